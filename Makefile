@@ -1,0 +1,55 @@
+# Every target makes its own set-up: a machine needs Python, git and make, nothing else.
+PYTHON ?= python3
+PORT ?= 8080
+UV := .bonafide/uv/bin/uv
+BIN := .venv/bin
+RUN := env -u VIRTUAL_ENV $(BIN)/bonafide
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format up run field lock clean
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: .venv/.complete ## Make the environment .venv from uv.lock
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' || { echo "$(PYTHON) is too old; name another one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv .bonafide/uv || { echo "python3 lacks the venv module; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@.bonafide/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
+
+.venv/.complete: pyproject.toml uv.lock | $(UV)
+	@echo "setting up .venv: about 3.5 GB, some minutes on first use"
+	@env -u VIRTUAL_ENV $(UV) sync --frozen --compile-bytecode --python '>=3.11,<3.13'
+	@touch $@
+
+demo: setup ## Render a labelled set, run the whole job on it, and detect clips it never saw
+	@$(RUN) demo
+
+test: setup ## Run all tests
+	@env -u VIRTUAL_ENV $(BIN)/python -m pytest $(ARGS)
+
+lint: setup ## Check style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: setup ## Put the code into its style
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format .
+
+up: setup ## Start Airflow, MLflow and the metadata store; Ctrl-C stops all of them
+	@$(RUN) up --airflow-port $(PORT)
+
+run: setup ## Run the whole pipeline on your own data: make run ARGS="-S recipe=efficientnetv2b0"
+	@$(RUN) run $(ARGS)
+
+field: setup ## Repeat docs/results.md on the field data (BONAFIDE_FIELD_DATA, BONAFIDE_WEIGHTS_DIR)
+	@$(BIN)/python -m bench.field $(ARGS)
+
+lock: $(UV) ## Resolve uv.lock anew after a change of pyproject.toml
+	@$(UV) lock
+
+clean: ## Remove caches and what the stages wrote; data/raw, models and runs stay
+	@rm -rf build .pytest_cache .mypy_cache .ruff_cache .bonafide/cache

@@ -1,0 +1,6 @@
+"""What the DAGs hand to each other."""
+
+from airflow.sdk import Asset
+
+DATASET = Asset(name="dataset", uri="bonafide://dataset")
+CANDIDATE = Asset(name="candidate", uri="bonafide://candidate")

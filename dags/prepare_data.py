@@ -1,0 +1,55 @@
+"""Takes in what has arrived and makes the next dataset version of it."""
+
+from datetime import datetime
+from typing import Any
+
+from airflow.sdk import Param, dag, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from bonafide.params import names
+from bonafide.settings import get_settings
+from dags.assets import DATASET
+from dags.drawing import draw, run_id
+
+RECIPES = [None, *names(get_settings().root / "recipes")]
+FORM = {
+    "recipe": Param(
+        None, type=["null", "string"], enum=RECIPES, description="whose sampling and cleaning to use; empty: as in params.yaml"
+    ),
+    "overrides": Param({}, type="object", description='dotted keys of params.yaml, such as {"extract.sampling": {"every": 3}}'),
+}
+
+
+@task
+def open_run(**context: Any) -> None:
+    """Take in the inbox and open the run's worktree."""
+    from bonafide.runs.lifecycle import open_run as open_one
+
+    form = context["params"]
+    open_one("prepare_data", get_settings(), name=context["run_id"], recipe=form["recipe"], overrides=form["overrides"])
+
+
+@task(outlets=[DATASET])
+def commit_run(**context: Any) -> str:
+    """Commit, tag and push the dataset version; skipped where it is not new, so that nothing is trained again."""
+    from bonafide.runs.lifecycle import commit_run as commit_one
+    from bonafide.runs.run import Run
+    from bonafide.runs.worktree import close_worktree
+
+    settings = get_settings()
+    run = Run.load(run_id(), settings)
+    version = commit_one(run, settings)
+    close_worktree(run, settings)
+    if version is None:
+        raise AirflowSkipException("the dataset is the same as the newest version")
+    context["outlet_events"][DATASET].extra = {"version": version}
+    return version
+
+
+@dag(schedule="@daily", start_date=datetime(2026, 1, 1), catchup=False, max_active_runs=2, tags=["bonafide"], doc_md=__doc__, params=FORM)
+def prepare_data() -> None:
+    """Draw the graph."""
+    draw("prepare_data", open_run(), commit_run())
+
+
+prepare_data()

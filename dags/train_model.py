@@ -1,0 +1,59 @@
+"""Trains a recipe on the newest dataset version, evaluates it and registers it as the challenger."""
+
+from datetime import datetime
+from typing import Any
+
+from airflow.sdk import Param, dag, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from bonafide.params import names
+from bonafide.settings import get_settings
+from dags.assets import CANDIDATE, DATASET
+from dags.drawing import draw, run_id
+
+RECIPES = [None, *names(get_settings().root / "recipes")]
+EPOCHS = {"type": ["null", "integer"], "minimum": 1, "maximum": 1000, "description": "empty: the recipe's"}
+FORM = {
+    "recipe": Param(None, type=["null", "string"], enum=RECIPES, description="a file in recipes/; empty: that of the dataset"),
+    "phase1_epochs": Param(None, **EPOCHS),
+    "phase2_epochs": Param(None, **EPOCHS),
+    "overrides": Param({}, type="object", description='dotted keys of params.yaml, such as {"train.batch_size": 16}'),
+}
+
+
+@task
+def open_run(**context: Any) -> None:
+    """Open the run's worktree on the newest dataset version."""
+    from bonafide.runs.lifecycle import open_run as open_one
+
+    form = context["params"]
+    epochs = {f"train.{phase}.epochs": form[f"{phase}_epochs"] for phase in ("phase1", "phase2") if form[f"{phase}_epochs"]}
+    overrides = {**epochs, **form["overrides"]}
+    open_one("train_model", get_settings(), name=context["run_id"], recipe=form["recipe"], overrides=overrides)
+
+
+@task(outlets=[CANDIDATE])
+def register_model(**context: Any) -> int:
+    """Commit and push the run, and register its model as the challenger; skipped where it is an older version's very model."""
+    from bonafide.runs.lifecycle import commit_run, register_run
+    from bonafide.runs.run import Run
+    from bonafide.runs.worktree import close_worktree
+
+    settings = get_settings()
+    run = Run.load(run_id(), settings)
+    commit_run(run, settings)
+    version = register_run(run, settings)
+    close_worktree(run, settings)
+    if "challenger" not in version.aliases:
+        raise AirflowSkipException(f"version {version.version} is this very model, and was decided on before")
+    context["outlet_events"][CANDIDATE].extra = {"version": version.version}
+    return version.version
+
+
+@dag(schedule=[DATASET], start_date=datetime(2026, 1, 1), catchup=False, max_active_runs=2, tags=["bonafide"], doc_md=__doc__, params=FORM)
+def train_model() -> None:
+    """Draw the graph."""
+    draw("train_model", open_run(), register_model())
+
+
+train_model()

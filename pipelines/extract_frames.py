@@ -1,0 +1,67 @@
+"""Sample each item's frames with FFmpeg into one shard per item; quarantine the files that can't be decoded."""
+
+from functools import partial
+from typing import Any
+
+import av
+import pandas as pd
+import PIL
+
+from bonafide import artefacts, params
+from bonafide.cache import ItemCache
+from bonafide.errors import MediaError
+from bonafide.files import source_digest
+from bonafide.media import decode, extract, ffmpeg, picture, quarantine, sampling, shards, stream
+from bonafide.media.folder import keep_only, summary
+from bonafide.media.parallel import for_each
+from bonafide.media.probe import MediaFacts
+from bonafide.params import Params
+from bonafide.settings import get_settings
+
+STAGE = "extract_frames"
+
+
+def main() -> None:
+    """Run the stage."""
+    settings, run = get_settings(), params.load(artefacts.RESOLVED)
+    items: list[dict[str, Any]] = pd.read_parquet(artefacts.MEDIA).to_dict("records")  # type: ignore[assignment]
+    cache = ItemCache(settings.cache_dir, "frames", _depends_on(run))
+
+    results = for_each(partial(_sample, run=run, cache=cache), items, settings.workers, run.limits.timeout_s, STAGE, _path)
+
+    rejected = [(item, result) for item, result in zip(items, results, strict=True) if isinstance(result, MediaError)]
+    rows = [quarantine.row(item["path"], item["media_id"], error) for item, error in rejected]
+    quarantine.write(artefacts.QUARANTINE / f"{STAGE}.parquet", rows)
+    keep_only(artefacts.FRAMES, {_shard(item) for item, result in zip(items, results, strict=True) if not isinstance(result, MediaError)})
+    print(summary(STAGE, len(items) - len(rejected), results.count(True), [error for _, error in rejected]))
+
+
+def _sample(item: dict[str, Any], run: Params, cache: ItemCache) -> bool:
+    """Put one item's shard in its place; return whether it was cached."""
+    source, facts = artefacts.RAW / item["path"], MediaFacts.from_row(item)
+    return cache.place(
+        _shard(item),
+        artefacts.FRAMES / _shard(item),
+        lambda target: extract.extract(source, item["media_id"], facts, run.extract, run.limits, target),
+    )
+
+
+def _depends_on(run: Params) -> dict[str, Any]:
+    versions = [ffmpeg.version(), av.__version__, PIL.__version__]
+    return {
+        "extract": run.extract.model_dump(),
+        "code": source_digest(decode, extract, picture, sampling, shards, stream),
+        "versions": versions,
+    }
+
+
+def _path(item: dict[str, Any]) -> str:
+    return str(item["path"])
+
+
+def _shard(item: dict[str, Any]) -> str:
+    return f"{item['media_id']}.tar"
+
+
+if __name__ == "__main__":
+    main()

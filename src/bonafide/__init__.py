@@ -1,0 +1,1 @@
+"""Tell AI-generated images and videos from real ones."""

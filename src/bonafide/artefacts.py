@@ -1,0 +1,27 @@
+"""Where each artefact of a run lies, relative to the folder in which the stages run. ``dvc.yaml`` names the same paths."""
+
+from pathlib import Path
+
+PARAMS = Path("params.yaml")
+RECIPES = Path("recipes")
+RESOLVED = Path("build/params.yaml")
+
+RAW = Path("data/raw")
+MEDIA = Path("data/media.parquet")
+QUARANTINE = Path("data/quarantine")
+FRAMES = Path("data/frames")
+CLEAN = Path("data/clean")
+QUALITY = Path("data/quality.parquet")
+SHORTCUTS = Path("data/shortcuts.json")
+BALANCED = Path("data/balanced.parquet")
+SPLITS = Path("data/splits.parquet")
+
+MODEL = Path("models/model.keras")
+TRAINING = Path("models/training.json")
+HISTORY = Path("models/history.csv")
+
+REPORTS = Path("reports")
+PREDICTIONS = Path("reports/predictions.parquet")
+METRICS = Path("reports/metrics.json")
+FIGURES = Path("reports/figures")
+REPORT = Path("reports/report.html")

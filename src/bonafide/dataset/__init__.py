@@ -1,0 +1,1 @@
+"""Frames to a dataset: catalogue, shortcut facts, balance, split, batches."""

@@ -1,0 +1,1 @@
+"""A labelled set rendered without downloads, to see the pipeline run."""

@@ -1,0 +1,99 @@
+"""What a reader must know before the first figure: the reasons not to trust it."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+LEAK = 0.7
+"""Balanced accuracy of file facts alone from which a dataset is called leaky; 0.5 is chance."""
+_DEMO = "demo-"  # what the names of the cameras and generators of `bonafide demo-data` begin with
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Caution:
+    """A reason for distrust.
+
+    Attributes:
+        level: ``danger`` says don't use the detector, ``caution`` says read its figures with care.
+        title: a few words.
+        text: a sentence or two, with the figures.
+    """
+
+    level: Literal["danger", "caution"]
+    title: str
+    text: str
+
+
+def cautions_of(metrics: dict[str, Any], splits: pd.DataFrame, shortcuts: dict[str, Any]) -> list[Caution]:
+    """Return every reason for distrust, the gravest first.
+
+    Args:
+        metrics: the content of ``reports/metrics.json``.
+        splits: the rows of ``splits.parquet``.
+        shortcuts: the content of ``data/shortcuts.json``.
+    """
+    found = [_below_floor(metrics), _demo(splits), _random(metrics), _too_few(metrics), *_leaks(shortcuts)]
+    return [caution for caution in found if caution]
+
+
+def announce(found: list[Caution]) -> None:
+    """Write them into the log, those of level ``danger`` in a block that can't be overlooked."""
+    for caution in found:
+        text = f"{caution.title}: {caution.text}"
+        if caution.level == "danger":
+            line = "!" * 100
+            text = f"\n{line}\n!! {caution.title.upper()}\n!! {caution.text}\n{line}"
+        _log.warning(text)
+
+
+def _below_floor(metrics: dict[str, Any]) -> Caution | None:
+    if not metrics["below_floor"]:
+        return None
+    reached, floor = metrics["test"]["item"]["roc_auc"]["value"], metrics["floor"]["test"]["item"]["roc_auc"]["value"]
+    gap = metrics["gap_to_floor"]
+    margin = "" if gap["low"] is None else f" (difference {gap['value']:+.3f}, 95 % interval {gap['low']:+.3f} to {gap['high']:+.3f})"
+    sure = gap["high"] is not None and gap["high"] < 0
+    meaning = "The training has made the detector worse than doing without it" if sure else "Nothing shows that the training has helped"
+    text = (
+        f"ROC-AUC {reached:.3f} on the test items; a logistic regression on the features of the untrained backbone reaches "
+        f"{floor:.3f}{margin}. {meaning}: don't put it into use."
+    )
+    return Caution("danger", "Below its floor", text)
+
+
+def _demo(splits: pd.DataFrame) -> Caution | None:
+    if not (splits["source"].str.startswith(_DEMO) | splits["generator"].str.startswith(_DEMO)).any():
+        return None
+    text = "The media are rendered by `bonafide demo-data`: these figures say nothing of real cameras or real generators."
+    return Caution("caution", "Demo data", text)
+
+
+def _random(metrics: dict[str, Any]) -> Caution | None:
+    if metrics["weights"] != "random":
+        return None
+    text = (
+        "The backbone began with random weights, not with ImageNet's. The floor's features come from the same random weights, "
+        "so that the floor is lower than a pretrained backbone would set it."
+    )
+    return Caution("caution", "Random weights", text)
+
+
+def _too_few(metrics: dict[str, Any]) -> Caution | None:
+    reason = metrics["test"]["item"].get("too_few")
+    return Caution("caution", "Too few test items", f"{reason} The figures below may be luck.") if reason else None
+
+
+def _leaks(shortcuts: dict[str, Any]) -> list[Caution]:
+    return [_leak(kind, audit) for kind, audit in shortcuts.items() if audit.get("balanced_accuracy", 0.0) >= LEAK]
+
+
+def _leak(kind: str, audit: dict[str, Any]) -> Caution:
+    text = (
+        f"Without a look at the pictures, facts such as {', '.join(list(audit['facts'])[:3])} tell real {kind}s from AI-generated ones "
+        f"with a balanced accuracy of {audit['balanced_accuracy']:.2f} (0.50 is chance). The detector may have learned traces of the "
+        "files' history, such as resolution and re-encoding, instead of generation."
+    )
+    return Caution("caution", f"File facts give the {kind}s away", text)

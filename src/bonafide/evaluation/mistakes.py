@@ -1,0 +1,80 @@
+"""The items that the detector got most wrong, with the frame that misled it most: what a reviewer looks at first."""
+
+import base64
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+
+from bonafide.evaluation.evidence import MODEL
+from bonafide.media.shards import read_frames
+
+_SIDE = 220  # of a thumbnail, pixels
+_QUALITY = 82
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One item that was called wrong.
+
+    Attributes:
+        media_id: which.
+        path: of the original, relative to the folder of originals.
+        label: what it is, ``real`` or ``fake``.
+        generator: what made it; empty where unknown or real.
+        kind: ``image`` or ``video``.
+        score: the item's probability of ``fake``.
+        picture: a data URI of a frame.
+    """
+
+    media_id: str
+    path: str
+    label: str
+    generator: str
+    kind: str
+    score: float
+    picture: str
+
+
+def worst(items: pd.DataFrame, frames: pd.DataFrame, at: float, clean: Path, count: int) -> list[Mistake]:
+    """Return the ``count`` wrongly called items that lie farthest on the wrong side of the threshold, the worst first.
+
+    Args:
+        items: the item table of a split, with ``path``.
+        frames: its frames with their scores.
+        at: the threshold.
+        clean: the folder of clean shards.
+        count: at most so many.
+    """
+    fake = items["label"] == "fake"
+    wrongness = (items[MODEL] - at).where(~fake, at - items[MODEL])
+    wrong = items[(items[MODEL] >= at) != fake].assign(wrongness=wrongness).nlargest(count, "wrongness")
+    return [_mistake(item, frames, clean) for item in wrong.to_dict("records")]
+
+
+def data_uri(data: bytes, kind: str) -> str:
+    """Return bytes as an address that carries them, such as ``data:image/png;base64,...``."""
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _mistake(item: dict[Any, Any], frames: pd.DataFrame, clean: Path) -> Mistake:
+    media_id, label = str(item["media_id"]), str(item["label"])
+    scored = frames[frames["media_id"] == media_id].set_index("index")[MODEL]
+    index = int(scored.index.to_numpy()[int(scored.argmin() if label == "fake" else scored.argmax())])
+    pictures, indices, _ = read_frames(clean / f"{media_id}.tar")
+    picture = _thumbnail(pictures[int(np.flatnonzero(indices == index)[0])])
+    facts = {name: str(item[name]) for name in ("path", "generator", "kind")}
+    return Mistake(media_id, label=label, score=float(item[MODEL]), picture=picture, **facts)
+
+
+def _thumbnail(frame: NDArray[np.uint8]) -> str:
+    picture = Image.fromarray(frame)
+    picture.thumbnail((_SIDE, _SIDE))
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=_QUALITY)
+    return data_uri(buffer.getvalue(), "image/jpeg")

@@ -1,0 +1,1 @@
+"""The index over the manifests, and what people add to it."""

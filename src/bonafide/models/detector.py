@@ -1,0 +1,62 @@
+"""The detector: a backbone, the mean of its feature maps, a linear head. One flat functional model."""
+
+import keras
+import numpy as np
+from keras import layers
+
+from bonafide.models import backbones, weights
+from bonafide.params import Head
+from bonafide.settings import Settings
+
+POOLED = "pooled_features"
+STANDARDIZED = "standardized_features"
+SCORE = "score"
+
+
+def build(backbone: str, found: weights.Weights, size: int, head: Head, seed: int) -> keras.Model:
+    """Return an untrained detector: float32 RGB frames (N, size, size, 3) in [0, 255] -> (N, 1) probability of ``fake``.
+
+    It is flat (no model within the model, which Grad-CAM and splitting at a layer need) and saves to a ``.keras`` file that loads
+    in safe mode: built-in layers only.
+
+    Args:
+        backbone: a name in ``models/backbones.py``.
+        found: its weights.
+        size: side of the frames, pixels.
+        head: what stands on the backbone.
+        seed: of all random weights and of the dropout.
+
+    Raises:
+        ParamsError: there is no such backbone.
+        WeightsError: the weights don't fit it.
+    """
+    keras.utils.set_random_seed(seed)
+    frames = keras.Input((size, size, 3), name="frames")
+    base = backbones.get(backbone).build(frames)
+    weights.load(base, found)
+    x = layers.GlobalAveragePooling2D(name=POOLED)(base.output)
+    if head.normalize:
+        x = layers.Normalization(name=STANDARDIZED)(x)
+    x = layers.Dropout(head.dropout, seed=seed, name="dropout")(x)
+    score = layers.Dense(1, activation="sigmoid", kernel_initializer="zeros", name=SCORE)(
+        x
+    )  # random ones never fade: few frames, wide features
+    return keras.Model(frames, score, name=f"bonafide_{backbone}")
+
+
+def open_backbone(backbone: str, choice: str, size: int, head: Head, seed: int, settings: Settings) -> tuple[keras.Model, weights.Weights]:
+    """Find the weights that ``train.weights`` asks for and build a detector on them. Raises ParamsError, WeightsError."""
+    found = weights.find(choice, backbones.get(backbone), settings)
+    return build(backbone, found, size, head, seed), found
+
+
+def backbone_layers(detector: keras.Model) -> list[keras.layers.Layer]:
+    """Return the layers below the pooling, from the input on, without the input itself."""
+    names = [layer.name for layer in detector.layers]
+    return detector.layers[1 : names.index(POOLED)]
+
+
+def standardize(detector: keras.Model, features: np.ndarray) -> None:
+    """Set the head's mean and variance to those of pooled features (N, width), where it has such a layer."""
+    if any(layer.name == STANDARDIZED for layer in detector.layers):
+        detector.get_layer(STANDARDIZED).adapt(features)

@@ -1,0 +1,288 @@
+"""The parameters of a run: one strict, frozen model of what params.yaml, a recipe and overrides say together."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML, YAMLError
+
+from bonafide.errors import ParamsError
+from bonafide.files import atomic_path
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Limits(_Section):
+    """What one file may cost; bytes, pixels, seconds, MiB."""
+
+    max_bytes: int = Field(gt=0)
+    max_pixels: int = Field(gt=0)
+    max_duration_s: float = Field(gt=0)
+    timeout_s: float = Field(gt=0)
+    max_memory_mb: int = Field(ge=256)
+
+
+class Sampling(_Section):
+    """Which frames of a video are taken: exactly one of the three."""
+
+    fps: float | None = Field(default=None, gt=0)
+    every: int | None = Field(default=None, ge=1)
+    uniform: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _one_of_three(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise ValueError(f"name exactly one of fps, every, uniform (given: {sorted(self.model_fields_set) or 'none'})")
+        return self
+
+
+class Extract(_Section):
+    """How frames leave a video."""
+
+    sampling: Sampling
+    max_frames: int = Field(ge=1)
+    encoding: Literal["png", "jpeg"]
+
+
+class Clean(_Section):
+    """What a frame looks like to the model, and which frames are dropped."""
+
+    size: int = Field(ge=32, le=1024)
+    fit: Literal["crop", "pad", "stretch"]
+    min_std: float = Field(ge=0, le=255)
+    min_sharpness: float = Field(ge=0)
+    duplicate_distance: int = Field(ge=-1, le=64)
+
+
+class Shortcuts(_Section):
+    """How the file facts are audited."""
+
+    folds: int = Field(ge=2, le=20)
+
+
+class Balance(_Section):
+    """Which items the dataset takes and how its classes are balanced."""
+
+    kinds: tuple[Literal["image", "video"], ...] = Field(min_length=1)
+    method: Literal["undersample", "oversample", "class_weights", "none"]
+
+
+class Split(_Section):
+    """How items are dealt to train, val and test."""
+
+    val: float = Field(gt=0, le=0.5)
+    test: float = Field(gt=0, le=0.5)
+    near_duplicate_distance: int = Field(ge=-1, le=64)
+    min_per_class: int = Field(ge=1)
+
+
+class Head(_Section):
+    """What stands on the backbone."""
+
+    dropout: float = Field(ge=0, le=0.9)
+    normalize: bool
+
+
+class Augment(_Section):
+    """Random changes of a training frame that must not change its verdict."""
+
+    flip: bool
+    rotation: float = Field(ge=0, le=0.5)
+    zoom: float = Field(ge=0, le=0.5)
+    brightness: Share
+    contrast: Share
+
+
+class _Phase(_Section):
+    epochs: int = Field(ge=1)
+    min_steps: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+
+
+class Phase1(_Phase):
+    """The first phase: the head alone, or the whole network where ``frozen`` is false."""
+
+    frozen: bool
+
+
+class Phase2(_Phase):
+    """The second phase: the last layers of the backbone too."""
+
+    unfreeze_last: int = Field(ge=0)
+    align_to_block: bool
+
+
+class ReduceLr(_Section):
+    """ReduceLROnPlateau."""
+
+    patience: int = Field(ge=0)
+    factor: float = Field(gt=0, lt=1)
+
+
+class Activations(_Section):
+    """The cache of what the frozen layers compute."""
+
+    cache: bool
+    views: int = Field(ge=1, le=64)
+
+
+class Train(_Section):
+    """How the detector learns."""
+
+    backbone: str
+    weights: str
+    head: Head
+    batch_size: int = Field(ge=1)
+    augment: Augment
+    phase1: Phase1
+    phase2: Phase2
+    early_stopping: int = Field(ge=1)
+    reduce_lr: ReduceLr
+    activations: Activations
+
+    @model_validator(mode="after")
+    def _phases_agree(self) -> Self:
+        if not self.phase1.frozen and self.phase2.unfreeze_last:
+            raise ValueError("phase1.frozen is false, so nothing is left for phase2.unfreeze_last to unfreeze; set it to 0")
+        if not self.phase1.frozen and self.activations.cache:
+            raise ValueError("phase1.frozen is false, so there are no frozen activations; set activations.cache to false")
+        return self
+
+
+class Evaluate(_Section):
+    """How the evidence is computed."""
+
+    aggregate: Literal["mean", "median"]
+    bootstrap: int = Field(ge=100)
+
+
+class Params(_Section):
+    """All parameters of a run, resolved and checked."""
+
+    recipe: str
+    seed: int = Field(ge=0)
+    limits: Limits
+    extract: Extract
+    clean: Clean
+    shortcuts: Shortcuts
+    balance: Balance
+    split: Split
+    train: Train
+    evaluate: Evaluate
+
+
+class Resolved(BaseModel):
+    """The parameters, and for each dotted key where its value came from."""
+
+    params: Params
+    origin: dict[str, str]
+
+    def save(self, path: Path) -> None:
+        """Write the resolved parameters as YAML, atomically."""
+        with atomic_path(path) as temporary:
+            YAML().dump(self.params.model_dump(mode="json", exclude_none=True), temporary)
+
+
+def load(path: Path) -> Params:
+    """Read resolved parameters, as the stages do. Raises ParamsError."""
+    return _validated(read_yaml(path), path)
+
+
+def resolve(params_file: Path, recipes: Path, *, recipe: str | None = None, overrides: Mapping[str, Any] | None = None) -> Resolved:
+    """Lay a recipe over ``params_file``, then the overrides, and check the result. Raises ParamsError.
+
+    Args:
+        params_file: the file with a value for every parameter, the recipe's name and overrides.
+        recipes: the folder of recipes.
+        recipe: used instead of the recipe that the file names.
+        overrides: dotted keys that beat those of the file.
+    """
+    base = read_yaml(params_file)
+    overrides = {**(base.pop("overrides", None) or {}), **(overrides or {})}
+    base["recipe"] = recipe = recipe or base.get("recipe")
+    recipe_file = recipes / f"{recipe}.yaml"
+    if not recipe_file.exists():
+        raise ParamsError(f"recipe: {recipe}", "there is no such recipe", f"Choose one of: {', '.join(names(recipes))}.")
+    overlay = read_yaml(recipe_file)
+    origin = {key: params_file.name for key, _ in leaves(base)}
+    origin |= {key: str(recipe_file) for key, _ in leaves(overlay)}
+    origin |= dict.fromkeys(overrides, "overrides")
+    values = _merged(base, overlay)
+    for key, value in overrides.items():
+        values = _merged(values, _nested(key, value))
+    params = _validated(values, params_file)
+    kept = dict(leaves(params.model_dump(mode="json", exclude_none=True)))
+    return Resolved(params=params, origin={key: origin.get(key) or _origin_above(key, origin) for key in kept})
+
+
+def read_settings(settings: Iterable[str]) -> dict[str, Any]:
+    """Read ``KEY=VALUE`` pairs, the value as YAML. Raises ParamsError."""
+    values = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not (key and equals):
+            raise ParamsError(setting, "is not of the form KEY=VALUE", "Write for example train.phase1.epochs=3.")
+        values[key.strip()] = YAML(typ="safe").load(value)
+    return values
+
+
+def names(recipes: Path) -> list[str]:
+    """Return the names of the recipes in a folder."""
+    return sorted(file.stem for file in recipes.glob("*.yaml"))
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML mapping. Raises ParamsError."""
+    try:
+        values = YAML(typ="safe").load(path)
+    except (OSError, YAMLError) as error:
+        raise ParamsError(path, f"can't be read as YAML: {error}") from error
+    if not isinstance(values or {}, dict):
+        raise ParamsError(path, "is not a mapping of keys to values")
+    return values or {}
+
+
+def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every value that is no mapping, with its dotted key."""
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _merged(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(base)
+    for key, value in overlay.items():
+        below = result.get(key)
+        merge = isinstance(value, Mapping) and isinstance(below, Mapping) and key != "sampling"  # one of three, not their sum
+        result[key] = _merged(below, value) if merge else value  # type: ignore[arg-type]
+    return result
+
+
+def _nested(dotted: str, value: object) -> dict[str, Any]:
+    *parents, last = dotted.split(".")
+    nested: dict[str, Any] = {last: value}
+    for parent in reversed(parents):
+        nested = {parent: nested}
+    return nested
+
+
+def _origin_above(key: str, origin: Mapping[str, str]) -> str:
+    return next((origin[known] for known in origin if key.startswith(f"{known}.")), "default")
+
+
+def _validated(values: Mapping[str, Any], source: Path) -> Params:
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        given = "" if first["type"] == "missing" else f" (given: {first['input']!r})"
+        raise ParamsError(key or source, f"{first['msg']}{given}", f"Mend it in {source}, its recipe or the overrides.") from error

@@ -1,0 +1,1 @@
+"""A pipeline run is a commit: worktrees, stages, versions."""

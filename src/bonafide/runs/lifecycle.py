@@ -1,0 +1,112 @@
+"""A run from its first task to its last: open, stages, commit, and for a trained model: register.
+
+Airflow's DAGs and ``bonafide run`` both call these four steps, so that a run is the same commit by either door.
+"""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from bonafide import artefacts
+from bonafide.errors import RunError
+from bonafide.files import link_or_copy
+from bonafide.metadata.store import open_store
+from bonafide.metadata.sync import sync_models, sync_run
+from bonafide.runs import versions, worktree
+from bonafide.runs.graph import stages_of
+from bonafide.runs.process import git
+from bonafide.runs.run import Run, run_name
+from bonafide.runs.stages import run_stage
+from bonafide.settings import Settings
+from bonafide.tracking import registry
+from bonafide.tracking.registry import ModelVersion
+
+log = logging.getLogger(__name__)
+_STILL_ARRIVING_S = 30.0  # a file in the inbox that changed so lately may be half copied; the next run takes it
+
+
+def open_run(
+    dag: str, settings: Settings, *, name: str = "", recipe: str | None = None, overrides: Mapping[str, object] | None = None
+) -> Run:
+    """Open the worktree of a run of ``dag`` with its data and parameters. Raises RunError, DatasetError.
+
+    ``prepare_data`` takes in the inbox and a snapshot of the originals; ``train_model`` takes the newest dataset version.
+    """
+    root = settings.root
+    run = Run(id=run_name(dag, name), dag=dag, base=git(root, "rev-parse", "HEAD"), uncommitted=worktree.uncommitted_edits(root))
+    if run.uncommitted:
+        log.warning("%s runs the last commit; these uncommitted edits are not part of it: %s", run.id, ", ".join(run.uncommitted))
+    folder = worktree.open_worktree(run, settings)
+    if dag == "prepare_data":
+        _take_in(settings)
+        worktree.snapshot_raw(folder, settings)
+    elif tag := versions.newest_dataset(root):
+        worktree.take_dataset(folder, tag)
+    else:
+        worktree.snapshot_raw(folder, settings)
+    worktree.write_params(folder, recipe, overrides or {})
+    run.save(settings)
+    return run
+
+
+def commit_run(run: Run, settings: Settings) -> str | None:
+    """Commit, tag and push what the run made; return the new dataset version's tag, or None where the dataset is not new."""
+    from bonafide.dataset.manifest import SPLITS, dataset_version, read
+
+    folder = run.folder(settings)
+    digest = dataset_version(read(folder / artefacts.SPLITS, SPLITS))
+    commit = versions.commit(folder, f"{run.dag}: dataset {digest}")
+    tag = versions.tag_dataset(folder, digest, settings) if run.dag == "prepare_data" else None
+    versions.push(folder, [run.branch, *([tag] if tag else [])], settings)
+    with open_store(settings) as store:
+        sync_run(folder, store, commit=commit, branch=run.branch, tag=tag)
+    return tag
+
+
+def register_run(run: Run, settings: Settings) -> ModelVersion:
+    """Register the model of a committed ``train_model`` run as the challenger, index it, and keep its report; return its version.
+
+    The same model again is the version that it was, whatever has been decided on it.
+    """
+    folder = run.folder(settings)
+    number = registry.register_folder(folder, commit=git(folder, "rev-parse", "HEAD"))
+    version = registry.get(number)
+    with open_store(settings) as store:
+        sync_models(store, [version])
+    keep_report(folder, number, settings)
+    return version
+
+
+def keep_report(folder: Path, version: int, settings: Settings) -> Path:
+    """Copy the report to where it outlives the worktree, named by the model version; return its path."""
+    kept = settings.state / "reports" / f"v{version}.html"
+    link_or_copy(folder / artefacts.REPORT, kept)
+    return kept
+
+
+def run_all(dag: str, settings: Settings, *, recipe: str | None = None, overrides: Mapping[str, object] | None = None) -> str:
+    """Run all stages of ``dag`` in this process, as ``bonafide run`` does; return what came of it in one sentence."""
+    order = [stage.name for stage in stages_of(settings.root / "dvc.yaml", dag)]
+    if not order:
+        raise RunError(dag, "dvc.yaml has no stage of that name of a DAG", "Choose prepare_data or train_model.")
+    run = open_run(dag, settings, recipe=recipe, overrides=overrides)
+    for stage in order:
+        run_stage(run, stage, settings)
+    tag = commit_run(run, settings)
+    version = register_run(run, settings) if dag == "train_model" else None
+    worktree.close_worktree(run, settings)
+    if version:
+        made = f"version {version.version} ({', '.join(version.aliases) or 'decided before'})"
+    else:
+        made = tag or "nothing new: the dataset is the same as the newest version"
+    return f"{dag}: {made} (branch {run.branch})"
+
+
+def _take_in(settings: Settings) -> None:
+    from bonafide.dataset.ingest import ingest
+
+    if settings.inbox_dir.is_dir() and any(settings.inbox_dir.iterdir()):
+        taken = ingest(
+            settings.inbox_dir, settings.raw_dir, cache_dir=settings.cache_dir, settled_s=_STILL_ARRIVING_S, workers=settings.workers
+        )
+        log.info("inbox: %s", taken)

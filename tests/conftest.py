@@ -1,0 +1,57 @@
+"""What all tests share: the repository, a throw-away checkout of it, one in which the DAGs have run, and the field data where they are."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.pilot import ROOT, SHRUNK, Pilot, copy_checkout
+
+# before any test module imports TensorFlow: quiet, and two threads on purpose
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def field_data() -> Path:
+    folder = Path(os.environ.get("BONAFIDE_FIELD_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / "MANIFEST.csv").exists():
+        pytest.skip(f"no field data: {folder} has no MANIFEST.csv; name another folder by BONAFIDE_FIELD_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_checkout(tmp_path_factory.mktemp("checkout"))
+
+
+@pytest.fixture(scope="session")
+def pilot(tmp_path_factory: pytest.TempPathFactory) -> Pilot:
+    from bonafide.demo.render import render
+    from bonafide.services.airflow import environment
+    from bonafide.settings import Settings
+
+    root = copy_checkout(tmp_path_factory.mktemp("pilot"))
+    media = tmp_path_factory.mktemp("media") / "set"
+    rendered = render(media, clips=12, images=12, unseen=2)
+    inbox = root / "inbox" / "fake"
+    inbox.mkdir(parents=True)
+    (inbox / "empty.mp4").touch()
+    (inbox / "page.mp4").write_text("<!doctype html><title>no film</title>")
+    for file in inbox.iterdir():
+        os.utime(file, (1, 1))  # it arrived long ago
+    variables = {name: value for name, value in os.environ.items() if name not in ("MONGODB_URI", "MLFLOW_TRACKING_URI")}
+    env = variables | {k: v for k, v in environment(Settings(root=root, home=root / ".bonafide")).items() if variables.get(k) != v}
+    pilot = Pilot(root, env, rendered.unseen, "")
+    pilot.call("bonafide", "ingest", str(media))
+    conf = json.dumps({"recipe": "scratch", "overrides": SHRUNK})
+    dags = ("prepare_data", "train_model", "review_model")
+    return replace(pilot, log=pilot.call("bonafide.services.headless", *dags, "--conf", conf, "--approve-as", "demo"))

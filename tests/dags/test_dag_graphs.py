@@ -1,0 +1,67 @@
+"""The DAGs as Airflow parses them: their graphs are drawn from dvc.yaml, their forms refuse what is wrong, and parsing is cheap."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bonafide.runs.graph import stages_of
+from bonafide.services.airflow import environment
+from bonafide.settings import Settings
+
+PARSE = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag()
+heavy = [name for name in ("tensorflow", "keras", "pandas", "mlflow", "sklearn") if name in sys.modules]
+dags = {
+    dag.dag_id: {
+        "edges": sorted([task.task_id, below] for task in dag.tasks for below in task.downstream_task_ids),
+        "form": {name: dag.params.get_param(name).schema for name in dag.params},
+        "schedule": type(dag.timetable).__name__,
+    }
+    for dag in bag.dags.values()
+}
+print("PARSED", json.dumps({"dags": dags, "errors": bag.import_errors, "heavy": heavy}))
+"""
+
+
+@pytest.fixture(scope="module")
+def parsed(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict:
+    settings = Settings(root=root, home=tmp_path_factory.mktemp("state"))
+    done = subprocess.run([sys.executable, "-c", PARSE], env=environment(settings), capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.split("PARSED", 1)[1])
+
+
+def test_all_parse_and_import_nothing_heavy(parsed: dict) -> None:
+    assert parsed["errors"] == {}
+    assert parsed["heavy"] == []
+    assert set(parsed["dags"]) == {"prepare_data", "train_model", "review_model"}
+
+
+@pytest.mark.parametrize(
+    ("dag", "first", "last"), [("prepare_data", "open_run", "commit_run"), ("train_model", "open_run", "register_model")]
+)
+def test_the_graph_is_that_of_dvc_yaml(parsed: dict, root: Path, dag: str, first: str, last: str) -> None:
+    stages = stages_of(root / "dvc.yaml", dag)
+    names = {stage.name for stage in stages}
+    edges = {tuple(edge) for edge in parsed["dags"][dag]["edges"]}
+    assert {edge for edge in edges if set(edge) <= names} == {(before, stage.name) for stage in stages for before in stage.after}
+    assert {below for above, below in edges if above == first} == {stage.name for stage in stages if not stage.after}
+    assert {above for above, below in edges if below == last}
+    assert {name for edge in edges for name in edge} == names | {first, last}
+
+
+def test_the_form_of_train_model_offers_the_recipes_and_epochs(parsed: dict, root: Path) -> None:
+    form = parsed["dags"]["train_model"]["form"]
+    assert set(form["recipe"]["enum"]) == {None, *(path.stem for path in (root / "recipes").glob("*.yaml"))}
+    assert form["phase1_epochs"]["minimum"] == 1
+
+
+def test_what_starts_what(parsed: dict) -> None:
+    schedule = {name: dag["schedule"] for name, dag in parsed["dags"].items()}
+    assert "Asset" in schedule["train_model"]
+    assert "Asset" in schedule["review_model"]
+    assert "Asset" not in schedule["prepare_data"]

@@ -1,0 +1,66 @@
+"""Whether file facts alone tell the classes apart."""
+
+import json
+
+import numpy as np
+from dataset_rows import item, table, two_classes
+
+from bonafide.dataset.shortcuts import audit
+
+
+def noisy(count: int, seed: int = 0) -> list[dict[str, object]]:
+    rng = np.random.default_rng(seed)
+    return [
+        item(
+            at,
+            ("real", "fake")[at % 2],
+            width=int(rng.integers(200, 900)),
+            bytes=int(rng.integers(1e4, 1e6)),
+            frames=int(rng.integers(9, 99)),
+        )
+        for at in range(count)
+    ]
+
+
+def test_facts_that_say_nothing_stay_near_chance() -> None:
+    report = audit(table(noisy(120)), 5, 1)["video"]
+    assert (report["items"], report["real"], report["fake"], report["folds"]) == (120, 60, 60, 5)
+    assert 0.3 < float(report["balanced_accuracy"]) < 0.7  # type: ignore[arg-type]
+
+
+def test_a_shortcut_is_found_and_named() -> None:
+    rows = [row | {"fps": 6.0 if row["label"] == "fake" else 25.0} for row in noisy(100)]
+    report = audit(table(rows), 5, 1)["video"]
+    assert report["balanced_accuracy"] > 0.95  # type: ignore[operator]
+    assert next(iter(report["facts"].items())) == ("fps", 1.0)  # type: ignore[union-attr]
+
+
+def test_a_codec_is_a_fact_too() -> None:
+    rows = [row | {"codec": "vp9" if row["label"] == "fake" else "h264"} for row in noisy(60)]
+    assert audit(table(rows), 5, 1)["video"]["facts"]["codec"] == 1.0  # type: ignore[call-overload,index]
+
+
+def test_groups_are_not_learnt_by_heart() -> None:
+    rng = np.random.default_rng(3)
+    widths = rng.integers(200, 2000, 30)
+    rows = [
+        item((group, at), ("real", "fake")[group % 2], group=f"g{group}", width=int(widths[group]))
+        for group in range(30)
+        for at in range(6)
+    ]
+    assert audit(table(rows), 5, 1)["video"]["balanced_accuracy"] < 0.75  # type: ignore[operator]
+
+
+def test_kinds_are_audited_apart_and_in_any_order_alike() -> None:
+    rows = noisy(40) + [row | {"kind": "image", "media_id": str(row["media_id"])[::-1]} for row in noisy(40, 1)]
+    report = audit(table(rows), 3, 1)
+    assert list(report) == ["image", "video"]
+    assert json.dumps(report) == json.dumps(audit(table(rows).sample(frac=1, random_state=1), 3, 1))
+
+
+def test_too_few_items_are_said_instead_of_failing() -> None:
+    for rows in (two_classes(1, 5), two_classes(5, 0), [row | {"group": "g"} for row in two_classes(4, 4)]):
+        report = audit(table(rows), 5, 1)["video"]
+        assert "too few" in str(report["note"]) and "balanced_accuracy" not in report
+    assert audit(table([]), 5, 1) == {}
+    assert audit(table(two_classes(2, 3)), 5, 1)["video"]["folds"] == 2

@@ -1,0 +1,43 @@
+"""Scored frames of made-up items, for tests that need no model."""
+
+import numpy as np
+import pandas as pd
+
+COLUMNS = ["media_id", "label", "kind", "generator", "source", "cluster", "split"]
+
+
+def split_table(items: int = 120, source: str = "camera") -> pd.DataFrame:
+    """Items in turn real and fake, images and videos, of two generators, each in a cluster of its own; a third to each split."""
+    rows = []
+    for number in range(items):
+        fake = number % 2 == 1
+        rows.append(
+            {
+                "media_id": f"{number:064x}",
+                "path": f"{'fake' if fake else 'real'}/{number}.mp4",
+                "label": "fake" if fake else "real",
+                "kind": ("image", "video")[number // 2 % 2],
+                "generator": ("sora", "veo")[number // 4 % 2] if fake else "",
+                "source": "" if fake else source,
+                "cluster": f"c{number}",
+                "split": ("train", "val", "test")[number // 4 % 3],
+                "repeat": 1,
+                "weight": 1.0,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def predictions(splits: pd.DataFrame, model: float, floor: float, seed: int = 0) -> pd.DataFrame:
+    """Score the frames of val and test; ``model`` and ``floor`` say by how many standard deviations the classes lie apart."""
+    random = np.random.default_rng(seed)
+    scored = splits[splits["split"] != "train"]
+    frames = scored.loc[scored.index.repeat(np.where(scored["kind"] == "video", 3, 1)), COLUMNS].reset_index(drop=True)
+    side = np.where(frames["label"] == "fake", 0.5, -0.5)
+    names = scored["media_id"]
+    noise = {
+        name: frames["media_id"].map(dict(zip(names, random.normal(size=len(names)), strict=True))) for name in ("score", "floor_score")
+    }
+    apart = {"score": model, "floor_score": floor}
+    squashed = {name: 1 / (1 + np.exp(-(apart[name] * side + noise[name] + 0.1 * random.normal(size=len(frames))))) for name in apart}
+    return frames.assign(index=frames.groupby("media_id").cumcount(), **squashed)

@@ -1,0 +1,71 @@
+"""The figures are scikit-learn's, also under the weights of a resample."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as reference
+
+from bonafide.evaluation.metrics import METRICS, Draws, confusion, figures
+
+ROWS = st.lists(st.tuples(st.booleans(), st.integers(0, 20).map(lambda n: n / 20), st.integers(0, 3)), min_size=2, max_size=40)
+
+
+def _expected(fake: np.ndarray, scores: np.ndarray, at: float, weights: np.ndarray) -> dict[str, float]:
+    called, options = scores >= at, {"sample_weight": weights}
+    return {
+        "accuracy": reference.accuracy_score(fake, called, **options),
+        "balanced_accuracy": reference.balanced_accuracy_score(fake, called, **options),
+        "precision": reference.precision_score(fake, called, zero_division=0, **options),
+        "recall": reference.recall_score(fake, called, **options),
+        "f1": reference.f1_score(fake, called, zero_division=0, **options),
+        "roc_auc": reference.roc_auc_score(fake, scores, **options),
+        "pr_auc": reference.average_precision_score(fake, scores, **options),
+    }
+
+
+@settings(deadline=None)
+@given(ROWS, st.integers(0, 20).map(lambda n: n / 20))
+def test_weighted_figures_are_those_of_scikit_learn(rows: list[tuple[bool, float, int]], at: float) -> None:
+    fake, scores, times = (np.array(column) for column in zip(*rows, strict=True))
+    present = times > 0
+    if len(set(fake[present])) < 2:
+        return
+    draws = Draws(times[None].astype(float), np.arange(len(fake)))
+    found = figures(fake, scores, at, draws)
+    for name, value in _expected(fake[present], scores[present], at, times[present]).items():
+        assert found[name][0] == pytest.approx(value, abs=1e-9), name
+
+
+@settings(deadline=None)
+@given(ROWS)
+def test_without_resamples_each_row_counts_once(rows: list[tuple[bool, float, int]]) -> None:
+    fake, scores, _ = (np.array(column) for column in zip(*rows, strict=True))
+    once = Draws(np.ones((1, len(fake))), np.arange(len(fake)))
+    plain, drawn = figures(fake, scores, 0.5), figures(fake, scores, 0.5, once)
+    for name in METRICS:
+        np.testing.assert_array_equal(plain[name], drawn[name])
+
+
+def test_a_missing_class_gives_no_figure_instead_of_a_perfect_one() -> None:
+    found = figures(np.array([True, True]), np.array([0.9, 0.8]), 0.5)
+    assert np.isnan(found["roc_auc"][0])
+    assert np.isnan(found["balanced_accuracy"][0])
+
+
+def test_confusion_counts_by_truth_and_verdict() -> None:
+    fake = np.array([True, True, True, False, False, False, False])
+    scores = np.array([0.9, 0.5, 0.1, 0.9, 0.4, 0.3, 0.2])
+    counts = {"real_called_real": 3, "real_called_fake": 1, "fake_called_real": 1, "fake_called_fake": 2}
+    assert confusion(fake, scores, 0.5) == counts  # a score at the threshold is called fake
+
+
+def test_many_rows_are_taken_in_blocks_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    fake, scores = random.random(50) < 0.5, random.random(50)
+    draws = Draws(random.integers(1, 4, (30, 50)).astype(float), np.arange(50))
+    whole = figures(fake, scores, 0.5, draws)
+    monkeypatch.setattr("bonafide.evaluation.metrics._BLOCK", 120)
+    parts = figures(fake, scores, 0.5, draws)
+    for name in METRICS:
+        np.testing.assert_allclose(parts[name], whole[name], rtol=1e-12)

@@ -1,0 +1,44 @@
+"""The threshold is the best one of the validation items, near 0.5, and nothing of the test split moves it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import balanced_accuracy_score
+
+from bonafide.evaluation import threshold
+from bonafide.evaluation.evidence import assemble
+
+SCORES = st.lists(st.tuples(st.booleans(), st.integers(0, 50).map(lambda n: n / 50)), min_size=2, max_size=40)
+
+
+@settings(deadline=None)
+@given(SCORES)
+def test_no_threshold_is_better(rows: list[tuple[bool, float]]) -> None:
+    fake, scores = (np.array(column) for column in zip(*rows, strict=True))
+    if len(set(fake)) < 2:
+        return
+    chosen = threshold.choose(fake, scores)
+    reached = balanced_accuracy_score(fake, scores >= chosen)
+    called = scores >= np.linspace(0, 1, 101)[:, None]
+    every = (called[:, fake].mean(axis=1) + (~called)[:, ~fake].mean(axis=1)) / 2
+    assert reached == pytest.approx(every.max(), abs=1e-9)
+
+
+def test_of_equally_good_ones_the_nearest_to_one_half_wins() -> None:
+    fake = np.array([False, False, True, True])
+    assert threshold.choose(fake, np.array([0.1, 0.2, 0.6, 0.9])) == 0.5  # 0.4 tells them apart as well
+    assert threshold.choose(fake, np.array([0.1, 0.2, 0.3, 0.4])) == pytest.approx(0.25)
+    assert threshold.choose(fake, np.array([0.6, 0.7, 0.8, 0.9])) == pytest.approx(0.75)
+
+
+def test_without_one_class_it_is_one_half() -> None:
+    assert threshold.choose(np.array([True, True]), np.array([0.9, 0.2])) == 0.5
+
+
+def test_it_comes_from_validation_items_only(good: pd.DataFrame, splits: pd.DataFrame) -> None:
+    plain = assemble(good, splits, "mean", 100, 0)["threshold"]
+    for split, moves in (("test", False), ("val", True)):
+        changed = good.assign(score=good["score"].where(good["split"] != split, good["score"] ** 4))
+        assert (assemble(changed, splits, "mean", 100, 0)["threshold"] != plain) is moves, split

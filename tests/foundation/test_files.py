@@ -1,0 +1,48 @@
+"""A kill at any moment leaves the old file or the new one."""
+
+from pathlib import Path
+
+import pytest
+
+from bonafide.cache import ItemCache
+from bonafide.errors import BonafideError, EmptyFileError
+from bonafide.files import atomic_path, link_or_copy, sha256_of, write_text
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    write_text(target, "old")
+    with pytest.raises(RuntimeError), atomic_path(target) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_link_or_copy_leaves_the_source(tmp_path: Path) -> None:
+    write_text(tmp_path / "a", "x")
+    link_or_copy(tmp_path / "a", tmp_path / "b" / "c")
+    assert sha256_of(tmp_path / "a") == sha256_of(tmp_path / "b" / "c")
+
+
+def test_the_cache_computes_once_and_forgets_when_what_it_depends_on_changes(tmp_path: Path) -> None:
+    computed = []
+
+    def compute(path: Path) -> None:
+        computed.append(path)
+        path.write_text("x")
+
+    cache = ItemCache(tmp_path, "frames", {"fps": 1})
+    assert not cache.place("ab.tar", tmp_path / "out" / "ab.tar", compute)
+    assert cache.place("ab.tar", tmp_path / "out2" / "ab.tar", compute)
+    assert not ItemCache(tmp_path, "frames", {"fps": 2}).place("ab.tar", tmp_path / "out" / "ab.tar", compute)
+    assert len(computed) == 2
+
+
+def test_every_error_has_a_code_of_its_own_and_says_thing_reason_cure() -> None:
+    def tree(kind: type[BonafideError]) -> list[type[BonafideError]]:
+        return [kind, *(below for child in kind.__subclasses__() for below in tree(child))]
+
+    codes = [kind.code for kind in tree(BonafideError)]
+    assert len(codes) == len(set(codes))
+    assert str(EmptyFileError("a.mp4", "has 0 bytes", "Export it again.")) == "a.mp4: has 0 bytes. Export it again."

@@ -1,0 +1,98 @@
+"""Videos whose frames carry their own number in their pixels, rendered by FFmpeg, and reading the number back."""
+
+import io
+import json
+import subprocess
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from bonafide.media.extract import extract
+from bonafide.media.ffmpeg import executable
+from bonafide.media.probe import probe
+from bonafide.params import Extract, Limits, Sampling
+
+FRAMES, FPS, WIDTH, HEIGHT, BLOCK = 60, 24, 256, 128, 64
+ENCODERS = {
+    "h264": ["libx264", "-bf", "3", "-g", "30"],
+    "hevc": ["libx265", "-x265-params", "log-level=error"],
+    "vp9": ["libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-auto-alt-ref", "1", "-lag-in-frames", "10"],
+    "av1": ["libsvtav1", "-preset", "12"],
+    "mpeg4": ["mpeg4", "-q:v", "3", "-bf", "2"],
+    "mjpeg": ["mjpeg", "-q:v", "3", "-pix_fmt", "yuvj420p"],
+    "gif": ["gif"],
+}
+
+
+Maker = Callable[..., Path]
+
+
+@dataclass(frozen=True)
+class Vfr:
+    """A clock that stops for a while after every fifth frame: its ``setpts`` and the seconds at which each frame is shown."""
+
+    setpts: str = f"(N+floor(N/5)*9)/{FPS}/TB"
+
+    @property
+    def times(self) -> list[float]:
+        return [(number + number // 5 * 9) / FPS for number in range(FRAMES)]
+
+
+def numbered_frame(number: int) -> np.ndarray:
+    """A frame of 4 x 2 blocks, each white where its bit of ``number`` is set, with a little texture."""
+    frame = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    for bit in range(8):
+        row, column = divmod(bit, 4)
+        value = 225 if number >> bit & 1 else 30
+        frame[row * BLOCK : (row + 1) * BLOCK, column * BLOCK : (column + 1) * BLOCK] = value
+    frame[::4, ::4] = 128
+    return frame
+
+
+def number_of(frame: np.ndarray) -> int:
+    """Read the number back from the middle of each block."""
+    middles = [(row * BLOCK + BLOCK // 2, column * BLOCK + BLOCK // 2) for row in range(2) for column in range(4)]
+    return sum(1 << bit for bit, (y, x) in enumerate(middles) if frame[y - 8 : y + 8, x - 8 : x + 8].mean() > 128)
+
+
+def ffmpeg_run(*arguments: str, data: bytes | None = None) -> None:
+    subprocess.run([executable(), "-v", "error", "-y", *arguments], input=data, check=True, capture_output=True)
+
+
+def can_encode(codec: str) -> bool:
+    listed = subprocess.run([executable(), "-hide_banner", "-encoders"], capture_output=True, text=True, check=True).stdout
+    return f" {ENCODERS[codec][0]} " in listed
+
+
+def write_numbered(path: Path, codec: str, *, setpts: str = "PTS", options: tuple[str, ...] = ()) -> None:
+    raw = b"".join(numbered_frame(number).tobytes() for number in range(FRAMES))
+    source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{WIDTH}x{HEIGHT}", "-r", str(FPS), "-i", "-"]
+    pixels = [] if codec in ("gif", "mjpeg") else ["-pix_fmt", "yuv420p"]
+    shape = ["-vf", f"setpts={setpts}", "-fps_mode", "passthrough"]
+    ffmpeg_run(*source, *shape, *pixels, "-c:v", *ENCODERS[codec], *options, str(path), data=raw)
+
+
+def extraction(max_frames: int = 256, encoding: str = "png", **sampling: float) -> Extract:
+    return Extract(sampling=Sampling(**sampling), max_frames=max_frames, encoding=encoding)
+
+
+def extracted(source: Path, how: Extract, limits: Limits, target: Path) -> tuple[list[np.ndarray], dict[str, Any]]:
+    """The frames and the facts of the shard that ``source`` gives."""
+    extract(source, "0" * 64, probe(source, limits), how, limits, target)
+    with tarfile.open(target) as tar:
+        names = [name for name in tar.getnames() if name != "shard.json"]
+        facts = json.loads(tar.extractfile("shard.json").read())
+        return [np.asarray(Image.open(io.BytesIO(tar.extractfile(name).read()))) for name in names], facts
+
+
+def texture(width: int = 96, height: int = 64, seed: int = 0) -> Image.Image:
+    """A picture with detail at several scales, unlike for unlike seeds."""
+    random = np.random.default_rng(seed)
+    coarse = Image.fromarray(random.integers(0, 256, (6, 8, 3), np.uint8)).resize((width, height), Image.Resampling.BICUBIC)
+    fine = random.integers(-20, 20, (height, width, 3))
+    return Image.fromarray((np.asarray(coarse) + fine).clip(0, 255).astype(np.uint8))

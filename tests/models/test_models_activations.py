@@ -1,0 +1,136 @@
+"""The cache of activations: computed once, right, and never taken for something else."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from bonafide.dataset.batches import FrameReader
+from bonafide.errors import SetupError
+from bonafide.models import activations, boundary, detector
+from bonafide.models.activations import ActivationCache
+from bonafide.models.features import frozen_features
+from bonafide.params import Augment, Head, Params, resolve
+from bonafide.settings import Settings
+
+AUGMENT = Augment(flip=True, rotation=0.05, zoom=0.1, brightness=0.1, contrast=0.1)
+LAYERS = ["block3_relu", detector.POOLED]
+
+
+@pytest.fixture(scope="module")
+def network() -> keras.Model:
+    return detector.open_backbone("residual_cnn", "random", 64, Head(dropout=0.2, normalize=True), 0, Settings())[0]
+
+
+@pytest.fixture
+def open_cache(network: keras.Model, tmp_path: Path) -> Callable[..., ActivationCache]:
+    def make(model: keras.Model = network, layers: list[str] = LAYERS, augment: Augment = AUGMENT, seed: int = 1) -> ActivationCache:
+        return ActivationCache(model, layers, tmp_path / "cache", augment, seed, workers=2)
+
+    return make
+
+
+def test_what_is_kept_is_what_the_layers_say(
+    open_cache: Callable[..., ActivationCache], make_table: Callable[..., pd.DataFrame], network: keras.Model
+) -> None:
+    table, cache = make_table(3, 1, 70), open_cache()
+    cache.fill(table, views=1)
+    rows = np.array([73, 0, 3, 40])
+
+    for layer in LAYERS:
+        bottom, _ = boundary.split(network, network.get_layer(layer))
+        expected = bottom.predict(FrameReader(table, 1).read(rows).astype(np.float32), verbose=0)
+        kept = cache.gather(layer, table, rows, np.zeros(4, int))
+        assert kept.dtype == np.float32
+        assert np.ptp(expected) > 0
+        np.testing.assert_allclose(kept, expected, rtol=2e-3, atol=1e-3)
+
+
+def test_views_differ_from_each_other(open_cache: Callable[..., ActivationCache], make_table: Callable[..., pd.DataFrame]) -> None:
+    table, cache = make_table(1), open_cache()
+    cache.fill(table, views=3)
+
+    kept = cache.gather(detector.POOLED, table, np.zeros(3, int), np.arange(3))
+
+    assert not np.allclose(kept[0], kept[1])
+    assert not np.allclose(kept[1], kept[2])
+
+
+def test_a_second_run_computes_nothing_and_a_third_view_one_view(
+    open_cache: Callable[..., ActivationCache], make_table: Callable[..., pd.DataFrame]
+) -> None:
+    table = make_table(2, 3)
+
+    assert open_cache().fill(table, views=2) == 10
+    assert open_cache().fill(table, views=2) == 0
+    assert open_cache().fill(table, views=3) == 5
+
+
+def test_a_new_item_costs_one_item(open_cache: Callable[..., ActivationCache], make_table: Callable[..., pd.DataFrame]) -> None:
+    open_cache().fill(make_table(2, 3), views=1)
+
+    assert open_cache().fill(make_table(2, 3, 4), views=1) == 4
+
+
+def test_what_changes_the_values_is_computed_again(
+    open_cache: Callable[..., ActivationCache], make_table: Callable[..., pd.DataFrame]
+) -> None:
+    table = make_table(2, 3)
+    open_cache().fill(table, views=2)
+    other = detector.open_backbone("residual_cnn", "random", 64, Head(dropout=0.2, normalize=True), 9, Settings())[0]
+
+    assert open_cache(model=other).fill(table, views=2) == 10
+    assert open_cache(layers=["block2_relu"]).fill(table, views=2) == 10
+    assert open_cache(augment=AUGMENT.model_copy(update={"zoom": 0.2})).fill(table, views=2) == 5  # the first view has no change
+    assert open_cache(seed=2).fill(table, views=2) == 5
+    assert open_cache().fill(make_table(2, 3, seed=1), views=1) == 5  # the same ids, other pixels
+
+
+def test_the_floors_features_are_those_of_the_training(
+    make_table: Callable[..., pd.DataFrame], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: Path
+) -> None:
+    params = _scratch(root)
+    settings, table = Settings(home=tmp_path / "home"), make_table(2, 3)
+    network = detector.open_backbone("residual_cnn", "random", 64, params.train.head, 7, settings)[0]
+    ActivationCache(network, LAYERS, settings.cache_dir, AUGMENT, 3, workers=2).fill(table, views=1)
+    monkeypatch.setattr(ActivationCache, "_compute", lambda *_: pytest.fail("computed again"))
+
+    features = frozen_features(table, params.train, 64, 7, settings)
+
+    bottom, _ = boundary.split(network, boundary.pooling(network))
+    expected = bottom.predict(FrameReader(table, 1).read(np.arange(5)).astype(np.float32), verbose=0)
+    np.testing.assert_allclose(features, expected, rtol=2e-3, atol=1e-3)
+
+
+def test_a_full_disk_is_an_error_before_anything_is_computed(
+    open_cache: Callable[..., ActivationCache], make_table: Callable[..., pd.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))  # type: ignore[attr-defined]
+
+    with pytest.raises(SetupError, match=r"need .* GB.*train.activations"):
+        open_cache().fill(make_table(2), views=1)
+
+
+def test_the_longest_unused_goes_first_and_what_is_in_use_stays(
+    open_cache: Callable[..., ActivationCache], make_table: Callable[..., pd.DataFrame], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    table = make_table(2, 3)
+    open_cache(layers=[detector.POOLED]).fill(table, views=1)
+    monkeypatch.setattr(activations, "_LIMIT_BYTES", 0)
+
+    open_cache(layers=["block2_relu"]).fill(table, views=1)
+    assert open_cache(layers=[detector.POOLED]).fill(table, views=1) == 0
+
+    monkeypatch.setattr(activations, "_IN_USE_S", -1)
+    open_cache(layers=["block1_relu"]).fill(table, views=1)
+    assert open_cache(layers=[detector.POOLED]).fill(table, views=1) == 5
+
+
+def _scratch(root: Path) -> Params:
+    params = resolve(root / "params.yaml", root / "recipes").params
+    train = params.train.model_copy(update={"backbone": "residual_cnn", "weights": "random"})
+    return params.model_copy(update={"train": train})

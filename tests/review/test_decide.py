@@ -1,0 +1,179 @@
+import pytest
+
+from bonafide.errors import RegistryError
+from bonafide.metadata.schema import Entry
+from bonafide.metadata.store import Store
+from bonafide.review import decide, follow, ledger
+from bonafide.review.decide import approve, reject, rollback, time_out
+from bonafide.tracking import registry
+
+pytestmark = pytest.mark.usefixtures("three_versions")
+
+
+def aliases() -> dict[str, int]:
+    return {alias: version.version for version in registry.versions() for alias in version.aliases}
+
+
+def test_an_approval_makes_the_champion_and_stands_in_the_ledger(store: Store) -> None:
+    entry = approve(3, "Ada", "better everywhere")
+    assert aliases() == {"champion": 3}
+    assert ledger.entries(store) == [entry]
+    version = registry.get(3)
+    assert (entry.action, entry.version, entry.reviewer, entry.comment) == ("approve", 3, "Ada", "better everywhere")
+    assert entry.model_sha256 == version.sha256
+    assert entry.evidence["candidate"]["figures"] == version.figures
+    assert entry.evidence["champion"] is None
+    assert version.decision == ledger.note(entry)
+    assert ledger.verify(store, [version.decision]) == 1
+
+
+def test_an_approval_of_another_version_leaves_the_challenger_waiting(store: Store) -> None:
+    approve(1, "Ada", "")
+    assert aliases() == {"champion": 1, "challenger": 3}
+
+
+def test_the_ledger_says_who_was_champion_at_that_time(store: Store) -> None:
+    approve(1, "Ada", "")
+    entry = approve(2, "Bob", "")
+    assert entry.evidence["champion"]["version"] == 1
+    assert entry.evidence["champion"]["figures"] == registry.get(1).figures
+
+
+def test_a_rejection_takes_the_challenger_out(store: Store) -> None:
+    approve(1, "Ada", "")
+    entry = reject(3, "Bob", "misses one generator")
+    assert aliases() == {"champion": 1}
+    assert (entry.action, entry.version, entry.reviewer) == ("reject", 3, "Bob")
+
+
+def test_a_time_out_approves_nothing(store: Store) -> None:
+    entry = time_out(3)
+    assert aliases() == {"challenger": 3}
+    assert (entry.action, entry.reviewer) == ("timeout", "")
+    approve(3, "Ada", "")
+    assert aliases() == {"champion": 3}
+
+
+def test_rollbacks_go_back_step_by_step(store: Store) -> None:
+    for version in (1, 2, 3):
+        approve(version, "Ada", "")
+    assert rollback("Bob", "false alarms").version == 2
+    assert aliases() == {"champion": 2}
+    assert rollback("Bob", "more of them").version == 1
+    assert aliases() == {"champion": 1}
+    with pytest.raises(RegistryError, match="champion: has no predecessor to go back to"):
+        rollback("Bob", "all of them")
+    assert ledger.verify(store) == 5
+
+
+def test_a_rollback_can_name_a_former_champion(store: Store) -> None:
+    for version in (1, 2, 3):
+        approve(version, "Ada", "")
+    assert rollback("Bob", "", to=1).version == 1
+    with pytest.raises(RegistryError, match=r"version 2: was not champion before the present one. Former champions: none"):
+        rollback("Bob", "", to=2)
+    approve(3, "Ada", "again")
+    assert rollback("Bob", "").version == 1
+
+
+@pytest.mark.parametrize(
+    ("refused", "told"),
+    [
+        (lambda: approve(9, "Ada", ""), r"version 9: there is no such version in the registry. There are: 1, 2, 3\."),
+        (lambda: reject(9, "Ada", ""), "version 9: there is no such version"),
+        (lambda: time_out(9), "version 9: there is no such version"),
+        (lambda: approve(2, "Ada", ""), "version 2: is already the champion"),
+        (lambda: reject(2, "Ada", ""), "version 2: is the champion"),
+        (lambda: approve(3, " ", ""), "reviewer: a decision needs the name"),
+        (lambda: reject(3, "", ""), "reviewer: a decision needs the name"),
+        (lambda: rollback("", ""), "reviewer: a decision needs the name"),
+        (lambda: rollback("Ada", ""), "champion: has no predecessor"),
+        (lambda: rollback("Ada", "", to=3), "version 3: was not champion before"),
+    ],
+)
+def test_refusals_are_told_and_leave_no_trace(refused: object, told: str, store: Store) -> None:
+    approve(2, "Ada", "")
+    before = aliases()
+    with pytest.raises(RegistryError, match=told):
+        refused()  # type: ignore[operator]
+    assert len(ledger.entries(store)) == 1
+    assert aliases() == before
+
+
+def _killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the process die after the ledger was written and before anything was carried out."""
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for name in ("set_alias", "drop_alias", "note_decision"):
+        monkeypatch.setattr(registry, name, die)
+
+
+@pytest.mark.parametrize("decision", [lambda: approve(3, "Ada", "ok"), lambda: reject(3, "Ada", "no")])
+def test_a_decision_that_was_killed_midway_is_finished_by_its_second_attempt(decision: object, store: Store) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        _killed(patch)
+        with pytest.raises(KeyboardInterrupt):
+            decision()  # type: ignore[operator]
+    assert aliases() == {"challenger": 3}
+    (written,) = ledger.entries(store)
+    assert decision() == written  # type: ignore[operator]
+    assert "challenger" not in aliases()
+    assert registry.get(3).decision == ledger.note(written)
+    assert len(ledger.entries(store)) == 1
+
+
+def test_a_rollback_that_was_killed_midway_does_not_go_back_twice(store: Store) -> None:
+    for version in (1, 2, 3):
+        approve(version, "Ada", "")
+    with pytest.MonkeyPatch.context() as patch:
+        _killed(patch)
+        with pytest.raises(KeyboardInterrupt):
+            rollback("Bob", "")
+    assert rollback("Bob", "").version == 2
+    assert aliases() == {"champion": 2}
+
+
+def test_a_decision_that_was_killed_midway_is_carried_out_before_the_next_one(store: Store) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        _killed(patch)
+        with pytest.raises(KeyboardInterrupt):
+            approve(1, "Ada", "")
+    entry = approve(2, "Bob", "")
+    assert entry.evidence["champion"]["version"] == 1
+    assert aliases()["champion"] == 2
+
+
+def test_a_champion_set_by_hand_past_the_review_is_set_back(store: Store) -> None:
+    approve(1, "Ada", "")
+    registry.set_alias("champion", 3)
+    time_out(2)
+    assert aliases()["champion"] == 1
+
+
+def test_the_entries_of_a_registry_that_was_replaced_bind_nothing(store: Store) -> None:
+    sha256 = "e" * 64
+    ledger.append(store, lambda: ledger.Decision(action="approve", version=1, model_sha256=sha256, reviewer="Ada", comment="", evidence={}))
+    assert follow.follow(store) is None
+    assert aliases() == {"challenger": 3}
+    with pytest.raises(RegistryError, match="Former champions: none"):
+        rollback("Ada", "")
+
+
+def test_following_twice_does_nothing_the_second_time(store: Store) -> None:
+    entry: Entry = approve(3, "Ada", "")
+    registry.set_alias("champion", 1)
+    assert follow.follow(store) == entry
+    assert follow.follow(store) is None
+
+
+def test_two_reviewers_at_once_are_both_heard_in_one_order(store: Store) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda version: decide.approve(version, f"Reviewer {version}", ""), (1, 2)))
+    chain = ledger.entries(store)
+    assert sorted(entry.version for entry in chain) == [1, 2]
+    assert aliases()["champion"] == chain[-1].version
+    assert ledger.verify(store) == 2

@@ -1,0 +1,104 @@
+"""Makes what a run leaves in its folder, by the real writers, for tests that read it."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bonafide import artefacts
+from bonafide.dataset import manifest
+from bonafide.evaluation.evidence import assemble
+from bonafide.files import write_text
+from bonafide.params import resolve
+
+ROOT = Path(__file__).resolve().parents[1]
+SIZE = 32
+RUN_ID = "0" * 32
+
+
+def media_id(number: int) -> str:
+    return hashlib.sha256(str(number).encode()).hexdigest()
+
+
+def media_table(items: int) -> pd.DataFrame:
+    """Real and fake, images and videos in turn, each in a group of its own."""
+    return pd.DataFrame(
+        {
+            "media_id": media_id(number),
+            "path": f"clips/{number}.mp4",
+            "kind": ("image", "video")[number // 2 % 2],
+            "label": ("real", "fake")[number % 2],
+            "generator": "sd1.5" if number % 2 else "",
+            "source": "",
+            "group": f"group {number}",
+            "split": "",
+            "width": 64,
+            "height": 48,
+            "rotation": 0,
+            "fps": 25.0,
+            "variable_fps": False,
+            "frames": 50,
+            "duration_s": 2.0,
+            "codec": "h264",
+            "container": "mp4",
+            "bytes": 1000 + number,
+        }
+        for number in range(items)
+    )
+
+
+def split_table(media: pd.DataFrame) -> pd.DataFrame:
+    """Half of the items to train, a quarter each to val and test; the last two items are left out."""
+    kept = media.iloc[:-2].reset_index(drop=True)
+    deal = np.array(["train", "train", "train", "train", "val", "val", "test", "test"])
+    return kept.assign(split=deal[np.arange(len(kept)) % 8], cluster=kept["group"], repeat=1, weight=1.0)
+
+
+def write_data(folder: Path, items: int) -> pd.DataFrame:
+    """Write ``data/media.parquet`` and ``data/splits.parquet``; return the latter."""
+    media = media_table(items)
+    splits = split_table(media)
+    manifest.write(media, folder / artefacts.MEDIA, manifest.MEDIA)
+    manifest.write(splits, folder / artefacts.SPLITS, manifest.SPLITS)
+    return splits
+
+
+def write_training(folder: Path, splits: pd.DataFrame, run_id: str = RUN_ID, quality: float = 0.5) -> None:
+    """Write ``build/params.yaml``, ``models/training.json`` and ``reports/metrics.json``; ``quality`` in [0, 1] of the scores."""
+    (folder / artefacts.RESOLVED).parent.mkdir(parents=True, exist_ok=True)
+    resolve(ROOT / "params.yaml", ROOT / "recipes", overrides={"clean.size": SIZE}).save(folder / artefacts.RESOLVED)
+    training = {
+        "run_id": run_id,
+        "recipe": "efficientnetb0",
+        "backbone": "efficientnetb0",
+        "weights": {"name": "random", "sha256": ""},
+        "unfrozen": [],
+        "best": {"phase": 1, "epoch": 3, "val_loss": 0.5},
+        "seconds": 12.5,
+        "dataset": manifest.dataset_version(splits),
+    }
+    write_text(folder / artefacts.TRAINING, json.dumps(training))
+    write_text(folder / artefacts.METRICS, json.dumps(metrics(splits, quality)))
+
+
+def metrics(splits: pd.DataFrame, quality: float) -> dict[str, Any]:
+    scored = splits[splits["split"] != "train"].assign(index=0)
+    noise = np.random.default_rng(0).uniform(size=len(scored))
+    fake = (scored["label"] == "fake").to_numpy()
+    scored = scored.assign(score=quality * fake + (1 - quality) * noise, floor_score=noise)
+    return assemble(scored, splits, "mean", 100, 0)
+
+
+def write_model(folder: Path, bias: float) -> None:
+    """Write a real ``models/model.keras`` that calls everything fake with one probability, by ``bias``."""
+    import keras
+
+    frames = keras.Input((SIZE, SIZE, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(frames))
+    start = keras.initializers.Constant(bias)
+    model = keras.Model(frames, keras.layers.Dense(1, "sigmoid", kernel_initializer="zeros", bias_initializer=start)(pooled))
+    (folder / artefacts.MODEL).parent.mkdir(parents=True, exist_ok=True)
+    model.save(folder / artefacts.MODEL)

@@ -1,0 +1,54 @@
+"""The stage graph of a DAG is what dvc.yaml says."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from bonafide.params import leaves, read_yaml
+from bonafide.runs.graph import stages, stages_of
+
+
+def test_edges_follow_outputs_params_files_and_folders(root: Path) -> None:
+    after = {stage.name: stage.after for stage in stages(root / "dvc.yaml")}
+    assert after["resolve_params"] == ()
+    assert {"extract_frames", "resolve_params"} <= set(after["clean_frames"])
+    assert {"clean_frames", "resolve_params", "split_dataset"} <= set(after["train"])
+
+
+def test_edges_are_those_that_dvc_sees(root: Path) -> None:
+    drawn = subprocess.run([sys.executable, "-m", "dvc", "dag", "--dot"], cwd=root, capture_output=True, text=True, check=True).stdout
+    seen = set(re.findall(r'"(\w+)" -> "(\w+)"', drawn))
+    assert {(before, stage.name) for stage in stages(root / "dvc.yaml") for before in stage.after} == seen
+
+
+def test_a_dag_gets_its_stages_and_all_they_stand_on_in_an_order_that_runs(root: Path) -> None:
+    prepare = [stage.name for stage in stages_of(root / "dvc.yaml", "prepare_data")]
+    train = [stage.name for stage in stages_of(root / "dvc.yaml", "train_model")]
+    assert "train" not in prepare
+    assert set(train) == set(read_yaml(root / "dvc.yaml")["stages"])
+    for order in (prepare, train):
+        by_name = {stage.name: stage for stage in stages(root / "dvc.yaml")}
+        assert all(order.index(before) < order.index(name) for name in order for before in by_name[name].after if before in order)
+
+
+def test_a_stage_that_is_added_appears_with_no_other_edit(root: Path, tmp_path: Path) -> None:
+    text = (root / "dvc.yaml").read_text()
+    text += "\n  count_items: {cmd: wc data/splits.parquet, deps: [data/splits.parquet], outs: [count.txt], meta: {dag: prepare_data}}\n"
+    (tmp_path / "dvc.yaml").write_text(text)
+    added = {stage.name: stage for stage in stages_of(tmp_path / "dvc.yaml", "prepare_data")}["count_items"]
+    assert added.after == ("split_dataset",)
+
+
+def test_no_parameter_hides_from_the_run_cache(root: Path) -> None:
+    """DVC 3.67 leaves nested keys called size and nfiles out of a run's key, and would restore what another size made."""
+    named = [
+        key
+        for stage in read_yaml(root / "dvc.yaml")["stages"].values()
+        for file in stage.get("params", [])
+        for key in next(iter(file.values()))
+    ]
+    hidden = [key for key, _ in leaves(read_yaml(root / "params.yaml")) if key.split(".")[-1] in ("size", "nfiles")]
+    for key in hidden:
+        stages = [stage for stage in named if stage == key.split(".")[0]]
+        assert named.count(key) >= len(stages), key

@@ -1,0 +1,118 @@
+"""A run works on a branch of its own, with the run's parameters and a snapshot of the originals; the user's checkout stays as it was."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bonafide.errors import DatasetError, RunError
+from bonafide.runs import versions, worktree
+from bonafide.runs.process import git
+from bonafide.runs.run import Run, run_name
+from bonafide.settings import Settings
+
+
+@pytest.fixture
+def home(checkout: Path, tmp_path: Path) -> Settings:
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", str(checkout), str(clone)], check=True)
+    (clone / "data" / "raw" / "real").mkdir(parents=True)
+    (clone / "data" / "raw" / "real" / "a.jpg").write_bytes(b"a")
+    return Settings(root=clone, home=clone / ".bonafide")
+
+
+def _run(settings: Settings, name: str = "one") -> Run:
+    return Run(id=run_name("prepare_data", name), dag="prepare_data", base=git(settings.root, "rev-parse", "HEAD"))
+
+
+def test_a_snapshot_is_versioned_on_the_runs_branch_only(home: Settings) -> None:
+    before = git(home.root, "rev-parse", "HEAD"), git(home.root, "status", "--porcelain")
+    run = _run(home)
+    folder = worktree.open_worktree(run, home)
+    worktree.snapshot_raw(folder, home)
+    worktree.write_params(folder, "scratch", {"train.phase1.epochs": 2})
+    commit = versions.commit(folder, "prepare_data: dataset x")
+    assert (git(home.root, "rev-parse", "HEAD"), git(home.root, "status", "--porcelain")) == before
+    assert git(home.root, "branch", "--contains", commit).split() == ["+", run.branch]
+    recorded = worktree.yaml_at(home.root, run.branch, Path("params.yaml"))
+    assert recorded["recipe"] == "scratch"
+    assert recorded["overrides"] == {"train.phase1.epochs": 2}
+    assert "# " in git(home.root, "show", f"{run.branch}:params.yaml")
+    assert git(home.root, "show", f"{run.branch}:data/raw.dvc")
+
+
+def test_a_task_that_is_tried_again_goes_on_in_the_same_worktree(home: Settings) -> None:
+    run = _run(home)
+    folder = worktree.open_worktree(run, home)
+    (folder / "build").mkdir()
+    (folder / "build" / "half.txt").write_text("x")
+    assert worktree.open_worktree(run, home) == folder
+    assert (folder / "build" / "half.txt").exists()
+
+
+def test_two_runs_are_open_at_once_and_one_closes(home: Settings) -> None:
+    one, two = _run(home, "one"), _run(home, "two")
+    first, second = worktree.open_worktree(one, home), worktree.open_worktree(two, home)
+    worktree.close_worktree(one, home)
+    assert not first.exists()
+    assert second.exists()
+
+
+def test_a_deleted_original_is_gone_from_the_next_snapshot(home: Settings) -> None:
+    (home.raw_dir / "real" / "b.jpg").write_bytes(b"b")
+    one = worktree.open_worktree(_run(home, "one"), home)
+    worktree.snapshot_raw(one, home)
+    (home.raw_dir / "real" / "a.jpg").unlink()
+    two = worktree.open_worktree(_run(home, "two"), home)
+    worktree.snapshot_raw(two, home)
+    assert sorted(path.name for path in (two / "data" / "raw" / "real").iterdir()) == ["b.jpg"]
+    assert sorted(path.name for path in (one / "data" / "raw" / "real").iterdir()) == ["a.jpg", "b.jpg"]
+
+
+def test_without_originals_the_newest_dataset_is_taken_from_the_remote(home: Settings) -> None:
+    run = _run(home)
+    folder = worktree.open_worktree(run, home)
+    worktree.snapshot_raw(folder, home)
+    versions.commit(folder, "x")
+    assert versions.tag_dataset(folder, "0123456789ab", home) == "dataset/v1"
+    versions.push(folder, [], home)
+    subprocess.run(["rm", "-rf", str(home.raw_dir), str(home.root / ".dvc" / "cache")], check=True)
+    other = worktree.open_worktree(_run(home, "other"), home)
+    worktree.snapshot_raw(other, home)
+    assert (other / "data" / "raw" / "real" / "a.jpg").read_bytes() == b"a"
+
+
+def test_no_originals_at_all_says_what_to_do(home: Settings) -> None:
+    (home.raw_dir / "real" / "a.jpg").unlink()
+    folder = worktree.open_worktree(_run(home), home)
+    with pytest.raises(DatasetError, match="bonafide ingest"):
+        worktree.snapshot_raw(folder, home)
+
+
+def test_the_same_data_is_the_same_version(home: Settings) -> None:
+    folder = worktree.open_worktree(_run(home), home)
+    assert versions.tag_dataset(folder, "aaaaaaaaaaaa", home) == "dataset/v1"
+    assert versions.tag_dataset(folder, "aaaaaaaaaaaa", home) is None
+    assert versions.tag_dataset(folder, "bbbbbbbbbbbb", home) == "dataset/v2"
+    assert versions.newest_dataset(home.root) == "dataset/v2"
+
+
+def test_uncommitted_edits_are_named(home: Settings) -> None:
+    (home.root / "params.yaml").write_text((home.root / "params.yaml").read_text() + "# x\n")
+    assert worktree.uncommitted_edits(home.root) == ("params.yaml",)
+
+
+def test_a_hand_made_remote_is_kept_and_reaches_the_worktree(home: Settings) -> None:
+    (home.root / ".dvc" / "config.local").write_text("['remote \"storage\"']\nurl = s3://mine/data\n")
+    folder = worktree.open_worktree(_run(home), home)
+    assert "s3://mine/data" in (folder / ".dvc" / "config.local").read_text()
+    assert "config.local" not in git(home.root, "status", "--porcelain")
+
+
+def test_an_unknown_run_is_an_error(home: Settings) -> None:
+    with pytest.raises(RunError, match="no such run"):
+        Run.load("nonesuch", home)
+
+
+def test_names_are_branches() -> None:
+    assert run_name("train_model", "manual__2026-11-21T08:00:00+00:00") == "train_model-manual-2026-11-21T08-00-00-00-00"

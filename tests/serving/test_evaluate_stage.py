@@ -1,0 +1,59 @@
+"""The stage ``evaluate`` on a small run: its tables, its figures, and what it tells MLflow."""
+
+import sqlite3
+from typing import Any
+
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from bonafide import artefacts
+
+COLUMNS = ["media_id", "label", "kind", "generator", "source", "cluster", "split", "index", "score", "floor_score"]
+
+
+@pytest.fixture(scope="module")
+def predictions(evaluated: Any) -> pd.DataFrame:
+    return pd.read_parquet(evaluated.folder / artefacts.PREDICTIONS)
+
+
+def test_every_frame_of_val_and_test_is_scored(evaluated: Any, predictions: pd.DataFrame) -> None:
+    assert list(predictions.columns) == COLUMNS
+    items = evaluated.splits[evaluated.splits["split"] != "train"]
+    assert set(predictions["media_id"]) == set(items["media_id"])
+    clips = predictions[predictions["kind"] == "video"].groupby("media_id")["index"].apply(list)
+    assert clips.tolist() == [[0, 1, 2], [0, 1, 2]]  # 3 seconds, one frame each
+    assert predictions[["score", "floor_score"]].apply(lambda column: column.between(0, 1).all()).all()
+    assert predictions["score"].nunique() > 20
+
+
+def test_metrics_follow_from_the_predictions(evaluated: Any, predictions: pd.DataFrame) -> None:
+    items = predictions[predictions["split"] == "test"].groupby("media_id").agg({"label": "first", "score": "mean", "floor_score": "mean"})
+    metrics = evaluated.metrics
+    assert metrics["test"]["item"]["roc_auc"]["value"] == pytest.approx(roc_auc_score(items["label"] == "fake", items["score"]))
+    assert metrics["floor"]["test"]["item"]["roc_auc"]["value"] == pytest.approx(
+        roc_auc_score(items["label"] == "fake", items["floor_score"])
+    )
+    assert metrics["floor"]["random_features"] is True
+    assert metrics["weights"] == "random"
+
+
+def test_it_leaves_what_dvc_yaml_promises(evaluated: Any) -> None:
+    html = (evaluated.folder / artefacts.REPORT).read_text()
+    assert "Random weights" in html
+    assert "Below its floor" in html if evaluated.metrics["below_floor"] else "Below its floor" not in html
+    assert len(list((evaluated.folder / artefacts.FIGURES).glob("*.png"))) == 6
+
+
+def test_its_figures_join_the_run_of_the_training(evaluated: Any) -> None:
+    with sqlite3.connect(evaluated.folder / "state" / "mlflow.db") as database:
+        logged = dict(database.execute("select key, value from latest_metrics"))
+        runs = database.execute("select count(*) from runs").fetchone()[0]
+    database.close()
+    assert runs == 1
+    item = evaluated.metrics["test"]["item"]["roc_auc"]
+    assert logged["test_item_roc_auc"] == pytest.approx(item["value"])
+    assert logged["test_item_roc_auc_low"] == pytest.approx(item["low"])
+    assert logged["floor_item_roc_auc"] == pytest.approx(evaluated.metrics["floor"]["test"]["item"]["roc_auc"]["value"])
+    artifacts = {path.name for path in (evaluated.folder / "state" / "mlartifacts").rglob("*") if path.is_file()}
+    assert {"report.html", "metrics.json", "roc.png"} <= artifacts

@@ -1,0 +1,134 @@
+import json
+from pathlib import Path
+
+import keras
+import mlflow
+import numpy as np
+import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from bonafide import artefacts
+from bonafide.errors import RegistryError
+from bonafide.files import sha256_of, write_text
+from bonafide.tracking import experiment, registry
+from tests import run_folder
+from tests.own_state import COMMIT
+
+
+@pytest.fixture
+def folder(tmp_path: Path, empty_registry: Path) -> Path:
+    """A folder with an evaluated model whose training this server knows."""
+    run = tmp_path / "run"
+    splits = run_folder.write_data(run, 90)
+    with mlflow.start_run(experiment_id=experiment.connect()) as training:
+        run_folder.write_training(run, splits, run_id=training.info.run_id)
+    run_folder.write_model(run, bias=0.25)
+    return run
+
+
+def test_a_model_is_registered_as_challenger_into_its_training_run(folder: Path) -> None:
+    version = registry.get(registry.register_folder(folder, commit=COMMIT))
+    training = json.loads((folder / artefacts.TRAINING).read_text())
+    assert (version.version, version.aliases, version.commit) == (1, ("challenger",), COMMIT)
+    assert registry.challenger() == version
+    assert registry.champion() is None
+    assert (version.run_id, version.dataset, version.recipe) == (training["run_id"], training["dataset"], "efficientnetb0")
+    assert MlflowClient().get_model_version(registry.NAME, "1").run_id == training["run_id"]
+    metrics = json.loads((folder / artefacts.METRICS).read_text())
+    assert version.threshold == metrics["threshold"]
+    assert version.figures["item"]["roc_auc"] == metrics["test"]["item"]["roc_auc"]
+    assert version.floor["frame"]["f1"] == metrics["floor"]["test"]["frame"]["f1"]
+
+
+def test_the_registered_file_is_the_evaluated_one_and_loads_in_safe_mode(folder: Path) -> None:
+    version = registry.get(registry.register_folder(folder, commit=COMMIT))
+    file = Path(mlflow.artifacts.download_artifacts(version.uri)) / "data" / "model.keras"
+    assert sha256_of(file) == sha256_of(folder / artefacts.MODEL) == version.sha256
+    model = keras.models.load_model(file, safe_mode=True)
+    frames = np.random.default_rng(0).uniform(0, 255, (2, run_folder.SIZE, run_folder.SIZE, 3)).astype(np.float32)
+    assert model.predict(frames, verbose=0) == pytest.approx(1 / (1 + np.exp(-0.25)))
+
+
+def test_it_carries_signature_example_and_origin(folder: Path) -> None:
+    version = registry.get(registry.register_folder(folder, commit=COMMIT))
+    loaded = mlflow.pyfunc.load_model(version.uri)
+    origin = loaded.metadata.metadata["bonafide"]
+    assert (origin["threshold"], origin["dataset"], origin["commit"]) == (version.threshold, version.dataset, COMMIT)
+    assert origin["params"]["clean"]["size"] == run_folder.SIZE
+    assert loaded.input_example.shape == (1, run_folder.SIZE, run_folder.SIZE, 3)
+    assert loaded.predict(loaded.input_example).shape == (1, 1)
+    with pytest.raises(MlflowException, match="shape"):
+        loaded.predict(np.zeros((1, 16, 16, 3), np.float32))
+
+
+def test_the_same_model_again_is_the_same_version(folder: Path) -> None:
+    first = registry.register_folder(folder, commit=COMMIT)
+    assert registry.register_folder(folder, commit="d" * 40) == first
+    run_folder.write_model(folder, bias=0.5)
+    assert registry.register_folder(folder, commit=COMMIT) == first + 1
+    assert [version.aliases for version in registry.versions()] == [(), ("challenger",)]
+
+
+def test_a_version_that_lost_its_alias_before_a_decision_gets_it_again(folder: Path) -> None:
+    version = registry.register_folder(folder, commit=COMMIT)
+    registry.drop_alias(registry.CHALLENGER)
+    registry.register_folder(folder, commit=COMMIT)
+    assert registry.challenger().version == version
+
+
+def test_a_version_that_was_decided_on_is_not_put_up_again(folder: Path) -> None:
+    version = registry.register_folder(folder, commit=COMMIT)
+    registry.drop_alias(registry.CHALLENGER)
+    registry.note_decision(version, "1 abc")
+    assert registry.register_folder(folder, commit=COMMIT) == version
+    assert registry.by_alias(registry.CHALLENGER) is None
+
+
+def test_a_model_whose_training_this_server_does_not_know_gets_a_run(folder: Path) -> None:
+    training = json.loads((folder / artefacts.TRAINING).read_text()) | {"run_id": "f" * 32}
+    write_text(folder / artefacts.TRAINING, json.dumps(training))
+    version = registry.get(registry.register_folder(folder, commit=COMMIT))
+    run = MlflowClient().get_run(MlflowClient().get_model_version(registry.NAME, "1").run_id)
+    assert run.data.tags["bonafide.restored"] == "f" * 32 == version.run_id
+    assert run.data.metrics["test_item_roc_auc"] == version.figures["item"]["roc_auc"]["value"]
+    assert run.data.params["clean.size"] == str(run_folder.SIZE)
+
+
+def test_a_file_that_carries_code_is_refused(folder: Path) -> None:
+    frames = keras.Input((8, 8, 3))
+    keras.Model(frames, keras.layers.Lambda(lambda x: x[:, :1, 0, 0])(frames)).save(folder / artefacts.MODEL)
+    with pytest.raises(RegistryError, match=r"can't be loaded in safe mode: .*unsafe"):
+        registry.register_folder(folder, commit=COMMIT)
+    assert registry.versions() == []
+
+
+def test_a_folder_without_an_evaluated_model_is_told(folder: Path) -> None:
+    (folder / artefacts.METRICS).unlink()
+    with pytest.raises(RegistryError, match=r"metrics\.json: is not there"):
+        registry.register_folder(folder, commit=COMMIT)
+
+
+def test_an_empty_registry_says_so(empty_registry: Path) -> None:
+    assert registry.versions() == []
+    with pytest.raises(RegistryError, match="no version waits"):
+        registry.challenger()
+    with pytest.raises(RegistryError, match="none yet"):
+        registry.get(1)
+
+
+def test_aliases_move(three_versions: Path) -> None:
+    assert [version.aliases for version in registry.versions()] == [(), (), ("challenger",)]
+    registry.set_alias(registry.CHAMPION, 2)
+    registry.set_alias("shadow", 2)
+    assert registry.get(2).aliases == ("champion", "shadow")
+    registry.set_alias(registry.CHAMPION, 1)
+    assert registry.champion() == registry.get(1)
+
+
+def test_a_version_that_bonafide_did_not_register_is_none_of_its(three_versions: Path) -> None:
+    experiment.connect()
+    MlflowClient().create_model_version(registry.NAME, "file:///elsewhere")
+    assert [version.version for version in registry.versions()] == [1, 2, 3]
+    with pytest.raises(RegistryError, match=r"There are: 1, 2, 3\."):
+        registry.get(4)

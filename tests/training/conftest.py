@@ -1,0 +1,99 @@
+"""Fixtures of the training tests: the real configuration, shrunk, and a small dataset that can be learned."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from bonafide.dataset.batches import frame_table
+from bonafide.media.shards import write_shard
+from bonafide.models import detector
+from bonafide.params import Params, resolve
+from bonafide.settings import Settings
+from bonafide.training.two_phase import Job
+
+SIZE = 48
+
+
+def write_items(clean: Path, seed: int = 0) -> pd.DataFrame:
+    """Write clean shards and return the rows of their split table; a fake frame has a pattern of period 2 over its noise."""
+    rng = np.random.default_rng(seed)
+    pattern = 25.0 * (np.indices((SIZE, SIZE)).sum(axis=0) % 2)[..., None]
+    rows = []
+    for number, split in enumerate(["train"] * 16 + ["val"] * 6 + ["test"] * 6):
+        label, media_id = ("real", "fake")[number % 2], f"{seed:08x}{number:056x}"
+        frames = []
+        for index in range(1 + number % 3):
+            frame = rng.normal(rng.uniform(80, 160), 12, (SIZE, SIZE, 3)) + (pattern if label == "fake" else 0)
+            buffer = io.BytesIO()
+            Image.fromarray(frame.clip(0, 255).astype(np.uint8)).save(buffer, "PNG")
+            frames.append((f"{2 * index:05d}.png", buffer.getvalue()))  # every other sampled frame was dropped by cleaning
+        write_shard(clean / f"{media_id}.tar", {"times_s": [0.0] * 6, "size": SIZE}, frames)
+        rows.append({"media_id": media_id, "label": label, "split": split, "repeat": 1, "weight": 1.0, "kind": "video"})
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture(scope="session")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("clean")
+
+
+@pytest.fixture(scope="session")
+def splits(clean: Path) -> pd.DataFrame:
+    return write_items(clean)
+
+
+@pytest.fixture(scope="session")
+def tiny(root: Path) -> Params:
+    """The default parameters on the smallest backbone and with few epochs."""
+    params = resolve(root / "params.yaml", root / "recipes").params.model_dump(exclude_none=True)
+    params["clean"]["size"] = SIZE
+    train = params["train"]
+    train |= {"backbone": "residual_cnn", "weights": "random", "batch_size": 8, "early_stopping": 10}
+    train["phase1"] |= {"epochs": 3, "min_steps": 10, "learning_rate": 1e-2}
+    train["phase2"] |= {"epochs": 2, "min_steps": 5, "learning_rate": 1e-3, "unfreeze_last": 6}
+    train["activations"]["views"] = 2
+    return Params.model_validate(params)
+
+
+@pytest.fixture
+def network(tiny: Params) -> Callable[..., keras.Model]:
+    def make(params: Params = tiny) -> keras.Model:
+        return detector.open_backbone(params.train.backbone, "random", SIZE, params.train.head, params.seed, Settings())[0]
+
+    return make
+
+
+@pytest.fixture
+def make_job(splits: pd.DataFrame, clean: Path, tiny: Params, tmp_path: Path) -> Callable[..., Job]:
+    def make(params: Params = tiny, **changes: object) -> Job:
+        frames = {split: frame_table(splits, clean, split) for split in ("train", "val")}
+        given = {
+            "train": params.train,
+            "seed": params.seed,
+            "frames": frames,
+            "cache": tmp_path / "cache",
+            "folder": tmp_path / "state",
+            "workers": 2,
+        }
+        return Job(**(given | changes))  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def changed(tiny: Params) -> Callable[..., Params]:
+    """The tiny parameters with other values of ``train``, by section or name."""
+
+    def change(**sections: object) -> Params:
+        values = tiny.model_dump(exclude_none=True)
+        for name, value in sections.items():
+            values["train"][name] = {**values["train"][name], **value} if isinstance(value, dict) else value
+        return Params.model_validate(values)
+
+    return change

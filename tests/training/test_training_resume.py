@@ -1,0 +1,113 @@
+"""A training that is killed and started again ends as one that was never killed."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from bonafide.params import Params
+from bonafide.training import two_phase
+from bonafide.training.two_phase import Job
+
+Network, MakeJob, Changed = Callable[..., keras.Model], Callable[..., Job], Callable[..., Params]
+
+CHILD = """
+import os, pickle, signal, sys
+from pathlib import Path
+from bonafide.models import detector
+from bonafide.settings import Settings
+from bonafide.training import runtime, two_phase
+
+job, head, size, stop = pickle.loads(Path(sys.argv[1]).read_bytes())
+runtime.prepare(2, job.seed)
+
+def tell(row):
+    if (row["phase"], row["epoch"]) == stop:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+model, _ = detector.open_backbone("residual_cnn", "random", size, head, job.seed, Settings())
+outcome = two_phase.fit(model, two_phase.Job(**{**vars(job), "listeners": (tell,)}))
+model.save_weights(sys.argv[2])
+Path(sys.argv[3]).write_bytes(pickle.dumps(outcome))
+"""
+
+
+class PowerCutError(Exception):
+    """Ends a training from within."""
+
+
+def cut_after(phase: int, epoch: int) -> Callable[[dict[str, Any]], None]:
+    def listener(row: dict[str, Any]) -> None:
+        if (row["phase"], row["epoch"]) == (phase, epoch):
+            raise PowerCutError
+
+    return listener
+
+
+def comparable(history: list[dict[str, Any]]) -> pd.DataFrame:
+    return pd.DataFrame(history).drop(columns="seconds")
+
+
+@pytest.fixture
+def nervous(changed: Changed) -> Params:
+    """Parameters under which every callback has something to remember."""
+    return changed(
+        phase1={"epochs": 5, "learning_rate": 1.0}, phase2={"epochs": 3}, early_stopping=4, reduce_lr={"patience": 1, "factor": 0.3}
+    )
+
+
+@pytest.mark.parametrize("cut", [(1, 1), (1, 4), (2, 1), (2, 3)])
+def test_it_ends_as_if_never_stopped(cut: tuple[int, int], nervous: Params, network: Network, make_job: MakeJob, tmp_path: Path) -> None:
+    whole_model = network(nervous)
+    whole = two_phase.fit(whole_model, make_job(nervous, folder=tmp_path / "whole"))
+
+    with pytest.raises(PowerCutError):
+        two_phase.fit(network(nervous), make_job(nervous, listeners=(cut_after(*cut),)))
+    told: list[dict[str, Any]] = []
+    model = network(nervous)
+    resumed = two_phase.fit(model, make_job(nervous, listeners=(told.append,)))
+
+    pd.testing.assert_frame_equal(comparable(resumed.history), comparable(whole.history), check_exact=True)
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), whole_model.get_weights(), strict=True))
+    assert told == resumed.history[-len(told) :]
+    assert resumed.computed == 0
+
+
+def test_a_half_written_state_is_not_taken(network: Network, make_job: MakeJob, tiny: Params, tmp_path: Path) -> None:
+    whole = two_phase.fit(network(), make_job(folder=tmp_path / "whole"))
+    with pytest.raises(PowerCutError):
+        two_phase.fit(network(), make_job(listeners=(cut_after(1, 3),)))
+    (tmp_path / "state" / "phase1" / "staged").mkdir(exist_ok=True)
+    for file in (tmp_path / "state" / "phase1" / "work").iterdir():
+        file.write_bytes(file.read_bytes()[:50])
+
+    resumed = two_phase.fit(network(), make_job())
+
+    pd.testing.assert_frame_equal(comparable(resumed.history), comparable(whole.history), check_exact=True)
+
+
+def test_kill_9_in_the_middle(network: Network, make_job: MakeJob, tiny: Params, tmp_path: Path) -> None:
+    def train(folder: str, stop: tuple[int, int] | None) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "job").write_bytes(pickle.dumps((make_job(folder=tmp_path / folder), tiny.train.head, tiny.clean.size, stop)))
+        files = [str(tmp_path / name) for name in ("job", f"{folder}.weights.h5", f"{folder}.out")]
+        command = [sys.executable, "-c", CHILD, *files]
+        return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
+
+    killed = train("killed", (1, 2))
+    assert killed.returncode == -signal.SIGKILL
+    assert not (tmp_path / "killed.out").exists()
+    again, whole = train("killed", None), train("whole", None)
+
+    assert again.returncode == whole.returncode == 0, again.stderr + whole.stderr
+    assert "goes on after epoch 1 of phase 1" in again.stdout
+    resumed, straight = (pickle.loads((tmp_path / f"{name}.out").read_bytes()) for name in ("killed", "whole"))
+    pd.testing.assert_frame_equal(comparable(resumed.history), comparable(straight.history), check_exact=True)

@@ -1,0 +1,147 @@
+"""The two-phase schedule: what learns, what is kept, and that neither the cache nor a second run changes it."""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from bonafide.dataset.batches import FrameReader, frame_table
+from bonafide.models import detector
+from bonafide.params import Params
+from bonafide.training import curves, two_phase
+from bonafide.training.two_phase import Job
+
+Network, MakeJob, Changed = Callable[..., keras.Model], Callable[..., Job], Callable[..., Params]
+TIMES = ["seconds"]
+
+
+def losses(outcome: two_phase.Outcome) -> pd.DataFrame:
+    return pd.DataFrame(outcome.history).drop(columns=TIMES)
+
+
+def test_it_learns_and_says_what_it_did(network: Network, make_job: MakeJob, splits: pd.DataFrame, clean: object) -> None:
+    model, told = network(), []
+    outcome = two_phase.fit(model, make_job(listeners=(told.append,)))
+
+    assert [(row["phase"], row["epoch"]) for row in outcome.history] == [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2)]
+    assert told == outcome.history
+    assert {"loss", "accuracy", "auc", "val_loss", "val_accuracy", "val_auc", "learning_rate"} <= set(outcome.history[0])
+    assert outcome.best["val_loss"] == min(row["val_loss"] for row in outcome.history)
+    test = frame_table(splits, clean, "test")  # type: ignore[arg-type]
+    scores = model.predict(FrameReader(test, 1).read(np.arange(len(test))).astype(np.float32), verbose=0)[:, 0]
+    assert scores[test["label"] == 1].min() > scores[test["label"] == 0].max()
+
+
+def test_the_detector_is_the_one_that_the_best_epoch_measured(network: Network, make_job: MakeJob) -> None:
+    model, job = network(), make_job()
+    outcome = two_phase.fit(model, job)
+
+    val = job.frames["val"]
+    scores = model.predict(FrameReader(val, 1).read(np.arange(len(val))).astype(np.float32), verbose=0)[:, 0].astype(float)
+    losses_ = -np.log(np.where(val["label"] == 1, scores, 1 - scores))
+    assert np.average(losses_, weights=val["weight"]) == pytest.approx(outcome.best["val_loss"], rel=0.02)
+
+
+def test_two_runs_with_one_seed_give_equal_metrics(network: Network, make_job: MakeJob, tmp_path: object) -> None:
+    first = two_phase.fit(network(), make_job(cache=tmp_path / "one", folder=tmp_path / "a"))  # type: ignore[operator]
+    second = two_phase.fit(network(), make_job(cache=tmp_path / "two", folder=tmp_path / "b"))  # type: ignore[operator]
+    other = two_phase.fit(network(), make_job(seed=7, folder=tmp_path / "c"))  # type: ignore[operator]
+
+    pd.testing.assert_frame_equal(losses(first), losses(second), check_exact=True)
+    assert not losses(first)["val_loss"].equals(losses(other)["val_loss"])
+
+
+def test_with_and_without_the_cache_it_learns_the_same(network: Network, make_job: MakeJob, changed: Changed, tmp_path: object) -> None:
+    cached = two_phase.fit(network(), make_job())
+    params = changed(activations={"cache": False})
+    anew = two_phase.fit(network(), make_job(params, folder=tmp_path / "anew", cache=tmp_path / "unused"))  # type: ignore[operator]
+
+    assert cached.computed > 0
+    assert anew.computed == 0
+    assert not (tmp_path / "unused").exists()  # type: ignore[operator]
+    columns = ["loss", "val_loss", "accuracy", "val_accuracy"]
+    np.testing.assert_allclose(losses(anew)[columns], losses(cached)[columns], atol=0.02)
+
+
+def test_a_second_run_finds_all_activations(network: Network, make_job: MakeJob, tmp_path: object) -> None:
+    first = two_phase.fit(network(), make_job())
+    second = two_phase.fit(network(), make_job(folder=tmp_path / "again"))  # type: ignore[operator]
+
+    shown = 2 * len(make_job().frames["train"]) + len(make_job().frames["val"])
+    assert (first.computed, second.computed) == (shown, 0)
+
+
+def _differ(before: list[np.ndarray], after: list[np.ndarray]) -> bool:
+    return any(not np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_only_the_head_and_the_last_layers_change(network: Network, make_job: MakeJob) -> None:
+    model = network()
+    before = {layer.name: layer.get_weights() for layer in model.layers}
+    outcome = two_phase.fit(model, make_job())
+
+    changed = {name for name, weights in before.items() if _differ(weights, model.get_layer(name).get_weights())}
+    assert outcome.unfrozen == ["block3_conv", "block3_relu", "block4_conv", "block4_relu"]
+    assert changed == {"block3_conv", "block4_conv", detector.STANDARDIZED, detector.SCORE}
+
+
+def test_a_second_phase_that_spoils_the_detector_is_not_kept(
+    network: Network, make_job: MakeJob, changed: Changed, tmp_path: object
+) -> None:
+    ruinous = changed(phase2={"learning_rate": 1e-3, "weight_decay": 900.0})  # each step takes nine tenths of every kernel
+    model, kept = network(), network()
+    outcome = two_phase.fit(model, make_job(ruinous))
+    two_phase.fit(kept, make_job(changed(phase2={"unfreeze_last": 0}), folder=tmp_path / "first"))  # type: ignore[operator]
+
+    assert outcome.best["phase"] == 1
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), kept.get_weights(), strict=True))
+
+
+def test_the_second_phase_starts_from_the_best_epoch_of_the_first(network: Network, make_job: MakeJob, changed: Changed) -> None:
+    still = changed(phase2={"learning_rate": 1e-12, "epochs": 1})
+    outcome = two_phase.fit(network(), make_job(still))
+
+    first = [row["val_loss"] for row in outcome.history if row["phase"] == 1]
+    assert outcome.history[-1]["phase"] == 2
+    assert outcome.history[-1]["val_loss"] == pytest.approx(min(first), rel=0.02)
+
+
+def test_it_stops_early_when_validation_gets_no_better(network: Network, make_job: MakeJob, changed: Changed) -> None:
+    params = changed(phase1={"epochs": 30, "learning_rate": 5.0}, phase2={"unfreeze_last": 0}, early_stopping=2)
+    outcome = two_phase.fit(network(), make_job(params))
+
+    assert len(outcome.history) < 30
+    assert outcome.best["epoch"] == len(outcome.history) - 2
+
+
+def test_the_rate_is_lowered_on_a_plateau(network: Network, make_job: MakeJob, changed: Changed) -> None:
+    params = changed(
+        phase1={"epochs": 6, "learning_rate": 5.0}, phase2={"unfreeze_last": 0}, early_stopping=9, reduce_lr={"patience": 1, "factor": 0.1}
+    )
+    rates = pd.DataFrame(two_phase.fit(network(), make_job(params)).history)["learning_rate"]
+
+    assert rates.iloc[0] == pytest.approx(5.0)
+    assert rates.iloc[-1] <= 0.51
+
+
+def test_from_scratch_the_whole_network_learns_but_for_its_fixed_filters(network: Network, make_job: MakeJob, changed: Changed) -> None:
+    params = changed(
+        phase1={"frozen": False}, phase2={"unfreeze_last": 0}, activations={"cache": False}, head={"normalize": False, "dropout": 0.0}
+    )
+    model = network(params)
+    before = {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
+    outcome = two_phase.fit(model, make_job(params))
+
+    moved = {name for name, weights in before.items() if _differ(weights, model.get_layer(name).get_weights())}
+    assert before.keys() - moved == {"high_pass"}
+    assert "block1_conv" in outcome.unfrozen
+
+
+def test_the_curves_show_both_phases(network: Network, make_job: MakeJob) -> None:
+    figure = curves.draw(losses(two_phase.fit(network(), make_job())))
+
+    lines = figure.axes[0].lines
+    assert [len(line.get_xdata()) for line in lines[:2]] == [5, 5]
+    assert any(list(line.get_xdata()) == [3.5, 3.5] for line in lines)
