@@ -11,6 +11,7 @@ from bonafide.metadata import lineage
 from bonafide.metadata.schema import DERIVED, Dataset, Document, Entry, Evaluation, Media, Model, TrainingRun
 from bonafide.metadata.store import Store
 from bonafide.metadata.sync import sync_all, sync_models, sync_run
+from bonafide.runs.process import dvc, git
 from bonafide.settings import Settings
 from tests import run_folder
 
@@ -26,39 +27,35 @@ stages:
 RUNS = ("runs/prepare_data-1", "runs/train_model-1", "runs/prepare_data-2")
 
 
-def _call(folder: Path, *command: str) -> str:
-    return subprocess.run(command, cwd=folder, env={**os.environ, **IDENTITY}, capture_output=True, text=True, check=True).stdout.strip()
-
-
 def _commit(folder: Path, branch: str, second: int) -> None:
-    _call(folder, "dvc", "commit", "--quiet", "--force")
+    dvc(folder, "commit", "--quiet", "--force")
     tracked = [path for path in ("dvc.yaml", "dvc.lock", ".gitignore", artefacts.TRAINING, artefacts.METRICS) if (folder / path).exists()]
-    _call(folder, "git", "add", "--force", "--", *map(str, tracked))
+    git(folder, "add", "--force", "--", *map(str, tracked))
     dated = {f"GIT_{who}_DATE": f"2026-01-01T00:00:0{second}+00:00" for who in ("AUTHOR", "COMMITTER")}
     subprocess.run(["git", "commit", "-qm", branch], cwd=folder, env={**os.environ, **IDENTITY, **dated}, check=True)
-    _call(folder, "git", "branch", branch)
+    git(folder, "branch", branch)
 
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three runs: dataset/v1, a training on it, and dataset/v2 with more items."""
     folder = tmp_path_factory.mktemp("repository")
-    _call(folder, "git", "init", "--quiet", "--initial-branch=main")
-    _call(folder, "dvc", "init", "--quiet")
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    dvc(folder, "init", "--quiet")
     write_text(folder / "dvc.yaml", STAGES)
     write_text(folder / ".gitignore", "/data\n/build\n/models\n/reports\n")
     splits = run_folder.write_data(folder, 42)
     write_text(folder / artefacts.RESOLVED, "seed: 1\n")
     _commit(folder, RUNS[0], 1)
-    _call(folder, "git", "tag", "-am", "digest", "dataset/v1")
+    git(folder, "tag", "-am", "digest", "dataset/v1")
     (folder / artefacts.RESOLVED).unlink()
     run_folder.write_training(folder, splits)
     _commit(folder, RUNS[1], 2)
-    _call(folder, "git", "reset", "--quiet", "--hard", RUNS[0])
+    git(folder, "reset", "--quiet", "--hard", RUNS[0])
     run_folder.write_data(folder, 50)
     write_text(folder / artefacts.RESOLVED, "seed: 1\n")
     _commit(folder, RUNS[2], 3)
-    _call(folder, "git", "tag", "-am", "digest", "dataset/v2")
+    git(folder, "tag", "-am", "digest", "dataset/v2")
     return folder
 
 
@@ -107,11 +104,11 @@ def test_twice_gives_the_same(repository: Path, store: Store) -> None:
 def test_a_rebuild_from_nothing_gives_what_the_runs_wrote_one_by_one(repository: Path, store: Store, tmp_path: Path) -> None:
     for run in RUNS:
         folder = tmp_path / run
-        _call(repository, "git", "worktree", "add", "--quiet", "--detach", str(folder), run)
-        _call(folder, "dvc", "cache", "dir", "--local", str(repository / ".dvc" / "cache"))
-        _call(folder, "dvc", "checkout", "--quiet")
+        git(repository, "worktree", "add", "--quiet", "--detach", str(folder), run)
+        dvc(folder, "cache", "dir", "--local", str(repository / ".dvc" / "cache"))
+        dvc(folder, "checkout", "--quiet")
         tag = f"dataset/v{run[-1]}" if "prepare" in run else None
-        sync_run(folder, store, commit=_call(folder, "git", "rev-parse", "HEAD"), branch=run, tag=tag)
+        sync_run(folder, store, commit=git(folder, "rev-parse", "HEAD"), branch=run, tag=tag)
     one_by_one = everything(store)
     store.delete(Media, store.keys(Media))
     store.delete(Dataset, store.keys(Dataset))
@@ -136,20 +133,31 @@ def test_what_no_run_accounts_for_is_removed_and_the_ledger_is_not(repository: P
 
 def test_lost_data_are_named_and_nothing_is_removed(repository: Path, store: Store, tmp_path: Path) -> None:
     clone = tmp_path / "clone"
-    _call(tmp_path, "git", "clone", "--quiet", str(repository), str(clone))
+    git(tmp_path, "clone", "--quiet", str(repository), str(clone))
     sync_all(repository, store, list)
     before = everything(store)
     for run in RUNS:
-        _call(clone, "git", "branch", run, f"origin/{run}")
+        git(clone, "branch", run, f"origin/{run}")
     summary = sync_all(clone, store, list)
     assert len(summary.lost) == 3 and "neither in the DVC cache nor on the remote" in summary.lost[0]
     assert everything(store) == before
 
 
+def test_the_branch_of_a_run_that_failed_before_its_commit_is_passed_over(repository: Path, store: Store, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", str(repository), str(clone))
+    dvc(clone, "cache", "dir", "--local", str(repository / ".dvc" / "cache"))
+    git(clone, "rm", "--quiet", "--cached", "dvc.lock")
+    git(clone, "commit", "--quiet", "-m", "nothing has run yet")
+    git(clone, "branch", "runs/prepare_data-failed")
+    summary = sync_all(clone, store, list)
+    assert (summary.lost, summary.documents["datasets"]) == ([], 2)
+
+
 def test_runs_that_came_from_a_git_remote_count(repository: Path, store: Store, tmp_path: Path) -> None:
     clone = tmp_path / "clone"
-    _call(tmp_path, "git", "clone", "--quiet", str(repository), str(clone))
-    _call(clone, "dvc", "cache", "dir", "--local", str(repository / ".dvc" / "cache"))
+    git(tmp_path, "clone", "--quiet", str(repository), str(clone))
+    dvc(clone, "cache", "dir", "--local", str(repository / ".dvc" / "cache"))
     summary = sync_all(clone, store, list)
     assert (summary.lost, summary.documents["runs"]) == ([], 1)
     assert store.find(TrainingRun)[0].branches == (RUNS[1],)

@@ -44,10 +44,12 @@ class Revision:
 
         self._commit = commit
         self._files = DVCFileSystem(url=str(root), rev=commit)
+        # the branch of a run that failed before its commit still points to where it started, which may have run nothing yet
+        self._ran = self._files.exists("dvc.lock")
 
     def read(self, path: Path) -> bytes | None:
         """Return the bytes of a file at the commit."""
-        if not self._files.exists(path.as_posix()):
+        if not self._ran or not self._files.exists(path.as_posix()):
             return None
         try:
             return bytes(self._files.read_bytes(path.as_posix()))
