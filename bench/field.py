@@ -177,11 +177,11 @@ def _weakest(outcome: Outcome) -> list[str]:
     """Per kind and generator, of one case."""
     rows = [f"{outcome.case.title}, test split:", "", "| slice | fakes found | ROC-AUC |", "| --- | --- | --- |"]
     for kind, slice_ in outcome.metrics["per_kind"].items():
-        confusion = slice_.get("confusion", {})
-        found, fakes = confusion.get("fake_called_fake", "?"), slice_["counts"]["fake"]
-        rows.append(f"| {kind}s | {found} of {fakes} | {_ranked(slice_)} |")
+        found = slice_["model"]["confusion"]["fake_called_fake"] if "model" in slice_ else "?"
+        rows.append(f"| {kind}s | {found} of {slice_['counts']['fake']} | {_ranked(slice_.get('model', slice_))} |")
     for name, slice_ in outcome.metrics["per_generator"].items():
-        rows.append(f"| {name} | {slice_['found']} of {slice_['items']} | {_ranked(slice_)} |")
+        found = slice_["found"] if "found" in slice_ else round(slice_["recall"]["value"] * slice_["items"])
+        rows.append(f"| {name} | {found} of {slice_['items']} | {_ranked(slice_)} |")
     return rows
 
 

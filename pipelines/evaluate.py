@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from bonafide import artefacts, params
 from bonafide.dataset import manifest
 from bonafide.dataset.batches import frame_table
-from bonafide.evaluation import cautions, evidence, floor, plots, predict, report
+from bonafide.evaluation import cautions, evidence, plots, predict, report
 from bonafide.files import atomic_path, write_text
+from bonafide.models import probe
 from bonafide.models.aggregate import item_table
 from bonafide.models.features import frozen_features
 from bonafide.params import Params
@@ -38,7 +39,7 @@ def main() -> None:
 
     model = predict.load_model(artefacts.MODEL)
     scores = predict.score_frames(model, scored, run.train.batch_size, settings.workers)
-    floor_scores, strength = _floor(frames["train"], scored, splits, run, settings)
+    floor_scores, strength = _floor(frames["train"], scored, run, settings)
     predictions = predict.prediction_table(scored, splits, scores, floor_scores)
     with atomic_path(artefacts.PREDICTIONS) as temporary:
         predictions.to_parquet(temporary, index=False)
@@ -53,15 +54,12 @@ def main() -> None:
     _say(metrics)
 
 
-def _floor(
-    train: pd.DataFrame, scored: pd.DataFrame, splits: pd.DataFrame, run: Params, settings: Settings
-) -> tuple[NDArray[float64], float]:
+def _floor(train: pd.DataFrame, scored: pd.DataFrame, run: Params, settings: Settings) -> tuple[NDArray[float64], float]:
     """Return the floor's scores of the frames in ``scored``, and the C that it chose."""
     everything = pd.concat([train, scored], ignore_index=True)  # whole items: the cache keeps no parts of one
     features = frozen_features(everything, run.train, run.clean.size, run.seed, settings)
-    rows = floor.fit_rows(train)
-    fitted = floor.fit_floor(features[rows], train.iloc[rows], splits, run.seed)
-    return floor.scores(fitted, features[len(train) :]), floor.strength_of(fitted)
+    floor = probe.fit(features[: len(train)], train, run.seed)
+    return probe.scores(floor, features[len(train) :]), probe.strength_of(floor)
 
 
 def _report(metrics: dict[str, Any], predictions: pd.DataFrame, splits: pd.DataFrame, training: dict[str, Any], run: Params) -> None:

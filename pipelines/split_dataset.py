@@ -3,7 +3,7 @@
 import pandas as pd
 
 from bonafide import artefacts, params
-from bonafide.dataset import manifest
+from bonafide.dataset import dealt, manifest
 from bonafide.dataset.split import LABELS, SPLITS, deal
 
 
@@ -11,8 +11,9 @@ def main() -> None:
     """Run the stage. Raises TooFewItemsError, DatasetError."""
     run = params.load(artefacts.RESOLVED)
     balanced = manifest.read(artefacts.BALANCED, manifest.BALANCED)
+    before = dealt.read(artefacts.DEALT, run.split, run.seed)
 
-    splits = deal(balanced, pd.read_parquet(artefacts.QUALITY), run.split, run.balance, run.seed)
+    splits = deal(balanced, pd.read_parquet(artefacts.QUALITY), run.split, run.balance, run.seed, before)
 
     manifest.write(splits, artefacts.SPLITS, manifest.SPLITS)
     counts = splits.groupby(["split", "label"]).size()

@@ -14,6 +14,7 @@ CLEAN = Path("data/clean")
 QUALITY = Path("data/quality.parquet")
 SHORTCUTS = Path("data/shortcuts.json")
 BALANCED = Path("data/balanced.parquet")
+DEALT = Path("data/dealt.json")
 SPLITS = Path("data/splits.parquet")
 
 MODEL = Path("models/model.keras")

@@ -81,11 +81,24 @@ class Split(_Section):
     min_per_class: int = Field(ge=1)
 
 
-class Head(_Section):
-    """What stands on the backbone."""
+HeadKind = Literal["gap", "lstm", "simple_rnn", "gru", "bilstm_attention", "transformer"]
 
+
+class Head(_Section):
+    """What stands on the backbone: ``gap`` looks at each frame by itself, the others at a clip's sequence of frames."""
+
+    kind: HeadKind
+    length: int = Field(ge=1, le=1024)
+    units: int = Field(ge=1)
+    dense: int = Field(ge=0)
     dropout: float = Field(ge=0, le=0.9)
     normalize: bool
+    warm_start: bool
+
+    @property
+    def sequential(self) -> bool:
+        """It scores a whole clip at once."""
+        return self.kind != "gap"
 
 
 class Augment(_Section):

@@ -11,6 +11,7 @@ from dataset_rows import picture, quality_of
 from bonafide import artefacts
 from bonafide.dataset import manifest
 from bonafide.errors import DatasetError
+from bonafide.files import write_text
 from bonafide.params import Params, Resolved
 from bonafide.settings import get_settings
 from pipelines import audit_shortcuts, balance_classes, catalog, split_dataset
@@ -24,6 +25,7 @@ def folder(tmp_path: Path, params: Params, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setenv("BONAFIDE_HOME", str(tmp_path / "state"))
     get_settings.cache_clear()
     Resolved(params=params, origin={}).save(artefacts.RESOLVED)
+    write_text(artefacts.DEALT, "{}")
     for at in range(24):
         picture(artefacts.RAW / ("real" if at % 2 else "fake/sora") / f"{at}.png", at)
     (artefacts.RAW / "real" / "text.mp4").write_text("no video")

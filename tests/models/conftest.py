@@ -13,11 +13,11 @@ from PIL import Image
 from bonafide.dataset.batches import frame_table
 from bonafide.media.shards import write_shard
 from bonafide.models import detector
-from bonafide.params import Head
 from bonafide.settings import Settings
+from tests.heads import head
 
 SIZE = 64
-HEAD = Head(dropout=0.2, normalize=True)
+HEAD = head(dropout=0.2, normalize=True)
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +47,7 @@ def make_table(tmp_path: Path) -> Callable[..., pd.DataFrame]:
                 Image.fromarray(rng.integers(0, 256, (SIZE, SIZE, 3), np.uint8)).save(buffer, "PNG")
                 frames.append((f"{index:05d}.png", buffer.getvalue()))
             write_shard(tmp_path / f"{media_id}.tar", {"times_s": [0.0] * count, "size": SIZE}, frames)
-            items.append({"media_id": media_id, "label": "real", "split": "train", "repeat": 1, "weight": 1.0})
+            items.append({"media_id": media_id, "cluster": media_id, "label": "real", "split": "train", "repeat": 1, "weight": 1.0})
         return frame_table(pd.DataFrame(items), tmp_path, "train")
 
     return make

@@ -14,8 +14,9 @@ from bonafide.errors import SetupError
 from bonafide.models import activations, boundary, detector
 from bonafide.models.activations import ActivationCache
 from bonafide.models.features import frozen_features
-from bonafide.params import Augment, Head, Params, resolve
+from bonafide.params import Augment, Params, resolve
 from bonafide.settings import Settings
+from tests.heads import head
 
 AUGMENT = Augment(flip=True, rotation=0.05, zoom=0.1, brightness=0.1, contrast=0.1)
 LAYERS = ["block3_relu", detector.POOLED]
@@ -23,7 +24,7 @@ LAYERS = ["block3_relu", detector.POOLED]
 
 @pytest.fixture(scope="module")
 def network() -> keras.Model:
-    return detector.open_backbone("residual_cnn", "random", 64, Head(dropout=0.2, normalize=True), 0, Settings())[0]
+    return detector.open_backbone("residual_cnn", "random", 64, head(dropout=0.2, normalize=True), 0, Settings())[0]
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def test_what_changes_the_values_is_computed_again(
 ) -> None:
     table = make_table(2, 3)
     open_cache().fill(table, views=2)
-    other = detector.open_backbone("residual_cnn", "random", 64, Head(dropout=0.2, normalize=True), 9, Settings())[0]
+    other = detector.open_backbone("residual_cnn", "random", 64, head(dropout=0.2, normalize=True), 9, Settings())[0]
 
     assert open_cache(model=other).fill(table, views=2) == 10
     assert open_cache(layers=["block2_relu"]).fill(table, views=2) == 10

@@ -1,5 +1,8 @@
 """Every backbone that a recipe may name becomes a flat detector that takes pixels and saves as a harmless file."""
 
+import importlib
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -12,15 +15,61 @@ from bonafide.models import backbones, boundary, detector
 from bonafide.models.residual import FIXED_LAYER
 from bonafide.params import Head
 from bonafide.settings import Settings
+from tests import heads
 
-HEAD = Head(dropout=0.2, normalize=True)
+HEAD = heads.head(dropout=0.2, normalize=True)
+OF_RECIPES = ["efficientnetb0", "efficientnetb3", "efficientnetv2b0", "inceptionv3", "mobilenetv2", "residual_cnn"]
+OWN = """
+import keras
+from keras import layers
+from tests.heads import head
+
+def tiny(include_top, weights, input_tensor):
+    x = layers.Rescaling(1 / 255)(input_tensor)
+    return keras.Model(input_tensor, layers.Conv2D(4, 40, strides=8, name="only")(x))
+
+def narrow(input_tensor):
+    return tiny(False, None, input_tensor)
+
+def no_model(include_top, weights, input_tensor):
+    return layers.Conv2D(4, 3)(input_tensor)
+
+def elsewhere(include_top, weights, input_tensor):
+    return tiny(include_top, weights, keras.Input(input_tensor.shape[1:]))
+
+def pooled(include_top, weights, input_tensor):
+    return keras.Model(input_tensor, layers.GlobalAveragePooling2D()(input_tensor))
+
+def lambdas(include_top, weights, input_tensor):
+    return keras.Model(input_tensor, layers.Lambda(lambda x: x / 255)(input_tensor))
+
+class Mine(layers.Layer):
+    def call(self, x):
+        return 2 * x
+
+def unknown_layer(include_top, weights, input_tensor):
+    return keras.Model(input_tensor, Mine()(input_tensor))
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """A module with backbones of one's own, on the path that Python looks through; gives their names in a recipe."""
+    (tmp_path / "own_nets.py").write_text(OWN)
+    (tmp_path / "broken_nets.py").write_text("import nowhere_to_be_found")
+    monkeypatch.syspath_prepend(tmp_path)
+    return lambda function: f"own_nets:{function}"
+
+
+def frames_of(size: int) -> keras.KerasTensor:
+    return keras.Input((size, size, 3), name="frames")
 
 
 def built(name: str, size: int = 96, head: Head = HEAD) -> keras.Model:
     return detector.open_backbone(name, "random", size, head, 0, Settings())[0]
 
 
-@pytest.mark.parametrize("name", sorted(backbones.REGISTRY))
+@pytest.mark.parametrize("name", OF_RECIPES)
 def test_every_backbone_becomes_a_flat_detector(name: str) -> None:
     model = built(name)
 
@@ -30,7 +79,7 @@ def test_every_backbone_becomes_a_flat_detector(name: str) -> None:
     assert not [layer for layer in model.layers if type(layer).__name__ in ("Lambda", "TFOpLambda")]
 
 
-@pytest.mark.parametrize("name", ["residual_cnn", "efficientnetb0"])
+@pytest.mark.parametrize("name", ["residual_cnn", "efficientnetb0", "convnexttiny"])
 def test_a_saved_detector_loads_in_safe_mode_and_says_the_same(name: str, tmp_path: Path) -> None:
     model = built(name)
     frames = np.random.default_rng(0).uniform(0, 255, (3, 96, 96, 3)).astype(np.float32)
@@ -47,16 +96,94 @@ def test_a_saved_detector_loads_in_safe_mode_and_says_the_same(name: str, tmp_pa
     np.testing.assert_allclose(loaded.predict(frames, verbose=0), scores, atol=1e-6)
 
 
-def test_mobilenet_sees_pixels_between_minus_one_and_one() -> None:
-    model = built("mobilenetv2")
-    plain = applications.MobileNetV2(include_top=False, weights=None, input_shape=(96, 96, 3), pooling="avg")
+@pytest.mark.parametrize("name", [name for name in backbones.names() if name != "residual_cnn"])
+def test_every_network_of_keras_gets_the_pixels_that_keras_prepares_for_it(name: str, tmp_path: Path) -> None:
+    backbone = backbones.get(name)
+    frames = frames_of(8)
+    preparation = replace(backbone, constructor=lambda input_tensor, **_: keras.Model(frames, input_tensor)).build(frames)
+    pixels = np.random.default_rng(0).uniform(0, 255, (2, 8, 8, 3)).astype(np.float32)
+
+    expected = importlib.import_module(backbone.constructor.__module__).preprocess_input(pixels.copy())
+
+    np.testing.assert_allclose(np.asarray(preparation(pixels)), expected, atol=1e-4)
+    preparation.save(tmp_path / "preparation.keras")
+    loaded = keras.models.load_model(tmp_path / "preparation.keras", safe_mode=True)
+    np.testing.assert_array_equal(np.asarray(loaded(pixels)), np.asarray(preparation(pixels)))
+
+
+@pytest.mark.parametrize(
+    ("name", "constructor", "family", "size"),
+    [
+        ("mobilenetv3small", applications.MobileNetV3Small, applications.mobilenet_v3, 96),
+        ("mobilenetv2", applications.MobileNetV2, applications.mobilenet_v2, 96),
+        ("vgg16", applications.VGG16, applications.vgg16, 32),
+        ("densenet121", applications.DenseNet121, applications.densenet, 32),
+    ],
+)
+def test_a_detector_computes_what_the_network_of_keras_computes(name: str, constructor: Callable, family: object, size: int) -> None:
+    model = built(name, size)
+    plain = constructor(include_top=False, weights=None, input_shape=(size, size, 3), pooling="avg")
     bottom, _ = boundary.split(model, boundary.pooling(model))
     plain.set_weights(bottom.get_weights())
-    frames = np.random.default_rng(0).uniform(0, 255, (2, 96, 96, 3)).astype(np.float32)
+    frames = np.random.default_rng(0).uniform(0, 255, (2, size, size, 3)).astype(np.float32)
 
-    expected = plain.predict(applications.mobilenet_v2.preprocess_input(frames.copy()), verbose=0)
+    expected = plain.predict(family.preprocess_input(frames.copy()), verbose=0)  # type: ignore[attr-defined]
 
-    np.testing.assert_allclose(bottom.predict(frames, verbose=0), expected, atol=1e-4)
+    assert np.ptp(expected) > 0
+    np.testing.assert_allclose(bottom.predict(frames, verbose=0), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_network_of_keras_may_be_named_in_any_case() -> None:
+    assert (backbones.get("VGG16").name, backbones.get("ConvNeXtTiny").name) == ("vgg16", "convnexttiny")
+    assert backbones.get("EfficientNetB0").published == backbones.get("efficientnetb0").published is not None
+
+
+@pytest.mark.parametrize(("name", "least"), [("inceptionv3", 75), ("xception", 71)])
+def test_frames_too_small_for_a_network_are_refused_with_the_least_that_it_takes(name: str, least: int) -> None:
+    with pytest.raises(ParamsError, match=rf"clean.size: 64: the backbone {name} .* Set clean.size to at least {least}"):
+        backbones.get(name).build(frames_of(64))
+    assert backbones.get(name).build(frames_of(least)).output.shape[-1] == 2048
+
+
+def test_a_function_of_ones_own_is_a_backbone(own: Callable[[str], str]) -> None:
+    backbone = backbones.get(own("tiny"))
+
+    network = backbone.build(frames_of(64))
+
+    assert (backbone.name, network.output.shape) == ("own_nets:tiny", (None, 4, 4, 4))
+    with pytest.raises(ParamsError, match=r"clean.size: 32: the backbone own_nets:tiny can't be built.*Set a larger clean.size"):
+        backbone.build(frames_of(32))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("nowhere_nets:tiny", r"nowhere_nets can't be imported: ModuleNotFoundError.*PYTHONPATH"),
+        ("broken_nets:tiny", r"broken_nets can't be imported: .*nowhere_to_be_found"),
+        (":tiny", r"Write module:function"),
+        ("own_nets:tinny", r"own_nets has no function tinny.*It has: tiny, narrow"),
+        ("own_nets:", r"own_nets has no function"),
+        ("own_nets:narrow", r"narrow can't be called with include_top, weights and input_tensor.*residual.py"),
+    ],
+)
+def test_a_function_that_is_not_there_is_refused(name: str, words: str, own: Callable[[str], str]) -> None:
+    with pytest.raises(ParamsError, match=f"train.backbone: {name}: .*{words}"):
+        backbones.get(name)
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        ("no_model", "returns KerasTensor, not a keras.Model"),
+        ("elsewhere", "does not begin at input_tensor"),
+        ("pooled", "not one set of feature maps"),
+        ("lambdas", "safe mode with these layers: Lambda"),
+        ("unknown_layer", "safe mode with these layers: Mine"),
+    ],
+)
+def test_a_function_that_returns_no_backbone_is_refused(function: str, words: str, own: Callable[[str], str]) -> None:
+    with pytest.raises(ParamsError, match=rf"own_nets:{function}.*{words}.*residual.py"):
+        backbones.get(own(function)).build(frames_of(64))
 
 
 def test_the_same_seed_gives_the_same_network_and_another_one_another() -> None:
@@ -80,7 +207,7 @@ def test_the_head_standardizes_by_the_features_given() -> None:
 
 
 def test_a_head_without_normalization_has_no_such_layer() -> None:
-    model = built("residual_cnn", head=Head(dropout=0, normalize=False))
+    model = built("residual_cnn", head=heads.head(dropout=0, normalize=False))
 
     detector.standardize(model, np.ones((2, 128)))
 
@@ -99,5 +226,5 @@ def test_the_residual_network_is_blind_to_flat_colour_and_sees_noise() -> None:
 
 
 def test_an_unknown_backbone_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ParamsError, match=r"resnet9000.*Choose one of: efficientnetb0"):
+    with pytest.raises(ParamsError, match=r"resnet9000.*Choose one of: efficientnetb0.*residual_cnn.*vgg19.*module:function"):
         backbones.get("resnet9000")

@@ -7,8 +7,8 @@ from keras import layers
 
 from bonafide.models import boundary, detector
 from bonafide.models.residual import FIXED_LAYER
-from bonafide.params import Head
 from bonafide.settings import Settings
+from tests.heads import head
 
 BATCH_NORMALIZATION = keras.layers.BatchNormalization
 
@@ -103,7 +103,7 @@ def test_training_the_tail_moves_the_unfrozen_layers_of_the_network_and_nothing_
 
 
 def test_the_fixed_filters_never_learn() -> None:
-    model = detector.open_backbone("residual_cnn", "random", 64, Head(dropout=0, normalize=False), 0, Settings())[0]
+    model = detector.open_backbone("residual_cnn", "random", 64, head(dropout=0, normalize=False), 0, Settings())[0]
 
     names = boundary.unfreeze_last(model, 100, align_to_block=False)
 

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,16 +17,16 @@ from keras import applications
 from bonafide.errors import WeightsError
 from bonafide.files import sha256_of
 from bonafide.models import backbones, boundary, detector, weights
-from bonafide.params import Head
 from bonafide.settings import Settings
+from tests.heads import head
 
-HEAD = Head(dropout=0.2, normalize=True)
+HEAD = head(dropout=0.2, normalize=True)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Settings:
     (tmp_path / "weights").mkdir()
-    return Settings(weights_dir=tmp_path / "weights")
+    return Settings(weights_dir=tmp_path / "weights", home=tmp_path / "home")
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +77,52 @@ def test_efficientnet_sees_its_input_as_keras_with_imagenet_weights_does(folder:
     ours = boundary.split(model, boundary.pooling(model))[0].predict(frames, verbose=0)
     assert np.ptp(ours) > 0
     np.testing.assert_allclose(ours, theirs.predict(frames, verbose=0), rtol=1e-3, atol=1e-5)
+
+    elsewhere = Settings(home=folder.home)
+    by_keras = weights.find("imagenet", replace(backbones.get("efficientnetb0"), published=None), elsewhere)
+    assert by_keras.path is not None
+    assert by_keras.path.is_relative_to(elsewhere.cache_dir)
+    same = detector.build("efficientnetb0", by_keras, 64, HEAD, 0)
+    assert all(np.array_equal(a, b) for a, b in zip(same.get_weights(), model.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize(("name", "constructor"), [("mobilenet", applications.MobileNet), ("vgg16", applications.VGG16)])
+def test_a_network_without_a_file_of_its_own_is_loaded_by_keras_and_kept(
+    name: str, constructor: Callable, folder: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = constructor(include_top=False, weights=None, input_shape=(32, 32, 3))
+    source.save_weights(tmp_path / "published.weights.h5")
+    asked: list[object] = []
+
+    def published(*name: object, **_: object) -> str:
+        asked.append(name)
+        return str(tmp_path / "published.weights.h5")
+
+    monkeypatch.setattr(f"keras.src.applications.{name}.file_utils.get_file", published)
+    model, found = detector.open_backbone(name, "imagenet", 32, HEAD, 0, folder)
+
+    assert (found.path, found.imagenet) == (folder.cache_dir / "weights" / f"{name}_notop.weights.h5", True)
+    loaded = boundary.split(model, boundary.pooling(model))[0].get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(loaded, source.get_weights(), strict=True))
+    assert weights.find("imagenet", backbones.get(name), folder) == found
+    assert len(asked) == 1
+
+    own = folder.weights_dir / f"{name}_notop.weights.h5"  # type: ignore[operator]
+    source.save_weights(own)
+    assert weights.find("imagenet", backbones.get(name), folder).path == own
+
+
+def test_what_keras_cannot_load_is_an_error_that_says_how_to_bring_it(folder: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_network(*_: object, **__: object) -> str:
+        raise Exception("URL fetch failure: no route to host")
+
+    monkeypatch.setattr("keras.src.applications.mobilenet.file_utils.get_file", no_network)
+    with pytest.raises(WeightsError, match="no route to host") as caught:
+        weights.find("imagenet", backbones.get("mobilenet"), folder)
+
+    for needed in ("applications.MobileNet(", "save_weights('mobilenet_notop.weights.h5')", "BONAFIDE_WEIGHTS_DIR", "weights to random"):
+        assert needed in str(caught.value)
+    assert not list(folder.cache_dir.rglob("*.h5"))
 
 
 def test_keras_home_is_searched_without_a_network(tmp_path: Path) -> None:
@@ -155,3 +202,10 @@ def test_weights_of_something_else_are_refused(content: str, folder: Settings, t
 def test_a_network_that_was_never_trained_on_imagenet_says_so(folder: Settings) -> None:
     with pytest.raises(WeightsError, match=r"residual_cnn.*Set train.weights to random"):
         weights.find("imagenet", backbones.get("residual_cnn"), folder)
+
+
+def test_a_function_of_ones_own_has_no_imagenet_weights(folder: Settings) -> None:
+    own = backbones.get("bonafide.models.residual:residual_cnn")
+
+    with pytest.raises(WeightsError, match=r"residual:residual_cnn with ImageNet weights.*random, or to the path of a .weights.h5 file"):
+        weights.find("imagenet", own, folder)

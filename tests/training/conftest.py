@@ -34,7 +34,8 @@ def write_items(clean: Path, seed: int = 0) -> pd.DataFrame:
             Image.fromarray(frame.clip(0, 255).astype(np.uint8)).save(buffer, "PNG")
             frames.append((f"{2 * index:05d}.png", buffer.getvalue()))  # every other sampled frame was dropped by cleaning
         write_shard(clean / f"{media_id}.tar", {"times_s": [0.0] * 6, "size": SIZE}, frames)
-        rows.append({"media_id": media_id, "label": label, "split": split, "repeat": 1, "weight": 1.0, "kind": "video"})
+        facts = {"media_id": media_id, "cluster": media_id, "label": label, "split": split, "kind": "video"}
+        rows.append({**facts, "repeat": 1, "weight": 1.0})
     return pd.DataFrame(rows)
 
 

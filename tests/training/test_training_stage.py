@@ -69,7 +69,7 @@ def test_killed_and_run_again_it_writes_what_the_contract_names(
     history = pd.read_csv(run_folder / artefacts.HISTORY)
     expected = ["phase", "epoch", "accuracy", "auc", "loss", "val_accuracy", "val_auc", "val_loss", "learning_rate"]
     assert sorted(history.columns) == sorted(expected)
-    assert list(zip(history["phase"], history["epoch"], strict=True)) == [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2)]
+    assert list(zip(history["phase"], history["epoch"], strict=True)) == [(1, 0), (1, 1), (1, 2), (1, 3), (2, 1), (2, 2)]
 
     model = keras.models.load_model(run_folder / artefacts.MODEL, compile=False, safe_mode=True)
     assert model.predict(np.zeros((1, SIZE, SIZE, 3), np.float32), verbose=0).shape == (1, 1)
@@ -87,7 +87,7 @@ def test_killed_and_run_again_it_writes_what_the_contract_names(
     steps = _metric(tmp_path, "val_loss")
     assert steps is not None
     np.testing.assert_allclose([steps[step] for step in sorted(steps)], history["val_loss"], rtol=1e-6)
-    assert sorted(steps) == [1, 2, 3, 4, 5]
+    assert sorted(steps) == [0, 1, 2, 3, 4, 5]
     _the_run_says_where_it_comes_from(tmp_path, record)
 
 

@@ -25,7 +25,7 @@ def test_it_learns_and_says_what_it_did(network: Network, make_job: MakeJob, spl
     model, told = network(), []
     outcome = two_phase.fit(model, make_job(listeners=(told.append,)))
 
-    assert [(row["phase"], row["epoch"]) for row in outcome.history] == [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2)]
+    assert [(row["phase"], row["epoch"]) for row in outcome.history] == [(1, 0), (1, 1), (1, 2), (1, 3), (2, 1), (2, 2)]
     assert told == outcome.history
     assert {"loss", "accuracy", "auc", "val_loss", "val_accuracy", "val_auc", "learning_rate"} <= set(outcome.history[0])
     assert outcome.best["val_loss"] == min(row["val_loss"] for row in outcome.history)
@@ -108,12 +108,21 @@ def test_the_second_phase_starts_from_the_best_epoch_of_the_first(network: Netwo
     assert outcome.history[-1]["val_loss"] == pytest.approx(min(first), rel=0.02)
 
 
+def test_the_head_begins_at_the_linear_probe_or_at_zero(network: Network, make_job: MakeJob, changed: Changed) -> None:
+    begun = two_phase.fit(network(), make_job(changed(phase2={"unfreeze_last": 0})))
+    assert begun.history[0]["epoch"] == 0
+    assert begun.history[0]["val_loss"] < 0.99 * np.log(2)
+
+    zero = two_phase.fit(network(), make_job(changed(head={"warm_start": False}, phase2={"unfreeze_last": 0})))
+    assert zero.history[0]["epoch"] == 1
+
+
 def test_it_stops_early_when_validation_gets_no_better(network: Network, make_job: MakeJob, changed: Changed) -> None:
     params = changed(phase1={"epochs": 30, "learning_rate": 5.0}, phase2={"unfreeze_last": 0}, early_stopping=2)
     outcome = two_phase.fit(network(), make_job(params))
 
     assert len(outcome.history) < 30
-    assert outcome.best["epoch"] == len(outcome.history) - 2
+    assert outcome.history[-1]["epoch"] == outcome.best["epoch"] + 2 or outcome.best["epoch"] == 0
 
 
 def test_the_rate_is_lowered_on_a_plateau(network: Network, make_job: MakeJob, changed: Changed) -> None:
@@ -143,5 +152,5 @@ def test_the_curves_show_both_phases(network: Network, make_job: MakeJob) -> Non
     figure = curves.draw(losses(two_phase.fit(network(), make_job())))
 
     lines = figure.axes[0].lines
-    assert [len(line.get_xdata()) for line in lines[:2]] == [5, 5]
+    assert [len(line.get_xdata()) for line in lines[:2]] == [6, 6]
     assert any(list(line.get_xdata()) == [3.5, 3.5] for line in lines)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -38,9 +39,9 @@ def frame_table(splits: pd.DataFrame, clean: Path, split: str) -> pd.DataFrame:
         split: ``train``, ``val`` or ``test``.
 
     Returns:
-        One row per frame, ordered by ``media_id`` and ``index``: ``media_id``, ``index`` (of the sampled frame), ``label`` (1 is fake),
-        ``weight`` (float), ``repeat`` (times it is shown per epoch), ``shard`` (path), ``digest`` (of the shard), ``position`` (in the
-        shard), ``offset`` and ``bytes`` (of the encoded frame within the shard).
+        One row per frame, ordered by ``media_id`` and ``index``: ``media_id``, ``cluster``, ``index`` (of the sampled frame), ``label``
+        (1 is fake), ``weight`` (float), ``repeat`` (times it is shown per epoch), ``shard`` (path), ``digest`` (of the shard),
+        ``position`` (in the shard), ``offset`` and ``bytes`` (of the encoded frame within the shard).
 
     Raises:
         DatasetError: an item has no shard, or the split has no frame.
@@ -54,14 +55,15 @@ def frame_table(splits: pd.DataFrame, clean: Path, split: str) -> pd.DataFrame:
     return table
 
 
-def _item_rows(item: object, clean: Path) -> list[dict[str, object]]:
-    media_id, label, weight, repeat = (getattr(item, name) for name in ("media_id", "label", "weight", "repeat"))
+def _item_rows(item: Any, clean: Path) -> list[dict[str, object]]:
+    media_id, label, weight, repeat = item.media_id, item.label, item.weight, item.repeat
     shard = clean / f"{media_id}.tar"
     if not shard.exists():
         raise DatasetError(shard, "the item is in a split but has no clean frames", "Run clean_frames again.")
     with tarfile.open(shard) as tar:
         members = sorted((member for member in tar.getmembers() if member.name.endswith(".png")), key=lambda member: member.name)
-    shared = {"media_id": media_id, "label": int(label == POSITIVE), "repeat": int(repeat), "shard": str(shard), "digest": sha256_of(shard)}
+    facts = {"media_id": media_id, "cluster": item.cluster, "label": int(label == POSITIVE), "repeat": int(repeat)}
+    shared = {**facts, "shard": str(shard), "digest": sha256_of(shard)}
     return [
         {
             **shared,

@@ -7,6 +7,7 @@ of each class and kind, and of each generator and source; the idea is that of sc
 import numpy as np
 import pandas as pd
 
+from bonafide.dataset import dealt
 from bonafide.dataset.balance import lot, train_repeats, train_weights
 from bonafide.dataset.similar import clusters
 from bonafide.errors import DatasetError, TooFewItemsError
@@ -17,11 +18,14 @@ LABELS = ("real", "fake")
 _STRATA = (["label"], ["label", "kind"], ["label", "kind", "generator"], ["label", "kind", "source"])
 
 
-def deal(balanced: pd.DataFrame, quality: pd.DataFrame, split: Split, balance: Balance, seed: int) -> pd.DataFrame:
+def deal(
+    balanced: pd.DataFrame, quality: pd.DataFrame, split: Split, balance: Balance, seed: int, dealt_before: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Return the rows of ``data/splits.parquet``: the included items with ``split``, ``cluster``, ``repeat`` and ``weight``.
 
     A split that a folder or CSV gives is kept, and its whole cluster follows it. Where every item is given one, but none is given to val or
-    to test, that one is dealt out of train.
+    to test, that one is dealt out of train. Items of an earlier deal keep their splits; where a new item shows that several of them
+    belong together, all go to train rather than val, and to val rather than test.
 
     Args:
         balanced: the rows of ``data/balanced.parquet``, in any order.
@@ -29,6 +33,7 @@ def deal(balanced: pd.DataFrame, quality: pd.DataFrame, split: Split, balance: B
         split: shares, near-duplicate distance, least items per class.
         balance: what its method does to train: repeats, weights or neither.
         seed: which of equal clusters come first, and which items are repeated.
+        dealt_before: what ``dealt.read`` gives of an earlier deal.
 
     Raises:
         TooFewItemsError: a class is missing, or can't have ``min_per_class`` items in each split.
@@ -36,13 +41,16 @@ def deal(balanced: pd.DataFrame, quality: pd.DataFrame, split: Split, balance: B
     """
     items = balanced[balanced["included"]].sort_values("media_id", ignore_index=True)
     _check_classes(balanced, items)
-    items["cluster"] = clusters(items, quality, split.near_duplicate_distance).to_numpy()
+    before = dealt.nothing() if dealt_before is None else dealt_before
+    items["cluster"] = clusters(items, quality, split.near_duplicate_distance, before["cluster"]).to_numpy()
     names, cluster = np.unique(items["cluster"].to_numpy(dtype=str), return_inverse=True)
+    _refuse_two_given(items)
+    items["split"] = dealt.keep(items, before)
     allowed = _allowed(items, cluster, len(names))
     order = np.array([lot(name, seed) for name in names]).argsort()
-    dealt = _dealt(_counts(items, cluster), allowed, order, np.array([1 - split.val - split.test, split.val, split.test]))
-    _fill(dealt, _per_label(items, cluster), allowed, order, split.min_per_class)
-    items["split"] = np.array(SPLITS)[dealt[cluster]]
+    placed = _placed(_counts(items, cluster), allowed, order, np.array([1 - split.val - split.test, split.val, split.test]))
+    _fill(placed, _per_label(items, cluster), allowed, order, split.min_per_class)
+    items["split"] = np.array(SPLITS)[placed[cluster]]
     items = _balanced_train(items, balance, seed)
     check(items)
     return items
@@ -71,18 +79,24 @@ def _check_classes(balanced: pd.DataFrame, items: pd.DataFrame) -> None:
             raise TooFewItemsError(f"class {label}", f"has no item that can be used{found}", cure)
 
 
-def _allowed(items: pd.DataFrame, cluster: np.ndarray, count: int) -> np.ndarray:
-    """Return which splits each cluster may go to; bool (clusters, 3)."""
-    given = np.zeros((count, len(SPLITS)), bool)
-    for at, name in enumerate(SPLITS):
-        given[cluster[(items["split"] == name).to_numpy()], at] = True
-    for twice in np.flatnonzero(given.sum(axis=1) > 1)[:1]:
-        first, second = items[(cluster == twice) & (items["split"] != "")].drop_duplicates("split").head(2).itertuples()
+def _refuse_two_given(items: pd.DataFrame) -> None:
+    """Raise DatasetError where the folders or the CSV give one cluster to two splits."""
+    given = items[items["split"] != ""]
+    crossing = given.groupby("cluster")["split"].nunique()
+    for twice in crossing.index[crossing > 1][:1]:
+        first, second = given[given["cluster"] == twice].drop_duplicates("split").head(2).itertuples()
         raise DatasetError(
             f"{first.path} and {second.path}",
             f"are given to {first.split} and {second.split}, but belong together: one group, or nearly the same pictures",
             "Move one of them, or lower split.near_duplicate_distance if they are not alike.",
         )
+
+
+def _allowed(items: pd.DataFrame, cluster: np.ndarray, count: int) -> np.ndarray:
+    """Return which splits each cluster may go to; bool (clusters, 3)."""
+    given = np.zeros((count, len(SPLITS)), bool)
+    for at, name in enumerate(SPLITS):
+        given[cluster[(items["split"] == name).to_numpy()], at] = True
     allowed = np.where(given.any(axis=1, keepdims=True), given, True)
     if (items["split"] != "").all():
         allowed |= given[:, :1] & ~given.any(axis=0)
@@ -105,32 +119,32 @@ def _per_label(items: pd.DataFrame, cluster: np.ndarray) -> np.ndarray:
     return np.stack([np.bincount(cluster, items["label"] == label, cluster.max() + 1) for label in LABELS], axis=1).astype(np.int64)
 
 
-def _dealt(counts: np.ndarray, allowed: np.ndarray, order: np.ndarray, shares: np.ndarray) -> np.ndarray:
+def _placed(counts: np.ndarray, allowed: np.ndarray, order: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """Return the split of each cluster, int64 (clusters,): least chi-square distance to the shares, one cluster after the other."""
     target = shares[:, None] * counts.sum(axis=0)
     have = np.zeros_like(target)
-    dealt = np.zeros(len(counts), np.int64)
+    placed = np.zeros(len(counts), np.int64)
     by_size = order[np.argsort(-counts[order, 0], kind="stable")]
     forced_first = by_size[np.argsort(allowed[by_size].sum(axis=1) > 1, kind="stable")]
     for at in forced_first:
         cost = (counts[at] * (2 * (have - target) + counts[at]) / target).sum(axis=1)
-        dealt[at] = np.where(allowed[at], cost, np.inf).argmin()
-        have[dealt[at]] += counts[at]
-    return dealt
+        placed[at] = np.where(allowed[at], cost, np.inf).argmin()
+        have[placed[at]] += counts[at]
+    return placed
 
 
-def _fill(dealt: np.ndarray, per_label: np.ndarray, allowed: np.ndarray, order: np.ndarray, least: int) -> None:
+def _fill(placed: np.ndarray, per_label: np.ndarray, allowed: np.ndarray, order: np.ndarray, least: int) -> None:
     """Move clusters, in place, until each split has ``least`` items of each label. Raises TooFewItemsError where none can be spared."""
     while True:
-        have = np.stack([per_label[dealt == at].sum(axis=0) for at in range(len(SPLITS))])
+        have = np.stack([per_label[placed == at].sum(axis=0) for at in range(len(SPLITS))])
         if (have >= least).all():
             return
         to, label = np.argwhere(have < least)[0]
-        spared = ((have[dealt] - per_label >= least) | (per_label == 0)).all(axis=1)
-        movable = order[((per_label[:, label] > 0) & allowed[:, to] & (dealt != to) & spared)[order]]
+        spared = ((have[placed] - per_label >= least) | (per_label == 0)).all(axis=1)
+        movable = order[((per_label[:, label] > 0) & allowed[:, to] & (placed != to) & spared)[order]]
         if not len(movable):
             raise TooFewItemsError("split", _shortage(have, per_label, least), _cure(LABELS[label], least))
-        dealt[movable[per_label[movable].sum(axis=1).argmin()]] = to
+        placed[movable[per_label[movable].sum(axis=1).argmin()]] = to
 
 
 def _shortage(have: np.ndarray, per_label: np.ndarray, least: int) -> str:

@@ -1,5 +1,7 @@
 """The detector: a backbone, the mean of its feature maps, a linear head. One flat functional model."""
 
+import re
+
 import keras
 import numpy as np
 from keras import layers
@@ -38,10 +40,8 @@ def build(backbone: str, found: weights.Weights, size: int, head: Head, seed: in
     if head.normalize:
         x = layers.Normalization(name=STANDARDIZED)(x)
     x = layers.Dropout(head.dropout, seed=seed, name="dropout")(x)
-    score = layers.Dense(1, activation="sigmoid", kernel_initializer="zeros", name=SCORE)(
-        x
-    )  # random ones never fade: few frames, wide features
-    return keras.Model(frames, score, name=f"bonafide_{backbone}")
+    score = layers.Dense(1, activation="sigmoid", kernel_initializer="zeros", name=SCORE)(x)  # random ones never fade
+    return keras.Model(frames, score, name=re.sub(r"\W", "_", f"bonafide_{backbone}"))
 
 
 def open_backbone(backbone: str, choice: str, size: int, head: Head, seed: int, settings: Settings) -> tuple[keras.Model, weights.Weights]:
@@ -60,3 +60,18 @@ def standardize(detector: keras.Model, features: np.ndarray) -> None:
     """Set the head's mean and variance to those of pooled features (N, width), where it has such a layer."""
     if any(layer.name == STANDARDIZED for layer in detector.layers):
         detector.get_layer(STANDARDIZED).adapt(features)
+
+
+def begin_at(detector: keras.Model, weights: np.ndarray, bias: float) -> None:
+    """Let the head give what a linear model of the pooled features gives.
+
+    Args:
+        detector: already standardized, where it has such a layer.
+        weights: of the features as they are, (width,).
+        bias: its log-odds are ``features @ weights + bias``.
+    """
+    if any(layer.name == STANDARDIZED for layer in detector.layers):
+        layer = detector.get_layer(STANDARDIZED)
+        mean, spread = np.ravel(layer.mean), np.sqrt(np.ravel(layer.variance))
+        weights, bias = weights * spread, bias + float(weights @ mean)
+    detector.get_layer(SCORE).set_weights([weights[:, None], np.array([bias])])

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from bonafide.errors import WeightsError
-from bonafide.files import sha256_of
+from bonafide.files import link_or_copy, sha256_of
 from bonafide.models.backbones import Backbone
 from bonafide.settings import Settings
 
@@ -46,7 +46,7 @@ def find(choice: str, backbone: Backbone, settings: Settings) -> Weights:
     Args:
         choice: ``imagenet`` (from the folder of weights, else by Keras' loader), ``random``, or the path of a file.
         backbone: whose weights.
-        settings: say where the folder of weights is.
+        settings: say where the folder of weights is, and the cache folder, where what Keras' loader got without a file of its own is kept.
 
     Raises:
         WeightsError: they can't be had, or are damaged.
@@ -76,13 +76,16 @@ def load(model: keras.Model, found: Weights) -> None:
 
 
 def _imagenet_file(backbone: Backbone, settings: Settings) -> Path:
+    if not backbone.of_keras:
+        cure = "Set train.weights to random, or to the path of a .weights.h5 file."
+        raise WeightsError(f"{backbone.name} with ImageNet weights", "Keras publishes none for this network", cure)
     published = backbone.published
-    if published is None:
-        raise WeightsError(f"{backbone.name} with ImageNet weights", "nobody trained it on ImageNet", "Set train.weights to random.")
-    for name in (f"{backbone.name}_notop.weights.h5", published.file) if settings.weights_dir else ():
+    for name in (_file_name(backbone), *([published.file] if published else [])) if settings.weights_dir else ():
         path = settings.weights_dir / name  # type: ignore[operator]
         if path.is_file():
             return _checked(path, backbone)
+    if published is None:
+        return _by_constructor(backbone, settings.cache_dir / "weights" / _file_name(backbone))
     try:
         with _impatient():
             return Path(keras.utils.get_file(published.file, published.origin, cache_subdir="models", file_hash=published.md5))
@@ -90,10 +93,26 @@ def _imagenet_file(backbone: Backbone, settings: Settings) -> Path:
         raise _cannot_be_had(backbone, error) from error
 
 
+def _by_constructor(backbone: Backbone, target: Path) -> Path:
+    """Let Keras' own loader get the weights, and keep them as ``target``; they do not depend on the size of the frames."""
+    if target.is_file():
+        return target
+    try:
+        with _impatient(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="`input_shape` is undefined", category=UserWarning)  # the default is what is wanted
+            network = backbone.constructor(include_top=False, weights="imagenet")
+    except Exception as error:  # as get_file, by which Keras loads
+        raise _cannot_be_had(backbone, error) from error
+    with tempfile.TemporaryDirectory() as folder:  # Keras writes to names in .weights.h5 only
+        file = Path(folder) / target.name
+        network.save_weights(file)
+        link_or_copy(file, target)
+    return target
+
+
 def _checked(path: Path, backbone: Backbone) -> Path:
     published = backbone.published
-    assert published is not None
-    if path.name == published.file and published.md5 and _md5_of(path) != published.md5:
+    if published and path.name == published.file and published.md5 and _md5_of(path) != published.md5:
         raise WeightsError(
             path, f"its MD5 is not {published.md5}, which Keras publishes: it is damaged", f"Get it again: {published.origin}"
         )
@@ -102,14 +121,26 @@ def _checked(path: Path, backbone: Backbone) -> Path:
 
 def _cannot_be_had(backbone: Backbone, error: Exception) -> WeightsError:
     published = backbone.published
-    assert published is not None
+    reason = f"can't be had: {(str(error) or type(error).__name__).splitlines()[0]}"
+    without = "To go on without, set train.weights to random."
+    if published is None:
+        constructor = f"keras.applications.{backbone.constructor.__name__}(include_top=False, weights='imagenet')"
+        cure = (
+            f"On a machine with a network, run python -c \"import keras; {constructor}.save_weights('{_file_name(backbone)}')\" "
+            f"and put {_file_name(backbone)} into a folder that BONAFIDE_WEIGHTS_DIR names. {without}"
+        )
+        return WeightsError(f"ImageNet weights of {backbone.name}", reason, cure)
     checksum = f"MD5 {published.md5}" if published.md5 else "Keras publishes no checksum of it"
     home = Path(os.environ.get("KERAS_HOME", "~/.keras"))
     cure = (
         f"On a machine with a network, get {published.origin} ({checksum}) and put it into {home / 'models'}, or into a folder that "
-        f"BONAFIDE_WEIGHTS_DIR names (there {backbone.name}_notop.weights.h5 is also found). To go on without, set train.weights to random."
+        f"BONAFIDE_WEIGHTS_DIR names (there {_file_name(backbone)} is also found). {without}"
     )
-    return WeightsError(f"ImageNet weights of {backbone.name} ({published.file})", f"can't be had: {str(error).splitlines()[0]}", cure)
+    return WeightsError(f"ImageNet weights of {backbone.name} ({published.file})", reason, cure)
+
+
+def _file_name(backbone: Backbone) -> str:
+    return f"{backbone.name}_notop.weights.h5"
 
 
 @contextmanager

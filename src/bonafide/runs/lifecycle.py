@@ -36,15 +36,16 @@ def open_run(
     run = Run(id=run_name(dag, name), dag=dag, base=git(root, "rev-parse", "HEAD"), uncommitted=worktree.uncommitted_edits(root))
     if run.uncommitted:
         log.warning("%s runs the last commit; these uncommitted edits are not part of it: %s", run.id, ", ".join(run.uncommitted))
-    folder = worktree.open_worktree(run, settings)
+    folder, newest = worktree.open_worktree(run, settings), versions.newest_dataset(root)
     if dag == "prepare_data":
         _take_in(settings)
+    if dag == "prepare_data" or newest is None:
         worktree.snapshot_raw(folder, settings)
-    elif tag := versions.newest_dataset(root):
-        worktree.take_dataset(folder, tag)
     else:
-        worktree.snapshot_raw(folder, settings)
+        worktree.take_dataset(folder, newest)
     worktree.write_params(folder, recipe, overrides or {})
+    if newest:
+        worktree.keep_deal(folder, newest)
     run.save(settings)
     return run
 

@@ -12,6 +12,7 @@ _COMMITTED = (
     "params.yaml",
     "dvc.lock",
     "data/raw.dvc",
+    "data/dealt.json",
     "data/shortcuts.json",
     "models/training.json",
     "reports/metrics.json",

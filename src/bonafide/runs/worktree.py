@@ -1,16 +1,20 @@
 """A run's worktree: the user's last commit, the run's parameters and a snapshot of the data, on a branch of its own."""
 
+import io
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from filelock import FileLock
 from ruamel.yaml import YAML
 
 from bonafide import artefacts
+from bonafide.dataset import dealt
 from bonafide.errors import DatasetError
 from bonafide.files import atomic_path, link_or_copy
+from bonafide.metadata.sources import Revision
 from bonafide.runs import versions
 from bonafide.runs.process import dvc, git
 from bonafide.runs.remote import configure, configure_worktree
@@ -74,6 +78,22 @@ def write_params(folder: Path, recipe: str | None, overrides: Mapping[str, objec
     values["overrides"] = {**(values.get("overrides") or {}), **overrides}
     with atomic_path(path) as temporary:
         yaml.dump(values, temporary)
+
+
+def keep_deal(folder: Path, tag: str) -> None:
+    """Let the worktree's items stay in the splits of a dataset version. Raises MetadataError where that one's data are lost.
+
+    Where nothing has changed since, the file is the very one from which that version was dealt, so that its stage need not run again.
+    """
+    shown = {path: git(folder, "show", f"{tag}:{path}") for path in (artefacts.PARAMS, f"{artefacts.RAW}.dvc")}
+    if all((folder / path).read_text().strip() == text for path, text in shown.items()):
+        git(folder, "checkout", tag, "--", str(artefacts.DEALT))
+        return
+    version = Revision(folder, tag)
+    splits, resolved = version.read(artefacts.SPLITS), version.read(artefacts.RESOLVED)
+    if splits and resolved:
+        values = YAML(typ="safe").load(resolved)
+        dealt.write(folder / artefacts.DEALT, pd.read_parquet(io.BytesIO(splits)), values["split"], values["seed"])
 
 
 def yaml_at(folder: Path, revision: str, path: Path) -> dict[str, Any]:

@@ -29,7 +29,6 @@ class Phase:
         training: the batches, following ``plan``.
         validation: the batches that choose the best epoch.
         folder: where its state is kept until the training is over.
-        best_before: the lowest validation loss of the phases before.
     """
 
     number: int
@@ -39,14 +38,19 @@ class Phase:
     training: tf.data.Dataset
     validation: tf.data.Dataset
     folder: Path
-    best_before: float = float("inf")
 
 
-def run(phase: Phase, train: Train, listeners: tuple[Listener, ...]) -> list[Row]:
+def run(phase: Phase, train: Train, listeners: tuple[Listener, ...], best_before: float) -> list[Row]:
     """Train, and leave the tail with its best weights by validation loss, which are those it came with if no epoch was better.
 
     It goes on where a killed run stopped. The loss is binary cross-entropy, the optimizer AdamW (Loshchilov and Hutter, "Decoupled Weight
     Decay Regularization", 2019) without decay of biases and of what normalizes.
+
+    Args:
+        phase: what learns from what.
+        train: says when to stop and to lower the rate.
+        listeners: told of each epoch while it runs.
+        best_before: the lowest validation loss so far.
 
     Returns:
         The history, one row per epoch, also of the epochs before a kill.
@@ -54,7 +58,7 @@ def run(phase: Phase, train: Train, listeners: tuple[Listener, ...]) -> list[Row
     start = phase.tail.get_weights()
     _compile(phase)
     history = History(phase.number, phase.schedule.epochs, listeners)
-    checkpoint, others = _keras_callbacks(train, phase)
+    checkpoint, others = _keras_callbacks(train, phase, best_before)
     resume = Resume(phase.folder, history, [checkpoint, *others])
     checkpoint.filepath = str(resume.work / _BEST)
     if (phase.folder / _DONE).exists():
@@ -72,6 +76,19 @@ def run(phase: Phase, train: Train, listeners: tuple[Listener, ...]) -> list[Row
         write_text(phase.folder / _DONE, "")
     _take_best(phase.tail, resume.work / _BEST, start)
     return history.rows
+
+
+def beginning(phase: Phase) -> Row:
+    """Return the row of epoch 0: what the tail is worth as it comes to the phase."""
+    _compile(phase)
+    figures = phase.tail.evaluate(phase.training, verbose=0, return_dict=True)
+    figures |= {f"val_{name}": value for name, value in phase.tail.evaluate(phase.validation, verbose=0, return_dict=True).items()}
+    return {"phase": phase.number, "epoch": 0, **figures, "learning_rate": phase.schedule.learning_rate, "seconds": 0.0}
+
+
+def best_loss(history: list[Row]) -> float:
+    """Return the lowest validation loss so far; infinite where there is none."""
+    return min((row["val_loss"] for row in history), default=float("inf"))
 
 
 def best_of(history: list[Row]) -> Row:
@@ -92,9 +109,9 @@ def _compile(phase: Phase) -> None:
     optimizer.build(phase.tail.trainable_variables)
 
 
-def _keras_callbacks(train: Train, phase: Phase) -> tuple[keras.callbacks.ModelCheckpoint, list[Any]]:
+def _keras_callbacks(train: Train, phase: Phase, best_before: float) -> tuple[keras.callbacks.ModelCheckpoint, list[Any]]:
     best = keras.callbacks.ModelCheckpoint(
-        str(phase.folder / _BEST), save_best_only=True, save_weights_only=True, initial_value_threshold=phase.best_before
+        str(phase.folder / _BEST), save_best_only=True, save_weights_only=True, initial_value_threshold=best_before
     )
     stop = keras.callbacks.EarlyStopping(patience=train.early_stopping)
     lower = keras.callbacks.ReduceLROnPlateau(factor=train.reduce_lr.factor, patience=train.reduce_lr.patience)

@@ -1,7 +1,8 @@
 """The schedule: the head alone on a frozen backbone, then the backbone's last layers with it. Validation alone chooses what is kept.
 
 Howard and Ruder, "Universal Language Model Fine-tuning for Text Classification" (2018), gradual unfreezing; Kumar et al., "Fine-Tuning can
-Distort Pretrained Features and Underperform Out-of-Distribution" (2022): why the head must have converged before the backbone moves.
+Distort Pretrained Features and Underperform Out-of-Distribution" (2022): why the head must have converged before the backbone moves, and
+why it begins at the linear probe.
 """
 
 import time
@@ -14,7 +15,7 @@ import pandas as pd
 import tensorflow as tf
 
 from bonafide.dataset.batches import EpochPlan, FrameReader, stream
-from bonafide.models import boundary, detector
+from bonafide.models import boundary, detector, probe
 from bonafide.models.activations import ActivationCache
 from bonafide.params import Train
 from bonafide.training import phase as phases
@@ -79,13 +80,28 @@ def fit(model: keras.Model, job: Job) -> Outcome:
     cache, computed = _filled(model, layers, job) if schedule.activations.cache else (None, 0)
     readers = {split: FrameReader(table, job.workers) for split, table in job.frames.items()}
     sources = {split: Sources(job.frames[split], model, schedule.augment, job.seed, readers[split], cache) for split in readers}
-    if schedule.phase1.frozen and schedule.head.normalize:
-        detector.standardize(model, _as_they_are(sources["train"], first))
-    history = phases.run(_phase(1, model, first, sources, job), schedule, job.listeners)
+    if schedule.phase1.frozen:
+        _begin_head(model, _as_they_are(sources["train"], first), job)
+    one = _phase(1, model, first, sources, job)
+    history = _told(phases.beginning(one), job) if schedule.phase1.frozen and schedule.head.warm_start else []
+    history += phases.run(one, schedule, job.listeners, phases.best_loss(history))
     if second is not None:
         boundary.unfreeze_last(model, schedule.phase2.unfreeze_last, schedule.phase2.align_to_block)
-        history += phases.run(_phase(2, model, second, sources, job, phases.best_of(history)["val_loss"]), schedule, job.listeners)
+        history += phases.run(_phase(2, model, second, sources, job), schedule, job.listeners, phases.best_loss(history))
     return Outcome(history, phases.best_of(history), unfrozen, computed, time.monotonic() - began)
+
+
+def _begin_head(model: keras.Model, features: np.ndarray, job: Job) -> None:
+    """Set the head by the pooled features (N, width) of the training frames as they are."""
+    detector.standardize(model, features)
+    if job.train.head.warm_start:
+        detector.begin_at(model, *probe.linear(probe.fit(features, job.frames["train"], job.seed)))
+
+
+def _told(row: Row, job: Job) -> list[Row]:
+    for tell in job.listeners:
+        tell(row)
+    return [row]
 
 
 def _cuts(model: keras.Model, train: Train) -> tuple[keras.layers.Layer, keras.layers.Layer | None, list[str]]:
@@ -114,9 +130,7 @@ def _as_they_are(source: Sources, layer: keras.layers.Layer) -> np.ndarray:
     return np.concatenate([gather(part, np.zeros_like(part)) for part in parts])
 
 
-def _phase(
-    number: int, model: keras.Model, layer: keras.layers.Layer, sources: dict[str, Sources], job: Job, best_before: float = float("inf")
-) -> phases.Phase:
+def _phase(number: int, model: keras.Model, layer: keras.layers.Layer, sources: dict[str, Sources], job: Job) -> phases.Phase:
     train = job.train
     schedule = train.phase1 if number == 1 else train.phase2
     seed = 2 * job.seed + number  # the phases show the frames in different orders
@@ -129,7 +143,6 @@ def _phase(
         training=stream(plan, sources["train"].at(layer)),
         validation=_validation(sources["val"], layer),
         folder=job.folder / f"phase{number}",
-        best_before=best_before,
     )
 
 

@@ -1,7 +1,7 @@
-"""The floor: what a logistic regression on the features of the untrained backbone reaches on the same split.
+"""A linear probe: a logistic regression on the pooled features of an untrained backbone.
 
-A detector that ends below it has lost by its training what the backbone knew before. Alain & Bengio, Understanding intermediate
-layers using linear classifier probes (2016).
+It is the floor of every evaluation (a detector that ends below it has lost by its training what the backbone knew before), and where the
+head of a frozen backbone begins to learn. Alain and Bengio, "Understanding intermediate layers using linear classifier probes" (2016).
 """
 
 import warnings
@@ -25,13 +25,13 @@ _ITERATIONS = 300
 
 
 def fit_rows(frames: pd.DataFrame) -> NDArray[np.int64]:
-    """Return the positions of the training frames that the floor learns from: at most 16 of each item, evenly spaced."""
+    """Return the positions of the training frames that the probe learns from: at most 16 of each item, evenly spaced."""
     positions = pd.Series(np.arange(len(frames)))
     chosen = [rows.to_numpy()[_evenly(len(rows))] for _, rows in positions.groupby(frames["media_id"].to_numpy(), sort=False)]
     return np.sort(np.concatenate(chosen))
 
 
-def fit_floor(features: NDArray[np.float32], frames: pd.DataFrame, splits: pd.DataFrame, seed: int) -> Pipeline:
+def fit(features: NDArray[np.float32], frames: pd.DataFrame, seed: int) -> Pipeline:
     """Fit the regression on training frames; each item weighs what it weighs in training, however many frames it has.
 
     C is the candidate with the best frame-level ROC-AUC in a grouped, stratified 5-fold cross-validation inside the training split;
@@ -39,35 +39,42 @@ def fit_floor(features: NDArray[np.float32], frames: pd.DataFrame, splits: pd.Da
 
     Args:
         features: (n, width) frozen features of the frames.
-        frames: (n,) rows with ``media_id`` and ``label`` (1 is fake).
-        splits: the items, with ``media_id``, ``cluster``, ``weight`` and ``repeat``.
+        frames: (n,) rows of ``bonafide.dataset.batches.frame_table``; of an item with many frames not all are used.
         seed: of the folds.
 
     Returns:
-        A fitted pipeline; ``scores`` reads it.
+        A fitted pipeline; ``scores`` and ``linear`` read it.
     """
-    items = splits.set_index("media_id")
-    fake, weights = frames["label"].to_numpy(), _weights(frames["media_id"], items)
-    clusters = frames["media_id"].map(items["cluster"]).to_numpy(str)
+    rows = fit_rows(frames)
+    chosen, features = frames.iloc[rows], features[rows]
+    weights = _weights(frames, chosen["media_id"])
+    fake, clusters = chosen["label"].to_numpy(), chosen["cluster"].to_numpy(str)
     strength = _best_strength(features, fake, weights, clusters, seed)
     return _fitted(strength, features, fake, weights)
 
 
-def scores(floor: Pipeline, features: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the floor's probability of ``fake`` of each row of features, (n,)."""
-    return np.asarray(floor.predict_proba(features)[:, 1], np.float64)
+def scores(probe: Pipeline, features: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the probe's probability of ``fake`` of each row of features, (n,)."""
+    return np.asarray(probe.predict_proba(features)[:, 1], np.float64)
 
 
-def strength_of(floor: Pipeline) -> float:
+def strength_of(probe: Pipeline) -> float:
     """Return the C that was chosen."""
-    return float(floor[-1].C)
+    return float(probe[-1].C)
 
 
-def _weights(media_ids: "pd.Series[str]", items: pd.DataFrame) -> NDArray[np.float64]:
-    """An item's class weight and repeats, shared evenly by its frames; mean 1 over the items, so that C means the same for any frames."""
-    frames_of_item = media_ids.groupby(media_ids).transform("size")
-    weights = (media_ids.map(items["weight"] * items["repeat"]) / frames_of_item).to_numpy(np.float64)
-    return weights * media_ids.nunique() / weights.sum()
+def linear(probe: Pipeline) -> tuple[NDArray[np.float64], float]:
+    """Return the regression as weights (width,) and a bias on the features as they are: its log-odds are ``features @ weights + bias``."""
+    scaler, regression = probe[0], probe[-1]
+    weights = regression.coef_[0] / scaler.scale_
+    return weights, float(regression.intercept_[0] - weights @ scaler.mean_)
+
+
+def _weights(frames: pd.DataFrame, chosen: "pd.Series[str]") -> NDArray[np.float64]:
+    """An item's weight and repeats, shared evenly by its chosen frames; mean 1 over the items, so that C means the same for any frames."""
+    of_item = (frames["weight"] * frames["repeat"]).groupby(frames["media_id"]).sum()
+    weights = (chosen.map(of_item) / chosen.groupby(chosen).transform("size")).to_numpy(np.float64)
+    return weights * len(of_item) / weights.sum()
 
 
 def _best_strength(
@@ -82,17 +89,17 @@ def _best_strength(
 
     def quality(strength: float) -> float:
         fits = [(_fitted(strength, features[train], fake[train], weights[train]), held) for train, held in folds]
-        areas = [roc_auc_score(fake[held], scores(floor, features[held]), sample_weight=weights[held]) for floor, held in fits]
+        areas = [roc_auc_score(fake[held], scores(probe, features[held]), sample_weight=weights[held]) for probe, held in fits]
         return float(np.mean(areas))
 
     return max(STRENGTHS, key=quality)
 
 
 def _fitted(strength: float, features: NDArray[np.float32], fake: NDArray[np.int64], weights: NDArray[np.float64]) -> Pipeline:
-    floor = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=_ITERATIONS))
+    probe = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=_ITERATIONS))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # after 300 steps a weak penalty has said what it has to say
-        return floor.fit(features, fake, standardscaler__sample_weight=weights, logisticregression__sample_weight=weights)
+        return probe.fit(features, fake, standardscaler__sample_weight=weights, logisticregression__sample_weight=weights)
 
 
 def _evenly(count: int) -> NDArray[np.int64]:
