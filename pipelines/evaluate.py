@@ -7,19 +7,22 @@ from typing import Any
 
 import mlflow
 import pandas as pd
+from matplotlib.figure import Figure
 from numpy import float64
 from numpy.typing import NDArray
 
 from bonafide import artefacts, params
 from bonafide.dataset import manifest
 from bonafide.dataset.batches import frame_table
-from bonafide.evaluation import cautions, evidence, plots, predict, report
+from bonafide.evaluation import cautions, clips, evidence, explain, plots, predict, report
+from bonafide.evaluation.choose_aggregate import choose
+from bonafide.evaluation.clips import ClipScorer
 from bonafide.files import atomic_path, write_text
 from bonafide.models import probe
 from bonafide.models.aggregate import item_table
-from bonafide.models.features import frozen_features
+from bonafide.models.features import Features
 from bonafide.params import Params
-from bonafide.settings import Settings, get_settings
+from bonafide.settings import get_settings
 from bonafide.tracking import experiment
 from bonafide.training import runtime
 
@@ -38,35 +41,51 @@ def main() -> None:
     scored = pd.concat([frames["val"], frames["test"]], ignore_index=True)
 
     model = predict.load_model(artefacts.MODEL)
-    scores = predict.score_frames(model, scored, run.train.batch_size, settings.workers)
-    floor_scores, strength = _floor(frames["train"], scored, run, settings)
-    predictions = predict.prediction_table(scored, splits, scores, floor_scores)
+    head, batch_size = run.train.head, run.train.batch_size
+    scorer = ClipScorer(model, head.length, batch_size) if head.sequential else None
+    floor_scores, strength = _floor(frames["train"], scored, run)
+    if scorer:
+        rows = clips.clip_rows(clips.score_clips(scorer, scored, settings.workers), scored, floor_scores)
+    else:
+        rows = scored.assign(score=predict.score_frames(model, scored, batch_size, settings.workers), floor_score=floor_scores)
+    predictions = predict.prediction_table(rows[["media_id", "index", "score", "floor_score"]], splits)
     with atomic_path(artefacts.PREDICTIONS) as temporary:
         predictions.to_parquet(temporary, index=False)
 
-    metrics = evidence.assemble(predictions, splits, run.evaluate.aggregate, run.evaluate.bootstrap, run.seed)
+    how = run.evaluate.aggregate
+    how = choose(predictions[predictions["split"] == "val"]) if how == "auto" else how
+    metrics = evidence.assemble(predictions, splits, how, run.evaluate.bootstrap, run.seed, per_frame=scorer is None)
     metrics["floor"] |= {"strength": strength, "random_features": training["weights"]["name"] == "random"}
     origin = {"recipe": run.recipe, "backbone": run.train.backbone, "weights": training["weights"]["name"], "dataset": training["dataset"]}
     metrics = {**origin, **metrics}
     write_text(artefacts.METRICS, json.dumps(metrics, indent=2, allow_nan=False) + "\n")
-    _report(metrics, predictions, splits, training, run)
+    test = predictions[predictions["split"] == "test"]
+    items = item_table(test, how)
+    explanations = explain.draw(model, items, metrics["threshold"], artefacts.CLEAN, batch_size, scorer)
+    _report(metrics, test, items, splits, training, run, explanations)
     _log_to_mlflow(training["run_id"], metrics)
     _say(metrics)
 
 
-def _floor(train: pd.DataFrame, scored: pd.DataFrame, run: Params, settings: Settings) -> tuple[NDArray[float64], float]:
+def _floor(train: pd.DataFrame, scored: pd.DataFrame, run: Params) -> tuple[NDArray[float64], float]:
     """Return the floor's scores of the frames in ``scored``, and the C that it chose."""
-    everything = pd.concat([train, scored], ignore_index=True)  # whole items: the cache keeps no parts of one
-    features = frozen_features(everything, run.train, run.clean.size, run.seed, settings)
-    floor = probe.fit(features[: len(train)], train, run.seed)
-    return probe.scores(floor, features[len(train) :]), probe.strength_of(floor)
+    features = Features.open(artefacts.FEATURES)
+    floor = probe.fit(features.of_frames(train), train, run.seed)
+    return probe.scores(floor, features.of_frames(scored)), probe.strength_of(floor)
 
 
-def _report(metrics: dict[str, Any], predictions: pd.DataFrame, splits: pd.DataFrame, training: dict[str, Any], run: Params) -> None:
-    test = predictions[predictions["split"] == "test"]
-    items = item_table(test, run.evaluate.aggregate)
+def _report(
+    metrics: dict[str, Any],
+    test: pd.DataFrame,
+    items: pd.DataFrame,
+    splits: pd.DataFrame,
+    training: dict[str, Any],
+    run: Params,
+    explanations: Figure,
+) -> None:
     shortcuts = json.loads(artefacts.SHORTCUTS.read_text())
     figures = plots.draw_all(artefacts.FIGURES, items, pd.read_csv(artefacts.HISTORY), metrics)
+    figures["explanations"] = plots.save(explanations, artefacts.FIGURES / "explanations.png")
     found = cautions.cautions_of(metrics, splits, shortcuts)
     cautions.announce(found)
     made_of = report.Evidence(
@@ -111,7 +130,7 @@ def _log_to_mlflow(run_id: str, metrics: dict[str, Any]) -> None:
 
 
 def _flat(metrics: dict[str, Any]) -> dict[str, float]:
-    levels = {f"{split}_{level}": metrics[split][level] for split in ("test", "val") for level in ("item", "frame")}
+    levels = {f"{split}_{level}": metrics[split][level] for split in ("test", "val") for level in metrics[split]}
     levels["floor_item"] = metrics["floor"]["test"]["item"]
     flat = {f"{level}_{name}{_ending(part)}": row[name][part] for level, row in levels.items() for name in _LOGGED for part in row[name]}
     flat |= {"threshold": metrics["threshold"], "below_floor": float(metrics["below_floor"])}

@@ -1,4 +1,4 @@
-"""Train the detector in two phases on the clean frames of the train split; validation chooses the epoch. Every epoch goes to MLflow."""
+"""Train the detector on the train split; validation chooses the epoch. Every epoch goes to MLflow."""
 
 import hashlib
 import json
@@ -15,11 +15,13 @@ from bonafide.dataset import manifest
 from bonafide.dataset.batches import frame_table
 from bonafide.files import atomic_path, write_text
 from bonafide.models import detector
+from bonafide.models.features import Features
 from bonafide.models.weights import Weights
 from bonafide.params import Params
 from bonafide.settings import Settings, get_settings
 from bonafide.tracking import experiment
-from bonafide.training import curves, phase, runtime, two_phase
+from bonafide.training import curves, phase, runtime, temporal, two_phase
+from bonafide.training.job import Job, Outcome
 
 _RUN_ID = "run_id"
 
@@ -55,20 +57,22 @@ def _train(
     with experiment.open_run(run.recipe, dump, artefacts.SPLITS, version, tags, _run_to_go_on_with(folder)) as run_id:
         write_text(folder / _RUN_ID, run_id)
         first = run.train.phase1.epochs
-        job = two_phase.Job(
+        job = Job(
             train=run.train,
             seed=run.seed,
             frames=frames,
+            features=Features.open(artefacts.FEATURES),
+            smote=run.balance.method == "smote",
             cache=settings.cache_dir,
             folder=folder,
             workers=settings.workers,
             listeners=(lambda row: experiment.log_epoch(row, row["epoch"] + (first if row["phase"] == 2 else 0)),),
         )
-        outcome = two_phase.fit(model, job)
+        outcome = temporal.fit(model, job) if run.train.head.sequential else two_phase.fit(model, job)
         _write(model, outcome, _record(run_id, run, weights, version, splits, frames, outcome))
 
 
-def _write(model: keras.Model, outcome: two_phase.Outcome, record: dict[str, Any]) -> None:
+def _write(model: keras.Model, outcome: Outcome, record: dict[str, Any]) -> None:
     history = pd.DataFrame(outcome.history)
     with atomic_path(artefacts.MODEL) as temporary:
         model.save(temporary)
@@ -87,7 +91,7 @@ def _record(
     version: str,
     splits: pd.DataFrame,
     frames: dict[str, pd.DataFrame],
-    outcome: two_phase.Outcome,
+    outcome: Outcome,
 ) -> dict[str, Any]:
     counts = {
         split: {"items": int((splits["split"] == split).sum()), "frames": len(table), "fake_frames": int(table["label"].sum())}

@@ -17,6 +17,8 @@ BALANCED = Path("data/balanced.parquet")
 DEALT = Path("data/dealt.json")
 SPLITS = Path("data/splits.parquet")
 
+FEATURES = Path("data/features")
+
 MODEL = Path("models/model.keras")
 TRAINING = Path("models/training.json")
 HISTORY = Path("models/history.csv")

@@ -69,7 +69,7 @@ class Balance(_Section):
     """Which items the dataset takes and how its classes are balanced."""
 
     kinds: tuple[Literal["image", "video"], ...] = Field(min_length=1)
-    method: Literal["undersample", "oversample", "class_weights", "none"]
+    method: Literal["undersample", "oversample", "class_weights", "smote", "none"]
 
 
 class Split(_Section):
@@ -167,11 +167,19 @@ class Train(_Section):
             raise ValueError("phase1.frozen is false, so there are no frozen activations; set activations.cache to false")
         return self
 
+    @model_validator(mode="after")
+    def _a_clip_head_stands_on_features(self) -> Self:
+        if self.head.sequential and not self.phase1.frozen:
+            raise ValueError(f"head.kind {self.head.kind} learns from the features of a frozen backbone; set phase1.frozen to true")
+        if self.head.sequential and self.phase2.unfreeze_last:
+            raise ValueError(f"head.kind {self.head.kind} has no second phase; set phase2.unfreeze_last to 0")
+        return self
+
 
 class Evaluate(_Section):
     """How the evidence is computed."""
 
-    aggregate: Literal["mean", "median"]
+    aggregate: Literal["mean", "median", "top_k", "confident", "auto"]
     bootstrap: int = Field(ge=100)
 
 
@@ -188,6 +196,27 @@ class Params(_Section):
     split: Split
     train: Train
     evaluate: Evaluate
+
+    @model_validator(mode="after")
+    def _a_clip_head_gets_clips(self) -> Self:
+        head, sampling = self.train.head, self.extract.sampling
+        if not head.sequential:
+            return self
+        if self.balance.kinds != ("video",):
+            raise ValueError(f"train.head.kind {head.kind} scores videos; set balance.kinds to [video] (given: {list(self.balance.kinds)})")
+        most = min(self.extract.max_frames, sampling.uniform or self.extract.max_frames)
+        if head.length > most:
+            name = "extract.sampling.uniform" if sampling.uniform == most else "extract.max_frames"
+            raise ValueError(
+                f"train.head.length {head.length} asks for more frames than {name} {most} gives; lower the one or raise the other"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _smote_needs_features(self) -> Self:
+        if self.balance.method == "smote" and not self.train.phase1.frozen:
+            raise ValueError("balance.method smote interpolates features of a frozen backbone, and train.phase1.frozen is false")
+        return self
 
 
 class Resolved(BaseModel):
@@ -248,6 +277,11 @@ def read_settings(settings: Iterable[str]) -> dict[str, Any]:
 def names(recipes: Path) -> list[str]:
     """Return the names of the recipes in a folder."""
     return sorted(file.stem for file in recipes.glob("*.yaml"))
+
+
+def loads(data: bytes) -> Params:
+    """Return resolved parameters from the bytes of the file that ``Resolved.save`` wrote. Raises ParamsError."""
+    return _validated(YAML(typ="safe").load(data), Path("build/params.yaml"))
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

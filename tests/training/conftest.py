@@ -15,7 +15,8 @@ from bonafide.media.shards import write_shard
 from bonafide.models import detector
 from bonafide.params import Params, resolve
 from bonafide.settings import Settings
-from bonafide.training.two_phase import Job
+from bonafide.training.extraction import extract
+from bonafide.training.job import Job
 
 SIZE = 48
 
@@ -74,7 +75,12 @@ def network(tiny: Params) -> Callable[..., keras.Model]:
 def make_job(splits: pd.DataFrame, clean: Path, tiny: Params, tmp_path: Path) -> Callable[..., Job]:
     def make(params: Params = tiny, **changes: object) -> Job:
         frames = {split: frame_table(splits, clean, split) for split in ("train", "val")}
+        settings = Settings(home=tmp_path / "home")
+        untrained, weights = detector.open_backbone(params.train.backbone, "random", SIZE, params.train.head, params.seed, settings)
+        features, _ = extract(untrained, weights, frames, params.train, params.seed, tmp_path / "features", settings)
         given = {
+            "features": features,
+            "smote": params.balance.method == "smote",
             "train": params.train,
             "seed": params.seed,
             "frames": frames,

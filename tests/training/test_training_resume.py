@@ -16,7 +16,7 @@ import pytest
 
 from bonafide.params import Params
 from bonafide.training import two_phase
-from bonafide.training.two_phase import Job
+from bonafide.training.job import Job
 
 Network, MakeJob, Changed = Callable[..., keras.Model], Callable[..., Job], Callable[..., Params]
 
@@ -35,7 +35,7 @@ def tell(row):
         os.kill(os.getpid(), signal.SIGKILL)
 
 model, _ = detector.open_backbone("residual_cnn", "random", size, head, job.seed, Settings())
-outcome = two_phase.fit(model, two_phase.Job(**{**vars(job), "listeners": (tell,)}))
+outcome = two_phase.fit(model, Job(**{**vars(job), "listeners": (tell,)}))
 model.save_weights(sys.argv[2])
 Path(sys.argv[3]).write_bytes(pickle.dumps(outcome))
 """

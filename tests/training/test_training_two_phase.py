@@ -11,7 +11,7 @@ from bonafide.dataset.batches import FrameReader, frame_table
 from bonafide.models import detector
 from bonafide.params import Params
 from bonafide.training import curves, two_phase
-from bonafide.training.two_phase import Job
+from bonafide.training.job import Job
 
 Network, MakeJob, Changed = Callable[..., keras.Model], Callable[..., Job], Callable[..., Params]
 TIMES = ["seconds"]

@@ -7,9 +7,11 @@ import sys
 import typer
 
 from bonafide.cli import lineage, metadata, pipeline, registry
+from bonafide.cli.compare import compare_recipes
 from bonafide.cli.demo import demo, demo_data
 from bonafide.cli.detect import detect
 from bonafide.cli.doctor import doctor
+from bonafide.cli.frames import frames
 from bonafide.cli.ingest import ingest
 from bonafide.errors import BonafideError
 
@@ -26,9 +28,11 @@ app.command()(demo)
 app.command()(ingest)
 app.command()(pipeline.run)
 app.command()(pipeline.params)
+app.command("compare-recipes")(compare_recipes)
 app.command()(pipeline.up)
 app.command()(detect)
 app.command()(lineage.lineage)
+app.command()(frames)
 app.add_typer(registry.app, name="registry")
 app.add_typer(metadata.app, name="metadata")
 

@@ -23,12 +23,15 @@ def run(
     """
     from bonafide.params import read_settings
     from bonafide.runs.lifecycle import run_all
+    from bonafide.runs.output import sieved_errors
     from bonafide.settings import get_settings
 
     values = read_settings(settings or [])
     recipe = values.pop("recipe", None)
     for name in ("prepare_data", "train_model") if dag == "all" else (dag,):
-        typer.echo(run_all(name, get_settings(), recipe=recipe, overrides=values))
+        with sieved_errors():
+            made = run_all(name, get_settings(), recipe=recipe, overrides=values)
+        typer.echo(made)
 
 
 def params(settings: Annotated[list[str] | None, _SET] = None) -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -65,7 +66,7 @@ def render(folder: Path, *, clips: int = 120, images: int = 80, unseen: int = 6,
         DatasetError: the folder holds something else, or a set of another seed or version.
         SetupError: FFmpeg can't write H.264.
     """
-    aside = folder.with_name(f"{folder.name}-unseen")
+    aside = _aside(folder)
     kept = _kept(folder, seed)
     _kept(aside, seed)
     seen = pairs.pairs(folder, "clip", max(clips, kept["clips"]), seed) + pairs.pairs(folder, "image", max(images, kept["images"]), seed)
@@ -81,6 +82,26 @@ def render(folder: Path, *, clips: int = 120, images: int = 80, unseen: int = 6,
         write_text(folder / "media.csv", _manifest(seen))
     files = sum(len(pair.files) for pair in seen) + unseen
     return Rendered(folder, aside, files, new)
+
+
+def is_outdated(folder: Path, *, seed: int = 42) -> bool:
+    """Say whether another version of this program, or another seed, rendered what ``folder`` or the folder of unseen clips holds."""
+    return any((home / _MARK).exists() and _said(home) != _version(seed) for home in (folder, _aside(folder)))
+
+
+def discard(folder: Path) -> None:
+    """Delete the set in ``folder`` and its unseen clips; cut short, what is left is still known as demo data."""
+    for home in (_aside(folder), folder):
+        for path in home.iterdir() if (home / _MARK).exists() else ():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != _MARK:
+                path.unlink()
+        (home / _MARK).unlink(missing_ok=True)
+
+
+def _aside(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}-unseen")
 
 
 def _render_all(todo: list[Pair]) -> None:
@@ -113,11 +134,17 @@ def _kept(folder: Path, seed: int) -> dict[str, int]:
         if folder.exists() and any(folder.iterdir()):
             raise DatasetError(folder, "holds files that are not demo data", "Name a folder that is new or empty.")
         return {"clips": 0, "images": 0}
-    said = json.loads(mark.read_text())
-    if {key: said.get(key) for key in ("seed", "version")} != _version(seed):
-        reason = f"holds demo data of another version or seed (there: {said.get('seed')}, asked for: {seed})"
+    if (said := _said(folder)) != _version(seed):
+        reason = f"holds demo data of another version or seed (there: {said['seed']}, asked for: {seed})"
         raise DatasetError(folder, reason, "Delete that folder, or name another.")
-    return {"clips": said["clips"], "images": said["images"]}
+    counts = json.loads(mark.read_text())
+    return {"clips": counts["clips"], "images": counts["images"]}
+
+
+def _said(folder: Path) -> dict[str, int | str | None]:
+    """The seed and version that the mark in ``folder`` names."""
+    said = json.loads((folder / _MARK).read_text())
+    return {key: said.get(key) for key in ("seed", "version")}
 
 
 def _version(seed: int) -> dict[str, int | str]:

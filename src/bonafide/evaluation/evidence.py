@@ -77,7 +77,9 @@ class Level:
         return {"too_few": f"Only {counts}: too few independent items (fewer than {bootstrap.MIN_CLUSTERS} of a class) for an interval."}
 
 
-def assemble(predictions: pd.DataFrame, splits: pd.DataFrame, how: Aggregate, resamples: int, seed: int) -> Figures:
+def assemble(
+    predictions: pd.DataFrame, splits: pd.DataFrame, how: Aggregate, resamples: int, seed: int, *, per_frame: bool = True
+) -> Figures:
     """Return the content of ``reports/metrics.json`` that follows from the scores. The threshold comes from validation items alone.
 
     Args:
@@ -86,12 +88,12 @@ def assemble(predictions: pd.DataFrame, splits: pd.DataFrame, how: Aggregate, re
         how: from frame scores to an item's score.
         resamples: of the intervals.
         seed: of the resamples.
+        per_frame: the rows are frames; else they are clips, scored as a whole, and there are no figures of frames.
     """
     by_split = {split: predictions[predictions["split"] == split].reset_index(drop=True) for split in ("val", "test")}
-    levels = {
-        split: {"item": Level(item_table(frames, how), resamples, seed), "frame": Level(frames, resamples, seed)}
-        for split, frames in by_split.items()
-    }
+    levels = {split: {"item": Level(item_table(frames, how), resamples, seed)} for split, frames in by_split.items()}
+    if per_frame:
+        levels = {split: {**both, "frame": Level(by_split[split], resamples, seed)} for split, both in levels.items()}
     val, test = levels["val"]["item"], levels["test"]["item"]
     at = {column: threshold.choose(val.fake, val.scores(column)) for column in (MODEL, FLOOR)}
 
@@ -102,6 +104,7 @@ def assemble(predictions: pd.DataFrame, splits: pd.DataFrame, how: Aggregate, re
     return {
         "threshold": at[MODEL],
         "aggregate": how,
+        "per_frame": per_frame,
         **all_figures(MODEL),
         "floor": {"threshold": at[FLOOR], **all_figures(FLOOR)},
         "majority": _majority(splits, levels),

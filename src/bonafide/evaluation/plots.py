@@ -53,7 +53,7 @@ def draw_all(folder: Path, items: pd.DataFrame, history: pd.DataFrame, metrics: 
         "generators": lambda: generators(metrics["per_generator"]),
     }
     with rc_context(_STYLE):
-        return {name: _save(draw(), folder / f"{name}.png") for name, draw in pictures.items()}
+        return {name: save(draw(), folder / f"{name}.png") for name, draw in pictures.items()}
 
 
 def roc(fake: Bools, model: Floats, floor: Floats, at: float) -> Figure:
@@ -115,12 +115,13 @@ def score_histogram(fake: Bools, scores: Floats, at: float) -> Figure:
 def training_curves(history: pd.DataFrame) -> Figure:
     """Draw loss and ROC-AUC per epoch, training and validation, with a line where the second phase begins."""
     figure, panels = _figure(9, 3.6, columns=2)
-    epochs = np.arange(1, len(history) + 1)
+    first = int(history["epoch"].iloc[0])  # 0 is what the head was worth before it learned
+    epochs = np.arange(first, first + len(history))
     for axes, name, title in zip(panels, ("loss", "auc"), ("loss (lower is better)", "ROC-AUC of frames (higher is better)"), strict=True):
         for column, colour, label in ((name, GREY, "training"), (f"val_{name}", BLUE, "validation")):
             axes.plot(epochs, history[column], color=colour, lw=2, marker="o", ms=3.5, label=label)
         for change in np.flatnonzero(np.diff(history["phase"])):
-            axes.axvline(change + 1.5, color=ORANGE, lw=1.3, ls="--", label="backbone unfrozen")
+            axes.axvline(first + change + 0.5, color=ORANGE, lw=1.3, ls="--", label="backbone unfrozen")
         axes.set(xlabel="epoch", title=title)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     panels[0].legend()
@@ -151,7 +152,8 @@ def _figure(width: float, height: float, columns: int = 1) -> tuple[Figure, list
     return figure, list(figure.subplots(1, columns, squeeze=False)[0])
 
 
-def _save(figure: Figure, path: Path) -> Path:
+def save(figure: Figure, path: Path) -> Path:
+    """Write a picture; the same figure gives the same bytes."""
     with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=_DPI, metadata={"Software": None})  # the same figures, the same bytes
+        figure.savefig(temporary, dpi=_DPI, metadata={"Software": None})
     return path

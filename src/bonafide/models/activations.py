@@ -1,8 +1,7 @@
 """What the frozen layers of a network say of each view of each frame, computed once and kept on disk.
 
-One file per clean shard and view, a record per frame (its largest magnitude as float32, then float16 shares of it: features of a
-network with random weights can be smaller than float16 knows), in a folder named by all that its values depend on. A second run, another
-recipe on the same backbone and the floor of the evaluation find them there. Readers take single frames by their offset, so that memory
+One file per clean shard and view, a record per frame (``models/records.py``), in a folder named by all that its values depend on. A
+second run and another recipe on the same backbone find them there. Readers take single frames by their offset, so that memory
 does not grow with the dataset (not by a memory map per file: each would hold a file descriptor, and a dataset has more items than a
 process may open).
 The folder is kept under 20 GiB: the files that were not used for longest go first. All may be deleted while nothing is training.
@@ -25,6 +24,7 @@ from bonafide.dataset.batches import FrameReader
 from bonafide.errors import SetupError
 from bonafide.files import atomic_path, source_digest
 from bonafide.models import augment as augmentation
+from bonafide.models import records
 from bonafide.models.detector import backbone_layers
 from bonafide.params import Augment
 
@@ -33,7 +33,6 @@ _LIMIT_BYTES = 20 << 30  # of the whole cache of activations; the least recently
 _IN_USE_S = 6 * 3600  # what was used so lately may belong to a run that goes on
 _BATCH = 32
 _GROUP_FRAMES = 64  # items are computed together until they have so many frames, so that photos too fill a batch
-_SCALE = 2  # float16 places of a float32
 
 
 class ActivationCache:
@@ -85,11 +84,11 @@ class ActivationCache:
         digests, positions = table["digest"].to_numpy()[rows], table["position"].to_numpy()[rows]
         values = np.empty((len(rows), count), np.float32)
         for place, (digest, view, position) in enumerate(zip(digests, views.tolist(), positions.tolist(), strict=True)):
-            record = np.fromfile(self._path(layer, digest, view), np.float16, _SCALE + count, offset=2 * position * (_SCALE + count))
-            np.multiply(record[_SCALE:], record[:_SCALE].view(np.float32), out=values[place])
+            values[place] = records.read_one(self.file(layer, digest, view), position, count)
         return values.reshape(-1, *shape)
 
-    def _path(self, layer: str, digest: str, view: int) -> Path:
+    def file(self, layer: str, digest: str, view: int) -> Path:
+        """Return where the records of a clean shard's frames in a view lie once they are computed."""
         return self._folder(layer, view) / digest[:2] / digest
 
     def _folder_of(self, layer: str, view: int) -> Path:
@@ -98,7 +97,7 @@ class ActivationCache:
         return self._root / hashlib.sha256(facts.encode()).hexdigest()[:16]
 
     def _complete(self, table: pd.DataFrame, rows: np.ndarray, view: int) -> bool:
-        paths = [self._path(layer, table["digest"].iloc[rows[0]], view) for layer in self._layers]
+        paths = [self.file(layer, table["digest"].iloc[rows[0]], view) for layer in self._layers]
         if not all(path.exists() for path in paths):
             return False
         for path in paths:
@@ -112,7 +111,7 @@ class ActivationCache:
         for number, layer in enumerate(self._layers):
             values = np.concatenate([part[number] for part in parts])
             for item, activations in zip(items, np.split(values, ends), strict=True):
-                with atomic_path(self._path(layer, table["digest"].iloc[item[0]], view)) as temporary:
+                with atomic_path(self.file(layer, table["digest"].iloc[item[0]], view)) as temporary:
                     activations.tofile(temporary)
 
     def _forward(self, table: pd.DataFrame, reader: FrameReader, rows: np.ndarray, view: int) -> list[np.ndarray]:
@@ -120,7 +119,7 @@ class ActivationCache:
         frames = augmentation.augment(reader.read(rows), table.iloc[rows], views, self._augment, self._seed)
         outputs = self._bottom.predict_on_batch(frames)
         listed = outputs if isinstance(outputs, list) else [outputs]
-        return [_records(output) for output in listed]
+        return [records.pack(output) for output in listed]
 
     def _make_room(self, frames: int) -> None:
         needed = 2 * frames * sum(int(np.prod(shape)) for shape in self._shapes.values())
@@ -132,13 +131,6 @@ class ActivationCache:
         if needed > free:
             reason = f"the activations need {needed / 1e9:.1f} GB, the disk has {free / 1e9:.1f} GB"
             raise SetupError(self._root, reason, "Free some disk, lower train.activations.views, or set train.activations.cache to false.")
-
-
-def _records(activations: np.ndarray) -> np.ndarray:
-    """Pack float32 (N, ...) into float16 (N, 2 + count)."""
-    flat = activations.reshape(len(activations), -1)
-    scale = np.maximum(np.abs(flat).max(axis=1, keepdims=True), np.finfo(np.float32).tiny).astype(np.float32)
-    return np.concatenate([scale.view(np.float16), (flat / scale).astype(np.float16)], axis=1)
 
 
 def _rows_per_item(table: pd.DataFrame) -> Iterator[np.ndarray]:
@@ -168,8 +160,11 @@ def _trim(folder: Path, keep_bytes: int) -> None:
 
 
 def _digest_of(layers: Sequence[keras.layers.Layer]) -> str:
+    """Name the graph and the weights; not what differs between two builds of it: names that Keras counts up, and what is frozen."""
     digest = hashlib.sha256()
     for layer in layers:
+        config = {key: value for key, value in layer.get_config().items() if key not in ("name", "trainable")}
+        digest.update(json.dumps([type(layer).__name__, config], sort_keys=True, default=str).encode())
         for array in layer.get_weights():
             digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

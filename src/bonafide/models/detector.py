@@ -1,25 +1,27 @@
-"""The detector: a backbone, the mean of its feature maps, a linear head. One flat functional model."""
+"""The detector: a backbone, the mean of its feature maps, and a head that scores each frame, or the frames as one clip."""
 
 import re
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
-from bonafide.models import backbones, weights
+from bonafide.models import backbones, heads, weights
 from bonafide.params import Head
 from bonafide.settings import Settings
 
 POOLED = "pooled_features"
 STANDARDIZED = "standardized_features"
 SCORE = "score"
+CLIP_HEAD = "clip_head"
 
 
 def build(backbone: str, found: weights.Weights, size: int, head: Head, seed: int) -> keras.Model:
-    """Return an untrained detector: float32 RGB frames (N, size, size, 3) in [0, 255] -> (N, 1) probability of ``fake``.
+    """Return an untrained detector: float32 RGB frames (N, size, size, 3) in [0, 255] -> probability of ``fake``.
 
-    It is flat (no model within the model, which Grad-CAM and splitting at a layer need) and saves to a ``.keras`` file that loads
-    in safe mode: built-in layers only.
+    It gives (N, 1), one for each frame; with a sequential head (1, 1), one for the clip of all N frames, in the order of time.
+    The backbone is flat (no model within the model, which Grad-CAM and splitting at a layer need). It saves to a ``.keras`` file that
+    loads in safe mode: built-in layers only.
 
     Args:
         backbone: a name in ``models/backbones.py``.
@@ -37,11 +39,15 @@ def build(backbone: str, found: weights.Weights, size: int, head: Head, seed: in
     base = backbones.get(backbone).build(frames)
     weights.load(base, found)
     x = layers.GlobalAveragePooling2D(name=POOLED)(base.output)
+    name = re.sub(r"\W", "_", f"bonafide_{backbone}")
+    if head.sequential:
+        score = heads.build(x.shape[-1], head, seed, CLIP_HEAD)(ops.expand_dims(x, 0))
+        return keras.Model(frames, score, name=name)
     if head.normalize:
         x = layers.Normalization(name=STANDARDIZED)(x)
     x = layers.Dropout(head.dropout, seed=seed, name="dropout")(x)
     score = layers.Dense(1, activation="sigmoid", kernel_initializer="zeros", name=SCORE)(x)  # random ones never fade
-    return keras.Model(frames, score, name=re.sub(r"\W", "_", f"bonafide_{backbone}"))
+    return keras.Model(frames, score, name=name)
 
 
 def open_backbone(backbone: str, choice: str, size: int, head: Head, seed: int, settings: Settings) -> tuple[keras.Model, weights.Weights]:
@@ -54,6 +60,11 @@ def backbone_layers(detector: keras.Model) -> list[keras.layers.Layer]:
     """Return the layers below the pooling, from the input on, without the input itself."""
     names = [layer.name for layer in detector.layers]
     return detector.layers[1 : names.index(POOLED)]
+
+
+def clip_head(detector: keras.Model) -> keras.Model | None:
+    """Return the head that scores a clip by the features of its frames, (B, T, width) -> (B, 1); None where frames are scored."""
+    return detector.get_layer(CLIP_HEAD) if any(layer.name == CLIP_HEAD for layer in detector.layers) else None
 
 
 def standardize(detector: keras.Model, features: np.ndarray) -> None:

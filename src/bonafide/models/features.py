@@ -1,35 +1,77 @@
-"""What a frozen backbone says of a frame, without any training: the ground that a floor stands on."""
+"""The pooled features of every frame of a dataset, as ``extract_features`` leaves them in ``data/features``.
+
+One file of records per media item and view, read one item at a time, so that memory does not grow with the dataset.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pandas as pd
 
-from bonafide.models import detector
-from bonafide.models.activations import ActivationCache
-from bonafide.params import Train
-from bonafide.settings import Settings, get_settings
+from bonafide.errors import DatasetError
+from bonafide.files import atomic_path, link_or_copy, write_text
+from bonafide.models import records
+
+_FACTS = "features.json"
+_MEANS = "means.parquet"
 
 
-def frozen_features(frames: pd.DataFrame, train: Train, size: int, seed: int, settings: Settings | None = None) -> np.ndarray:
-    """Return the pooled features of frames as they are, from the recipe's backbone before any training.
+@dataclass(frozen=True)
+class Features:
+    """The features of one backbone.
 
-    They come from the same cache that training fills, so that after a training with this backbone most are there already.
-
-    Args:
-        frames: a table made by ``bonafide.dataset.batches.frame_table``.
-        train: says which backbone, with which weights.
+    Attributes:
+        folder: where they lie.
+        backbone: its name.
+        weights: ``name`` and ``sha256`` of its weights.
         size: side of the frames, pixels.
-        seed: of the weights, where they are random.
-        settings: of this process, unless given.
-
-    Returns:
-        float32 (len(frames), width).
-
-    Raises:
-        WeightsError: the weights can't be had.
+        width: of a frame's features.
+        views: of each training frame; view 0 is the frame as it is. Val and test have view 0 only.
     """
-    settings = settings or get_settings()
-    untrained, _ = detector.open_backbone(train.backbone, train.weights, size, train.head, seed, settings)
-    cache = ActivationCache(untrained, [detector.POOLED], settings.cache_dir, train.augment, seed, settings.workers)
-    cache.fill(frames, views=1)
-    rows = np.arange(len(frames))
-    return cache.gather(detector.POOLED, frames, rows, np.zeros_like(rows))
+
+    folder: Path
+    backbone: str
+    weights: dict[str, str]
+    size: int
+    width: int
+    views: int
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Read what :meth:`finish` wrote. Raises DatasetError."""
+        file = folder / _FACTS
+        if not file.exists():
+            raise DatasetError(file, "is not there", "Run the pipeline up to extract_features: `bonafide run train_model`.")
+        return cls(folder=folder, **json.loads(file.read_text()))
+
+    def take(self, media_id: str, view: int, cached: Path) -> None:
+        """Put an item's file of records in its place; it shares the disk with the cache where it can."""
+        link_or_copy(cached, self._file(media_id, view))
+
+    def finish(self, media_ids: Iterable[str]) -> None:
+        """Write the mean vector of each item and, last, what the features are."""
+        rows = [{"media_id": media_id, "mean": self.of(media_id).mean(axis=0)} for media_id in sorted(media_ids)]
+        with atomic_path(self.folder / _MEANS) as temporary:
+            pd.DataFrame(rows).to_parquet(temporary, index=False)
+        facts = {name: value for name, value in asdict(self).items() if name != "folder"}
+        write_text(self.folder / _FACTS, json.dumps(facts, indent=1, sort_keys=True) + "\n")
+
+    def of(self, media_id: str, view: int = 0) -> np.ndarray:
+        """Return the features of an item's clean frames in a view, float32 (N, width)."""
+        return records.read_all(self._file(media_id, view), self.width)
+
+    def means(self, media_ids: Iterable[str]) -> np.ndarray:
+        """Return the mean vector of each item over its frames as they are, float32 (items, width)."""
+        table = pd.read_parquet(self.folder / _MEANS).set_index("media_id")["mean"]
+        return np.stack(table.loc[list(media_ids)].to_list()).astype(np.float32)
+
+    def of_frames(self, frames: pd.DataFrame) -> np.ndarray:
+        """Return the features of a frame table's rows as they are, float32 (len(frames), width); it must hold whole items in order."""
+        return np.concatenate([self.of(media_id) for media_id in frames["media_id"].drop_duplicates()])
+
+    def _file(self, media_id: str, view: int) -> Path:
+        return self.folder / f"view{view}" / f"{media_id}.f16"

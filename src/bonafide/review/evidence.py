@@ -47,7 +47,7 @@ def compare(version: int) -> Comparison:
             (f"{words}, {level_words}", *(shown(column.figures[level][name]) for column in columns))
             for level, level_words in _LEVELS.items()
             for name, words in _FIGURES.items()
-            if all(name in column.figures[level] for column in columns)
+            if all(name in column.figures.get(level, {}) for column in columns)
         ),
         ("called fake from", *(f"{column.threshold:.3f}" for column in columns)),
         ("recipe", *(column.recipe for column in columns)),

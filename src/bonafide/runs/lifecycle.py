@@ -5,6 +5,7 @@ Airflow's DAGs and ``bonafide run`` both call these four steps, so that a run is
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from bonafide import artefacts
@@ -85,8 +86,28 @@ def keep_report(folder: Path, version: int, settings: Settings) -> Path:
     return kept
 
 
-def run_all(dag: str, settings: Settings, *, recipe: str | None = None, overrides: Mapping[str, object] | None = None) -> str:
-    """Run all stages of ``dag`` in this process, as ``bonafide run`` does; return what came of it in one sentence."""
+@dataclass(frozen=True)
+class Made:
+    """What came of a run; as text, one sentence.
+
+    Attributes:
+        dag: whose stages ran.
+        branch: that carries its commit.
+        what: in words: a dataset version, a model version.
+        version: of the model, where one was trained.
+    """
+
+    dag: str
+    branch: str
+    what: str
+    version: int | None
+
+    def __str__(self) -> str:
+        return f"{self.dag}: {self.what} (branch {self.branch})"
+
+
+def run_all(dag: str, settings: Settings, *, recipe: str | None = None, overrides: Mapping[str, object] | None = None) -> Made:
+    """Run all stages of ``dag`` from this process, as ``bonafide run`` does. Raises RunError, DatasetError, ParamsError."""
     order = [stage.name for stage in stages_of(settings.root / "dvc.yaml", dag)]
     if not order:
         raise RunError(dag, "dvc.yaml has no stage of that name of a DAG", "Choose prepare_data or train_model.")
@@ -97,10 +118,8 @@ def run_all(dag: str, settings: Settings, *, recipe: str | None = None, override
     version = register_run(run, settings) if dag == "train_model" else None
     worktree.close_worktree(run, settings)
     if version:
-        made = f"version {version.version} ({', '.join(version.aliases) or 'decided before'})"
-    else:
-        made = tag or "nothing new: the dataset is the same as the newest version"
-    return f"{dag}: {made} (branch {run.branch})"
+        return Made(dag, run.branch, f"version {version.version} ({', '.join(version.aliases) or 'decided before'})", version.version)
+    return Made(dag, run.branch, tag or "nothing new: the dataset is the same as the newest version", None)
 
 
 def _take_in(settings: Settings) -> None:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from bonafide.errors import RunError
+from bonafide.runs.output import run_sieved
 
 # a run commits also where the user has told git no name
 _NAME, _EMAIL = "bonafide", "bonafide@localhost"
@@ -36,10 +37,8 @@ def dvc(folder: Path, *arguments: str) -> str:
 
 
 def dvc_live(folder: Path, *arguments: str) -> None:
-    """Run DVC in ``folder``, its output going straight to ours. Raises RunError."""
-    command = [sys.executable, "-m", "dvc", *arguments]
-    status = subprocess.run(command, cwd=folder, env=environment(folder), check=False).returncode  # noqa: S603
-    if status:
+    """Run DVC in ``folder``; what its stages say goes to our output, its own hints do not. Raises RunError."""
+    if status := run_sieved([sys.executable, "-m", "dvc", *arguments], folder, environment(folder)):
         raise RunError(" ".join(("dvc", *arguments)), f"ended with status {status}", f"Its own message is above; its folder is {folder}.")
 
 

@@ -1,12 +1,8 @@
 """Running one stage of dvc.yaml in a run's worktree."""
 
-import logging
-
 from bonafide.runs.process import dvc_live
 from bonafide.runs.run import Run
 from bonafide.settings import Settings
-
-log = logging.getLogger(__name__)
 
 
 def run_stage(run: Run, stage: str, settings: Settings) -> None:
@@ -14,5 +10,4 @@ def run_stage(run: Run, stage: str, settings: Settings) -> None:
 
     The name of the stage is not checked here: DVC knows them. A retry is free, an unchanged stage is skipped.
     """
-    log.info("%s: stage %s", run.id, stage)
     dvc_live(run.folder(settings), "repro", "--single-item", "--pull", "--allow-missing", stage)

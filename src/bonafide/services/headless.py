@@ -8,6 +8,7 @@ import json
 import sys
 import threading
 import time
+import warnings
 from typing import Any
 
 from bonafide.services.airflow import passwords
@@ -49,6 +50,7 @@ def run_dag(dag_id: str, conf: dict[str, Any]) -> str:
 
 def answer(user: str, settings: Settings, option: str = "Approve", comment: str = "answered by the headless run") -> None:
     """Wait for the question that a DAG asks, and answer it through Airflow's own API as ``user``."""
+    warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testclient`")  # a change of names, which is FastAPI's affair
     from airflow.api_fastapi.app import create_app
     from fastapi.testclient import TestClient
 

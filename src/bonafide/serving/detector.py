@@ -10,14 +10,14 @@ from typing import Any, Literal, Self
 
 import keras
 import mlflow
-import numpy as np
 
 from bonafide import artefacts, params
-from bonafide.errors import MediaError, RegistryError
-from bonafide.evaluation.predict import load_model, score_batch
+from bonafide.errors import MediaError, NotMediaError, RegistryError
+from bonafide.evaluation.clips import ClipScorer
+from bonafide.evaluation.predict import load_model, score_frames_of
 from bonafide.files import sha256_of
 from bonafide.media.frames import Frames, frames_of
-from bonafide.models.aggregate import item_score
+from bonafide.models.aggregate import Aggregate, item_score
 from bonafide.params import Params
 from bonafide.tracking import registry
 
@@ -46,7 +46,7 @@ class Detection:
         verdict: ``real``, ``ai-generated``, or ``not scored`` where the file can't be used.
         probability: that it is AI-generated, in [0, 1]; None where not scored.
         threshold: from which probability on the verdict is ``ai-generated``.
-        frames: the frames that were looked at.
+        frames: the frames that were looked at; none where the detector scores the clip as a whole.
         model: the version of the detector.
         seconds: wall clock of ``decode`` and ``score``.
         code: of ``bonafide.errors``, why it was not scored; empty where it was.
@@ -74,12 +74,15 @@ class Detector:
     Args:
         model: takes float32 RGB frames (N, size, size, 3) in [0, 255], gives (N, 1) the probability of ``fake``.
         run: the parameters with which it was trained: how files become frames and frames an item.
+        aggregate: how the scores of frames become that of an item.
         threshold: from which score on an item is called AI-generated.
         version: what it is called.
     """
 
-    def __init__(self, model: keras.Model, run: Params, threshold: float, version: str) -> None:
-        self._model, self._run = model, run
+    def __init__(self, model: keras.Model, run: Params, aggregate: Aggregate, threshold: float, version: str) -> None:
+        self._model, self._run, self._aggregate = model, run, aggregate
+        head = run.train.head
+        self._clips = ClipScorer(model, head.length, run.train.batch_size) if head.sequential else None
         self.threshold, self.version = threshold, version
 
     @classmethod
@@ -99,8 +102,8 @@ class Detector:
         files = [folder / path for path in (artefacts.MODEL, artefacts.METRICS, artefacts.RESOLVED)]
         if missing := [file for file in files if not file.exists()]:
             raise RegistryError(missing[0], "is not there, so the folder holds no evaluated model", "Run `bonafide run train_model`.")
-        threshold = float(json.loads(files[1].read_text())["threshold"])
-        return cls(load_model(files[0]), params.load(files[2]), threshold, str(folder))
+        metrics = json.loads(files[1].read_text())
+        return cls(load_model(files[0]), params.load(files[2]), metrics["aggregate"], float(metrics["threshold"]), str(folder))
 
     @classmethod
     def _from_registry(cls, version: registry.ModelVersion) -> Self:
@@ -111,29 +114,39 @@ class Detector:
                 reason = "its file is not the one that was registered and reviewed"
                 raise RegistryError(f"version {version.version}", reason, "Roll back: `bonafide registry rollback`.")
             model = load_model(file)
-        return cls(model, Params.model_validate(origin["params"]), float(origin["threshold"]), str(version.version))
+        run = Params.model_validate(origin["params"])
+        return cls(model, run, origin["aggregate"], float(origin["threshold"]), str(version.version))
 
     def detect(self, path: Path) -> Detection:
         """Score one file; one that can't be used is ``not scored``, with the reason."""
         began = time.monotonic()
         try:
             frames = frames_of(path, self._run)
+            self._refuse_other_kinds(frames, path)
         except MediaError as error:
             seconds = {"decode": time.monotonic() - began, "score": 0.0}
             return Detection(str(path), "not scored", None, self.threshold, (), self.version, seconds, error.code, str(error))
         decoded = time.monotonic()
-        scores = self._score(frames)
-        probability = item_score(scores, self._run.evaluate.aggregate)
+        scored, probability = self._scored(frames)
         return Detection(
             path=str(path),
             verdict="ai-generated" if probability >= self.threshold else "real",
             probability=probability,
             threshold=self.threshold,
-            frames=tuple(FrameScore(float(at), float(score)) for at, score in zip(frames.times_s, scores, strict=True)),
+            frames=scored,
             model=self.version,
             seconds={"decode": decoded - began, "score": time.monotonic() - decoded},
         )
 
-    def _score(self, frames: Frames) -> np.ndarray:
-        size, pictures = self._run.train.batch_size, frames.pictures
-        return np.concatenate([score_batch(self._model, pictures[at : at + size], size) for at in range(0, len(pictures), size)])
+    def _refuse_other_kinds(self, frames: Frames, path: Path) -> None:
+        if self._clips and frames.facts.kind != "video":
+            cure = "Use a version whose recipe scores frames: `bonafide registry list` shows their recipes."
+            raise NotMediaError(path, f"is an image, and version {self.version} scores videos only", cure)
+
+    def _scored(self, frames: Frames) -> tuple[tuple[FrameScore, ...], float]:
+        if self._clips:
+            positions = self._clips.chosen(len(frames.pictures))
+            return (), self._clips.score(frames.pictures[positions], positions).score
+        scores = score_frames_of(self._model, frames.pictures, self._run.train.batch_size)
+        timed = zip(frames.times_s, scores, strict=True)
+        return tuple(FrameScore(float(at), float(score)) for at, score in timed), item_score(scores, self._aggregate)

@@ -26,7 +26,7 @@ from bonafide.tracking import experiment
 
 NAME = "bonafide"
 CHALLENGER, CHAMPION = "challenger", "champion"
-_LEVELS = ("item", "frame")
+_LEVELS = ("item", "frame")  # the second where frames are scored
 _SHOWN = ("roc_auc", "accuracy", "f1")  # as tags that people read
 
 
@@ -212,7 +212,7 @@ def _training_run(training: Mapping[str, Any], metrics: Mapping[str, Any], resol
 
 def _tags(sha256: str, training: Mapping[str, Any], metrics: Mapping[str, Any], commit: str) -> dict[str, str]:
     figures, floor = _figures(metrics["test"]), _figures(metrics["floor"]["test"])
-    readable = {f"{level}_{name}": shown(figures[level][name]) for level in _LEVELS for name in _SHOWN}
+    readable = {f"{level}_{name}": shown(figures[level][name]) for level in figures for name in _SHOWN}
     return {
         **readable,
         "floor_item_roc_auc": shown(floor["item"]["roc_auc"]),
@@ -231,7 +231,9 @@ def _tags(sha256: str, training: Mapping[str, Any], metrics: Mapping[str, Any], 
 
 def _figures(split: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return those entries of one split of ``reports/metrics.json`` that are figures, with their intervals."""
-    return {level: {name: e for name, e in split[level].items() if isinstance(e, dict) and "value" in e} for level in _LEVELS}
+    return {
+        level: {name: e for name, e in split[level].items() if isinstance(e, dict) and "value" in e} for level in _LEVELS if level in split
+    }
 
 
 def _read(version: MlflowVersion, aliases: Mapping[str, str]) -> ModelVersion:

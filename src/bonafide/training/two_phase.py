@@ -6,65 +6,32 @@ why it begins at the linear probe.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import keras
-import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from bonafide.dataset.batches import EpochPlan, FrameReader, stream
+from bonafide.dataset.batches import EpochPlan, FrameReader, Gather, stream
 from bonafide.models import boundary, detector, probe
 from bonafide.models.activations import ActivationCache
 from bonafide.params import Train
 from bonafide.training import phase as phases
-from bonafide.training.callbacks import Listener, Row
+from bonafide.training import smote
+from bonafide.training.callbacks import Row
+from bonafide.training.job import Job, Outcome
 from bonafide.training.sources import Sources
 
 _VALIDATION_BATCH = 64
 
 
 @dataclass(frozen=True)
-class Job:
-    """A training.
+class Shown:
+    """The rows that training goes through, and what turns a gather of the frames into one of these rows."""
 
-    Attributes:
-        train: how the detector learns.
-        seed: of the order of the frames and of their views.
-        frames: the tables of the ``train`` and the ``val`` frames.
-        cache: the folder of caches.
-        folder: where the state is kept from which a killed training goes on.
-        workers: threads.
-        listeners: told of each epoch while it runs.
-    """
-
-    train: Train
-    seed: int
-    frames: dict[str, pd.DataFrame]
-    cache: Path
-    folder: Path
-    workers: int
-    listeners: tuple[Listener, ...] = ()
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a training gave, beside the detector's new weights.
-
-    Attributes:
-        history: one row per epoch.
-        best: the row of the epoch whose weights the detector has: the lowest validation loss of both phases.
-        unfrozen: the layers of the backbone that learned.
-        computed: activations that were computed, not found; frames times views.
-        seconds: wall clock of this process's part.
-    """
-
-    history: list[Row]
-    best: Row
-    unfrozen: list[str]
-    computed: int
-    seconds: float
+    table: pd.DataFrame
+    over: Callable[[Gather], Gather]
 
 
 def fit(model: keras.Model, job: Job) -> Outcome:
@@ -78,21 +45,43 @@ def fit(model: keras.Model, job: Job) -> Outcome:
     first, second, unfrozen = _cuts(model, schedule)
     layers = [layer for layer in (first, second) if layer is not None]
     cache, computed = _filled(model, layers, job) if schedule.activations.cache else (None, 0)
+    shown = _shown(job)
     readers = {split: FrameReader(table, job.workers) for split, table in job.frames.items()}
     sources = {split: Sources(job.frames[split], model, schedule.augment, job.seed, readers[split], cache) for split in readers}
     if schedule.phase1.frozen:
-        _begin_head(model, _as_they_are(sources["train"], first), job)
-    one = _phase(1, model, first, sources, job)
+        _begin_head(model, job)
+    one = _phase(1, model, first, sources, shown, job)
     history = _told(phases.beginning(one), job) if schedule.phase1.frozen and schedule.head.warm_start else []
     history += phases.run(one, schedule, job.listeners, phases.best_loss(history))
     if second is not None:
         boundary.unfreeze_last(model, schedule.phase2.unfreeze_last, schedule.phase2.align_to_block)
-        history += phases.run(_phase(2, model, second, sources, job), schedule, job.listeners, phases.best_loss(history))
+        two = _phase(2, model, second, sources, shown, job)
+        history += phases.run(two, schedule, job.listeners, phases.best_loss(history))
     return Outcome(history, phases.best_of(history), unfrozen, computed, time.monotonic() - began)
 
 
-def _begin_head(model: keras.Model, features: np.ndarray, job: Job) -> None:
-    """Set the head by the pooled features (N, width) of the training frames as they are."""
+def cached_layers(model: keras.Model, train: Train) -> list[str]:
+    """Return the names of the layers whose activations the training of ``model`` reads, the pooling always among them."""
+    if train.head.sequential or not train.activations.cache:
+        return [boundary.pooling(model).name]
+    first, second, _ = _cuts(model, train)
+    return [layer.name for layer in (first, second) if layer is not None]
+
+
+def _shown(job: Job) -> Shown:
+    """Return what training shows: the frames, and with SMOTE those of the synthetic items too."""
+    frames = job.frames["train"]
+    if not job.smote:
+        return Shown(frames, lambda gather: gather)
+    items = frames.drop_duplicates("media_id")
+    between = smote.synthetic_items(job.features.means(items["media_id"]), items["label"].to_numpy() == 1, job.seed)
+    table, rows, shares = smote.with_synthetic_frames(frames, between)
+    return Shown(table, lambda gather: smote.interpolated(gather, rows, shares))
+
+
+def _begin_head(model: keras.Model, job: Job) -> None:
+    """Set the head by the pooled features of the training frames as they are."""
+    features = job.features.of_frames(job.frames["train"])
     detector.standardize(model, features)
     if job.train.head.warm_start:
         detector.begin_at(model, *probe.linear(probe.fit(features, job.frames["train"], job.seed)))
@@ -123,24 +112,17 @@ def _filled(model: keras.Model, layers: list[keras.layers.Layer], job: Job) -> t
     return cache, sum(cache.fill(job.frames[split], views[split]) for split in views)
 
 
-def _as_they_are(source: Sources, layer: keras.layers.Layer) -> np.ndarray:
-    rows = np.arange(len(source.table))
-    gather = source.at(layer)
-    parts = [rows[at : at + _VALIDATION_BATCH] for at in range(0, len(rows), _VALIDATION_BATCH)]
-    return np.concatenate([gather(part, np.zeros_like(part)) for part in parts])
-
-
-def _phase(number: int, model: keras.Model, layer: keras.layers.Layer, sources: dict[str, Sources], job: Job) -> phases.Phase:
+def _phase(number: int, model: keras.Model, layer: keras.layers.Layer, sources: dict[str, Sources], shown: Shown, job: Job) -> phases.Phase:
     train = job.train
     schedule = train.phase1 if number == 1 else train.phase2
     seed = 2 * job.seed + number  # the phases show the frames in different orders
-    plan = EpochPlan(job.frames["train"], train.batch_size, train.activations.views, schedule.min_steps, seed)
+    plan = EpochPlan(shown.table, train.batch_size, train.activations.views, schedule.min_steps, seed)
     return phases.Phase(
         number=number,
         schedule=schedule,
         tail=boundary.split(model, layer)[1],
         plan=plan,
-        training=stream(plan, sources["train"].at(layer)),
+        training=stream(plan, shown.over(sources["train"].at(layer))),
         validation=_validation(sources["val"], layer),
         folder=job.folder / f"phase{number}",
     )

@@ -1,0 +1,29 @@
+"""How activations lie on disk: a record per frame, its largest magnitude as float32, then float16 shares of it.
+
+The magnitude is kept apart because features of a network with random weights can be smaller than float16 knows.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+_SCALE = 2  # float16 places of a float32
+
+
+def pack(activations: np.ndarray) -> np.ndarray:
+    """Return the records of float32 (N, ...), float16 (N, 2 + count)."""
+    flat = activations.reshape(len(activations), -1)
+    scale = np.maximum(np.abs(flat).max(axis=1, keepdims=True), np.finfo(np.float32).tiny).astype(np.float32)
+    return np.concatenate([scale.view(np.float16), (flat / scale).astype(np.float16)], axis=1)
+
+
+def read_one(path: Path, position: int, count: int) -> np.ndarray:
+    """Return one record's activations, float32 (count,), by its offset: nothing else of the file is read."""
+    record = np.fromfile(path, np.float16, _SCALE + count, offset=2 * position * (_SCALE + count))
+    return record[_SCALE:] * record[:_SCALE].view(np.float32)
+
+
+def read_all(path: Path, count: int) -> np.ndarray:
+    """Return the activations of all records of a file, float32 (N, count)."""
+    whole = np.fromfile(path, np.float16).reshape(-1, _SCALE + count)
+    return whole[:, _SCALE:] * np.ascontiguousarray(whole[:, :_SCALE]).view(np.float32)
