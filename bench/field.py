@@ -63,8 +63,8 @@ class Field:
     def __init__(self, settings: Settings, data: Path) -> None:
         self.settings = open_sandbox("field", settings)
         self.data = data
-        weights = os.environ.get("BONAFIDE_WEIGHTS_DIR", str((SHARED / "weights").resolve()))
-        self.environment = without_servers(environment(self.settings)) | {"BONAFIDE_WEIGHTS_DIR": weights}
+        weights = _weights(Path(os.environ.get("BONAFIDE_WEIGHTS_DIR", SHARED / "weights")).resolve(), self.settings.state / "weights")
+        self.environment = without_servers(environment(self.settings)) | {"BONAFIDE_WEIGHTS_DIR": str(weights)}
 
     def prepare(self) -> str:
         """Take the data in and make a dataset version; return what the commands printed."""
@@ -79,6 +79,10 @@ class Field:
         metrics, training = (json.loads(git(self.settings.root, "show", f"{branch}:{name}")) for name in _FIGURES)
         return Outcome(case, seed, metrics, training)
 
+    def compare(self, page: Path) -> None:
+        """Train every published recipe on the videos and put their table into the page."""
+        self._bonafide("compare-recipes", "--random-where-missing", "--output", str(page.resolve()))
+
     def _bonafide(self, *arguments: str) -> str:
         command = [sys.executable, "-m", "bonafide", *arguments]
         done = subprocess.run(command, cwd=self.settings.root, env=self.environment, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
@@ -86,6 +90,20 @@ class Field:
         if done.returncode:
             raise SetupError(" ".join(command[1:]), f"ended with status {done.returncode}", "Its own message is above.")
         return done.stdout
+
+
+def _weights(given: Path, folder: Path) -> Path:
+    """Return a folder of links to the given weights under the names by which recipes look for them.
+
+    MobileNetV2's come with BatchNormalization folded into the kernels, right only while frozen; the recipes that use them keep it so.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in given.glob("*.weights.h5"):
+        name = re.sub(r"_a100_224_notop_bnfolded|_notop", "_notop", file.name)
+        link = folder / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(file)
+    return folder
 
 
 _FIGURES = ("reports/metrics.json", "models/training.json")
@@ -103,6 +121,7 @@ def main() -> None:
     prepared = work.prepare()
     outcomes = [work.train(case, seed) for case in CASES for seed in (case.seeds[:1] if quick else case.seeds)]
     write_text(RESULTS, page(prepared, outcomes, work.settings))
+    work.compare(RESULTS)
     print(f"wrote {RESULTS}")
 
 

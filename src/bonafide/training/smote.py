@@ -70,13 +70,13 @@ def with_synthetic_frames(frames: pd.DataFrame, items: list[Between]) -> tuple[p
     Returns:
         The table; for each of its rows the two rows of ``frames`` it lies between, int64 (rows, 2); and how far, float32 (rows,).
     """
-    places = list(frames.groupby("media_id", sort=False).indices.values())
+    places = [np.asarray(rows) for rows in frames.groupby("media_id", sort=False).indices.values()]
     rows = np.tile(np.arange(len(frames))[:, None], (1, 2))
     shares, added = np.zeros(len(frames), np.float32), [frames]
     for item in items:
         base, other = places[item.base], places[item.neighbour]
         count = min(len(base), len(other))
-        pair = np.stack([evenly(base.tolist(), count), evenly(other.tolist(), count)], axis=1)
+        pair = np.array([evenly(base.tolist(), count), evenly(other.tolist(), count)], np.int64).T
         rows, shares = np.concatenate([rows, pair]), np.concatenate([shares, np.full(count, item.share, np.float32)])
         added.append(frames.iloc[pair[:, 0]].assign(weight=frames["weight"].iloc[base].sum() / count))
     return pd.concat(added, ignore_index=True), rows, shares
