@@ -75,8 +75,9 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Evaluated
     _write_training(folder, resolved.params, splits)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("BONAFIDE_", "MLFLOW_"))}
     own = {"BONAFIDE_ROOT": str(folder), "BONAFIDE_HOME": str(folder / "state"), "BONAFIDE_WORKERS": "2", "PYTHONPATH": str(root)}
-    done = subprocess.run([sys.executable, "-c", _STAGE], cwd=folder, env=kept | own, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    for stage in (["-m", "pipelines.extract_features"], ["-c", _STAGE]):
+        done = subprocess.run([sys.executable, *stage], cwd=folder, env=kept | own, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
     return Evaluated(folder, splits, done.stderr)
 
 

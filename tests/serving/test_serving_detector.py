@@ -45,7 +45,7 @@ def test_both_verdicts_by_the_threshold(evaluated: Any, detector: Detector) -> N
     found = detector.detect(file)
     assert found.probability is not None
     for threshold, verdict in ((found.probability, "ai-generated"), (found.probability + 1e-6, "real")):
-        assert Detector(detector._model, detector._run, threshold, "x").detect(file).verdict == verdict
+        assert Detector(detector._model, detector._run, "mean", threshold, "x").detect(file).verdict == verdict
 
 
 def test_frames_carry_their_times(evaluated: Any, detector: Detector) -> None:

@@ -44,14 +44,16 @@ def environment(tmp_path: Path, root: Path) -> dict[str, str]:
     return {**inherited, "BONAFIDE_ROOT": str(root), "BONAFIDE_HOME": str(home), "PYTHONPATH": python_path, "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
-def start(folder: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "pipelines.train"]
+def start(folder: Path, environment: dict[str, str], stage: str = "train") -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", f"pipelines.{stage}"]
     return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def test_killed_and_run_again_it_writes_what_the_contract_names(
     run_folder: Path, environment: dict[str, str], tmp_path: Path, splits: pd.DataFrame, tiny: Params
 ) -> None:
+    with start(run_folder, environment, "extract_features") as before:
+        assert "computed anew" in before.communicate(timeout=300)[0]
     with start(run_folder, environment) as killed:
         assert killed.stdout is not None
         for line in killed.stdout:
