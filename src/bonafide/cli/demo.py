@@ -39,7 +39,10 @@ def demo() -> None:
 
         bonafide demo
     """
-    from bonafide.demo.run import run
+    from bonafide.runs.output import sieved_errors
     from bonafide.settings import get_settings
 
-    run(get_settings())
+    with sieved_errors():
+        from bonafide.demo.run import run  # TensorFlow
+
+        run(get_settings())

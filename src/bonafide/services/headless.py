@@ -24,6 +24,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--conf", type=json.loads, default={}, help="JSON: the form of the first DAG")
     parser.add_argument("--approve-as", help="answer the review's question with Approve, as this Airflow user")
     options = parser.parse_args(arguments)
+    warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testclient`")  # Airflow does, and it is not ours to mend
     conf = options.conf
     for dag_id in options.dags:
         if dag_id == "review_model" and options.approve_as:
@@ -50,7 +51,6 @@ def run_dag(dag_id: str, conf: dict[str, Any]) -> str:
 
 def answer(user: str, settings: Settings, option: str = "Approve", comment: str = "answered by the headless run") -> None:
     """Wait for the question that a DAG asks, and answer it through Airflow's own API as ``user``."""
-    warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testclient`")  # a change of names, which is FastAPI's affair
     from airflow.api_fastapi.app import create_app
     from fastapi.testclient import TestClient
 

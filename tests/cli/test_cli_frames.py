@@ -1,0 +1,70 @@
+"""``bonafide frames``: one row per sampled frame of a dataset version, read from its commit."""
+
+import io
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bonafide.errors import DatasetError, MetadataError
+from bonafide.metadata.sources import Revision
+from bonafide.runs.export import choose_dataset, sampled_frames
+from tests.pilot import Pilot
+
+pytestmark = pytest.mark.timeout(900)
+COLUMNS = "media_id,path,label,generator,source,group,kind,split,cluster,index,time_s,kept,reason,std,sharpness,phash"
+
+
+def _at_v1(pilot: Pilot, path: str) -> pd.DataFrame:
+    return pd.read_parquet(io.BytesIO(Revision(pilot.root, "dataset/v1").read(Path(path))))
+
+
+def test_it_lists_every_sampled_frame_with_its_item(pilot: Pilot, tmp_path: Path) -> None:
+    said = pilot.call("bonafide", "frames", str(tmp_path / "frames.csv"))
+    assert "dataset/v1" in said
+    assert (tmp_path / "frames.csv").read_text().splitlines()[0] == COLUMNS
+    rows = pd.read_csv(tmp_path / "frames.csv", keep_default_na=False, dtype={"phash": str})
+    items = _at_v1(pilot, "data/splits.parquet").set_index("media_id")
+    frames = _at_v1(pilot, "data/quality.parquet").set_index(["media_id", "index"])
+    assert set(rows["media_id"]) == set(items.index)
+    assert len(rows) == sum(media_id in items.index for media_id, _ in frames.index)
+    for row in rows.itertuples(index=False):
+        item, frame = items.loc[row.media_id], frames.loc[(row.media_id, row.index)]
+        assert [row.path, row.label, row.group, row.split] == [item.path, item.label, item.group, item.split]
+        assert (row.generator, row.source) == (item.generator, item.source)
+        assert (row.time_s, row.kept, row.phash) == (pytest.approx(frame.time_s), frame.kept, frame.phash)
+    assert set(rows["kind"]) == {"image", "video"}
+    assert rows.groupby("media_id")["index"].is_monotonic_increasing.all()
+
+
+def test_a_version_may_be_named_and_an_unknown_one_is_refused(pilot: Pilot, tmp_path: Path) -> None:
+    pilot.call("bonafide", "frames", str(tmp_path / "named.csv"), "--dataset", "dataset/v1")
+    pilot.call("bonafide", "frames", str(tmp_path / "newest.csv"))
+    assert (tmp_path / "named.csv").read_bytes() == (tmp_path / "newest.csv").read_bytes()
+    with pytest.raises(DatasetError, match=r"dataset/v9: there is no such dataset version. Choose one of dataset/v1"):
+        choose_dataset(pilot.root, "dataset/v9")
+    pilot.call("bonafide", "frames", str(tmp_path / "none.csv"), "--dataset", "dataset/v9", status=1)
+    assert not (tmp_path / "none.csv").exists()
+
+
+def test_before_the_first_version_it_says_how_to_make_one(checkout: Path) -> None:
+    with pytest.raises(DatasetError, match=r"no dataset version yet.*bonafide run prepare_data"):
+        choose_dataset(checkout)
+
+
+def test_data_that_are_lost_are_named(pilot: Pilot, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", str(pilot.root), str(clone)], check=True)
+    shutil.copy(pilot.root / ".dvc" / "config.local", clone / ".dvc" / "config.local")
+    config = clone / ".dvc" / "config.local"
+    config.write_text(config.read_text().replace(str(pilot.root), str(tmp_path / "nowhere")))
+    with pytest.raises(MetadataError, match=r"splits.parquet.*neither in the DVC cache nor on the remote. `dvc fetch`"):
+        sampled_frames(clone, "dataset/v1")
+
+
+def test_help_shows_an_example(root: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "bonafide", "frames", "--help"], cwd=root, capture_output=True, text=True, check=True)
+    assert "bonafide frames frames.csv" in done.stdout

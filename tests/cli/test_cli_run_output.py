@@ -1,0 +1,123 @@
+"""What a run shows: each stage's fate in one line, what the stages themselves say, errors whole; no hints of DVC, no small talk."""
+
+import os
+import pty
+import re
+import shutil
+import subprocess
+import sys
+import termios
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from bonafide.runs.output import Sieve, run_sieved
+
+HINTS = ("lock file", "dvc push", "up to date", "python -m pipelines", "skipping run", "absl", "INFO mlflow")
+TALK = "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
+# three lines for each of the two streams, and a bar that is drawn on terminals only
+CHILD = """
+import sys
+from tqdm import tqdm
+for stream in (sys.stdout, sys.stderr):
+    print("> python -m pipelines.train", "epoch 1", "Updating lock file 'dvc.lock'", "no end", sep="\\n", end="", file=stream, flush=True)
+print(file=sys.stderr)
+list(tqdm(range(3), "work", disable=None))
+sys.exit(3)
+"""
+
+
+def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bonafide", "run", "prepare_data", *arguments]
+    env = {name: value for name, value in os.environ.items() if name not in ("MONGODB_URI", "MLFLOW_TRACKING_URI")}
+    env |= {"PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}", "BONAFIDE_ROOT": str(root), "BONAFIDE_HOME": str(root / ".bonafide")}
+    return subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def home(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("home") / "clone"
+    subprocess.run(["git", "clone", "-q", str(checkout), str(root)], check=True)
+    rng = np.random.default_rng(0)
+    for label in ("real", "fake"):
+        (root / "data" / "raw" / label).mkdir(parents=True)
+        for number in range(12):
+            picture = Image.fromarray(rng.integers(0, 256, (16, 16, 3), np.uint8)).resize((320, 320), Image.Resampling.NEAREST)
+            picture.save(root / "data" / "raw" / label / f"{number}.png")
+    return root
+
+
+@pytest.mark.timeout(900)
+def test_a_run_shows_its_stages_and_what_they_say_but_no_hints(home: Path) -> None:
+    done = _run(home)
+    assert done.returncode == 0, done.stderr
+    assert "stage catalog: running\ncatalog: 24 files = 24 used" in done.stdout
+    assert len(re.findall("^stage split_dataset:", done.stdout, re.MULTILINE)) == 1
+    assert "dataset/v1" in done.stdout
+    again = _run(home)
+    assert again.returncode == 0, again.stderr
+    assert "stage catalog: done before, its outputs come from the cache\n" in again.stdout
+    assert "stage catalog: running" not in again.stdout
+    said = done.stdout + done.stderr + again.stdout + again.stderr
+    assert not [hint for hint in HINTS if hint in said]
+
+
+@pytest.mark.timeout(900)
+def test_a_stage_that_fails_shows_its_whole_message(home: Path) -> None:
+    shutil.rmtree(home / "data" / "raw" / "fake")
+    done = _run(home)
+    assert done.returncode == 1
+    assert "TooFewItemsError: class fake: has no item" in done.stderr
+    assert "failed to reproduce" in done.stderr
+    assert "run.failed: dvc repro" in done.stderr
+
+
+def test_both_streams_are_sieved_and_kept_apart(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run_sieved([sys.executable, "-c", CHILD], tmp_path, os.environ) == 3
+    said = capfd.readouterr()
+    assert said.out == "epoch 1\nno end"
+    assert said.err == "epoch 1\nno end\n"
+
+
+def test_a_progress_bar_is_drawn_where_there_is_a_terminal(tmp_path: Path) -> None:
+    code = f"import os, sys\nfrom pathlib import Path\nfrom bonafide.runs.output import run_sieved, sieved_errors\nCHILD = {CHILD!r}\n"
+    code += "with sieved_errors():\n    run_sieved([sys.executable, '-c', CHILD], Path(), os.environ)\n"
+    master, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, 80))
+    child = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=terminal)
+    os.close(terminal)
+    said = b""
+    with suppress(OSError):  # the end of a terminal
+        while chunk := os.read(master, 4096):
+            said += chunk
+    assert child.wait() == 0
+    os.close(master)
+    assert b"epoch 1" in said
+    assert b"work: 100%" in said
+    assert b"lock file" not in said
+
+
+@given(st.lists(st.text(st.sampled_from("a bar\r\n"), max_size=9)))
+def test_what_is_not_known_passes_as_it_is_however_it_arrives(chunks: list[str]) -> None:
+    sieve = Sieve()
+    assert "".join(map(sieve.pass_on, chunks)) + sieve.end() == "".join(chunks)
+
+
+@given(cut=st.integers(0, 2 * len(TALK)))
+def test_a_known_line_is_left_out_wherever_it_is_cut(cut: int) -> None:
+    sieve = Sieve()
+    text = f"one\n{TALK}\r 50%\r100%\n{TALK}two\n"
+    assert sieve.pass_on(text[:cut]) + sieve.pass_on(text[cut:]) + sieve.end() == "one\n\r 50%\r100%\ntwo\n"
+
+
+def test_a_bar_is_shown_before_its_line_ends() -> None:
+    sieve = Sieve()
+    assert sieve.pass_on("\r 50%") == "\r 50%"
+    assert sieve.pass_on("\r 60%") == "\r 60%"
+    assert sieve.pass_on(f"\n{TALK[:10]}") == "\n"
+    assert sieve.pass_on(TALK[10:]) == ""
