@@ -51,6 +51,17 @@ def test_the_sampled_frames_are_the_right_ones(numbered: Maker, limits: Limits, 
         assert facts["times_s"] == pytest.approx([number / FPS for number in expected], abs=0.011)
 
 
+def test_hundreds_of_frames_of_one_video(limits: Limits, tmp_path: Path) -> None:
+    """FFmpeg's expressions hold 100 terms in a row and no more."""
+    clip = tmp_path / "long.mp4"
+    ffmpeg_run("-f", "lavfi", "-i", f"testsrc2=size={WIDTH}x{HEIGHT}:rate={FPS}", "-frames:v", "260", "-pix_fmt", "yuv420p", str(clip))
+    for rule, expected in (({"every": 2}, list(range(0, 260, 2))), ({"uniform": 256}, None)):
+        frames, facts = extracted(clip, extraction(max_frames=1024, **rule), limits, tmp_path / "shard.tar")
+        assert len(frames) == len(facts["times_s"]) == (len(expected) if expected else 256)
+        if expected:
+            assert facts["times_s"] == pytest.approx([number / FPS for number in expected], abs=0.011)
+
+
 def test_gif_frames_are_sampled_by_the_gifs_own_clock(numbered: Maker, limits: Limits, tmp_path: Path) -> None:
     frames, facts = extracted(numbered("gif", "gif"), extraction(fps=1), limits, tmp_path / "shard.tar")
     assert numbers(frames) == [0, 24, 48]
