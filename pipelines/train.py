@@ -1,7 +1,11 @@
-"""Train the detector on the train split; validation chooses the epoch. Every epoch goes to MLflow."""
+"""Train the detector on the train split; validation chooses the epoch, and before it the values that are searched. All goes to MLflow."""
 
 import hashlib
 import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +18,14 @@ from bonafide import artefacts, params
 from bonafide.dataset import manifest
 from bonafide.dataset.batches import frame_table
 from bonafide.files import atomic_path, write_text
-from bonafide.models import detector
+from bonafide.models import backbones, detector
 from bonafide.models.features import Features
-from bonafide.models.weights import Weights
-from bonafide.params import Params
+from bonafide.models.weights import Weights, find
+from bonafide.params import Params, Train, with_values
 from bonafide.settings import Settings, get_settings
 from bonafide.tracking import experiment
-from bonafide.training import curves, phase, runtime, temporal, two_phase
+from bonafide.training import curves, phase, runtime, temporal, tune, two_phase
+from bonafide.training.callbacks import Listener
 from bonafide.training.job import Job, Outcome
 
 _RUN_ID = "run_id"
@@ -32,18 +37,17 @@ def main() -> None:
     runtime.prepare(settings.workers, run.seed)
     splits = manifest.read(artefacts.SPLITS, manifest.SPLITS)
     frames = {split: frame_table(splits, artefacts.CLEAN, split) for split in ("train", "val")}
-    model, weights = detector.open_backbone(run.train.backbone, run.train.weights, run.clean.size, run.train.head, run.seed, settings)
+    weights = find(run.train.weights, backbones.get(run.train.backbone), settings)
     if weights.name == "random":
         print(f"{run.train.backbone} starts from random weights: its figures say nothing of what it reaches with ImageNet weights")
     folder = settings.state / "training" / _key(run, frames)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
-        _train(model, weights, run, splits, frames, folder, settings)
+        _train(weights, run, splits, frames, folder, settings)
         phase.forget(folder)
 
 
 def _train(
-    model: keras.Model,
     weights: Weights,
     run: Params,
     splits: pd.DataFrame,
@@ -56,20 +60,57 @@ def _train(
     dump = run.model_dump(mode="json", exclude_none=True)
     with experiment.open_run(run.recipe, dump, artefacts.SPLITS, version, tags, _run_to_go_on_with(folder)) as run_id:
         write_text(folder / _RUN_ID, run_id)
-        first = run.train.phase1.epochs
-        job = Job(
-            train=run.train,
-            seed=run.seed,
-            frames=frames,
-            features=Features.open(artefacts.FEATURES),
-            smote=run.balance.method == "smote",
-            cache=settings.cache_dir,
-            folder=folder,
-            workers=settings.workers,
-            listeners=(lambda row: experiment.log_epoch(row, row["epoch"] + (first if row["phase"] == 2 else 0)),),
-        )
-        outcome = temporal.fit(model, job) if run.train.head.sequential else two_phase.fit(model, job)
-        _write(model, outcome, _record(run_id, run, weights, version, splits, frames, outcome))
+        build, job = _builder(run, weights), _job(run, frames, folder, settings)
+        tuned, tuning_seconds = _search(run, job, build)
+        train = with_values(run.train, tuned)
+        model, job = build(train), replace(job, train=train, listeners=(_logger(train.phase1.epochs),))
+        outcome = temporal.fit(model, job) if train.head.sequential else two_phase.fit(model, job)
+        record = _record(run_id, run, weights, version, splits, frames, outcome)
+        _write(model, outcome, {**record, "tuned": tuned, "tuning_seconds": round(tuning_seconds, 1)})
+
+
+def _builder(run: Params, weights: Weights) -> Callable[[Train], keras.Model]:
+    def build(train: Train) -> keras.Model:
+        keras.utils.clear_session()  # what Keras counts up, such as names of layers, begins anew, as in a process that builds one model
+        return detector.build(train.backbone, weights, run.clean.size, train.head, run.seed)
+
+    return build
+
+
+def _job(run: Params, frames: dict[str, pd.DataFrame], folder: Path, settings: Settings) -> Job:
+    return Job(
+        train=run.train,
+        seed=run.seed,
+        frames=frames,
+        features=Features.open(artefacts.FEATURES),
+        smote=run.balance.method == "smote",
+        cache=settings.cache_dir,
+        folder=folder,
+        workers=settings.workers,
+    )
+
+
+def _search(run: Params, job: Job, build: Callable[[Train], keras.Model]) -> tuple[dict[str, Any], float]:
+    """Return the best values of a search, and its seconds in this process; nothing and none without a search."""
+    if not run.tune.trials:
+        return {}, 0.0
+    began = time.monotonic()
+    tuned = tune.search(run, job, build, job.folder / "tuning", _followed)
+    mlflow.log_params({f"tuned.{key}": str(value) for key, value in tuned.items()})
+    return tuned, time.monotonic() - began
+
+
+@contextmanager
+def _followed(trial: tune.Trial) -> Iterator[tune.Follower]:
+    """Let a trial be a run of its own below the training's."""
+    with experiment.nested_run(f"trial {trial.number}", trial.values, _run_to_go_on_with(trial.folder)) as run_id:
+        write_text(trial.folder / _RUN_ID, run_id)
+        yield tune.Follower(_logger(0), lambda value: mlflow.log_metric("objective", value))
+
+
+def _logger(first: int) -> Listener:
+    """Return what logs an epoch to the open run; those of phase 2 come after the ``first`` of phase 1."""
+    return lambda row: experiment.log_epoch(row, row["epoch"] + (first if row["phase"] == 2 else 0))
 
 
 def _write(model: keras.Model, outcome: Outcome, record: dict[str, Any]) -> None:
@@ -114,7 +155,7 @@ def _record(
 def _key(run: Params, frames: dict[str, pd.DataFrame]) -> str:
     """Name what a training depends on, so that a killed one is found again by the same training only."""
     shards = {split: sorted(table["digest"].unique()) for split, table in frames.items()}
-    facts = json.dumps([run.recipe, run.seed, run.clean.size, run.train.model_dump(), shards], sort_keys=True)
+    facts = json.dumps([run.recipe, run.seed, run.clean.size, run.train.model_dump(), run.tune.model_dump(), shards], sort_keys=True)
     return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
 

@@ -1,10 +1,11 @@
 """The parameters of a run: one strict, frozen model of what params.yaml, a recipe and overrides say together."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from ruamel.yaml import YAML, YAMLError
 
 from bonafide.errors import ParamsError
@@ -45,7 +46,7 @@ class Extract(_Section):
     """How frames leave a video."""
 
     sampling: Sampling
-    max_frames: int = Field(ge=1)
+    max_frames: int = Field(ge=1, le=4096)
     encoding: Literal["png", "jpeg"]
 
 
@@ -176,6 +177,52 @@ class Train(_Section):
         return self
 
 
+TUNABLE = (
+    "train.head.units",
+    "train.head.dense",
+    "train.head.dropout",
+    "train.batch_size",
+    "train.phase1.epochs",
+    "train.phase1.learning_rate",
+    "train.phase1.weight_decay",
+)
+"""What can be searched: the other values of ``train`` would change the features, or what serving needs."""
+
+
+class Range(_Section):
+    """Every value from ``min`` to ``max``, both of them too; with ``log`` as many from 1 to 10 as from 10 to 100."""
+
+    min: int | float
+    max: int | float
+    log: bool = False
+
+
+class Tune(_Section):
+    """The search for better values of ``train`` before the training."""
+
+    trials: int = Field(ge=0)
+    objective: Literal["val_loss", "val_auc"]
+    time_limit_s: float = Field(gt=0)
+    space: dict[str, tuple[int | float, ...] | Range]
+
+    @field_validator("space", mode="before")
+    @classmethod
+    def _readable(cls, space: object) -> object:
+        for key, tried in space.items() if isinstance(space, Mapping) else ():
+            if key not in TUNABLE:
+                raise ValueError(f"{key} can't be searched; choose of: {', '.join(TUNABLE)}")
+            fault = _fault(tried.model_dump() if isinstance(tried, Range) else tried)
+            if fault:
+                raise ValueError(f"{key}: {tried!r} {fault}; write a list of numbers, or {{min: , max: , log: true}}")
+        return space
+
+    @model_validator(mode="after")
+    def _there_is_something_to_try(self) -> Self:
+        if self.trials and not self.space:
+            raise ValueError(f"trials {self.trials} asks for a search, and space names nothing to try; set trials to 0 or fill space")
+        return self
+
+
 class Evaluate(_Section):
     """How the evidence is computed."""
 
@@ -195,7 +242,22 @@ class Params(_Section):
     balance: Balance
     split: Split
     train: Train
+    tune: Tune
     evaluate: Evaluate
+
+    @field_validator("tune")
+    @classmethod
+    def _what_is_tried_is_allowed(cls, tune: Tune, info: ValidationInfo) -> Tune:
+        train: Train | None = info.data.get("train")
+        if train is None:
+            return tune  # its own fault is told
+        for key, tried in tune.space.items():
+            for value in (tried.min, tried.max) if isinstance(tried, Range) else tried:
+                try:
+                    with_values(train, {key: value})
+                except ValidationError as error:
+                    raise ValueError(f"space: {key} can't be {value!r}: {error.errors()[0]['msg']}") from error
+        return tune
 
     @model_validator(mode="after")
     def _a_clip_head_gets_clips(self) -> Self:
@@ -274,6 +336,14 @@ def read_settings(settings: Iterable[str]) -> dict[str, Any]:
     return values
 
 
+def with_values(train: Train, values: Mapping[str, Any]) -> Train:
+    """Return ``train`` with other values, by dotted keys such as ``train.batch_size``. Raises pydantic's ValidationError."""
+    changed: dict[str, Any] = {"train": train.model_dump()}
+    for key, value in values.items():
+        changed = _merged(changed, _nested(key, value))
+    return Train.model_validate(changed["train"])
+
+
 def names(recipes: Path) -> list[str]:
     """Return the names of the recipes in a folder."""
     return sorted(file.stem for file in recipes.glob("*.yaml"))
@@ -311,6 +381,24 @@ def _merged(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, An
         merge = isinstance(value, Mapping) and isinstance(below, Mapping) and key != "sampling"  # one of three, not their sum
         result[key] = _merged(below, value) if merge else value  # type: ignore[arg-type]
     return result
+
+
+def _fault(tried: object) -> str:
+    """Say what is wrong with the form of what is tried of a key; empty where nothing is."""
+    if isinstance(tried, list | tuple):
+        return "" if tried and all(_is_number(value) for value in tried) else "is not a list of numbers"
+    if not (isinstance(tried, Mapping) and {"min", "max"} <= set(tried) <= {"min", "max", "log"}):
+        return "is neither a list nor a range"
+    low, high, log = tried["min"], tried["max"], tried.get("log", False)
+    if not (_is_number(low) and _is_number(high) and isinstance(log, bool)):
+        return "has a bound that is no number, or a log that is neither true nor false"
+    if low >= high:
+        return "has a min that is not below its max"
+    return "has log: true, so its min must be above 0" if log and low <= 0 else ""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _nested(dotted: str, value: object) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Where a detector looks: its score or attention over time, and Grad-CAM of the frames that weigh most."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,7 +79,9 @@ def _clip_curve(scored: ClipScore, count: int) -> tuple[NDArray[np.floating], st
 
 
 def _row(panels: NDArray[np.object_], item: _Item, model: keras.Model) -> None:
-    heat = gradcam.heatmaps(model, item.frames.astype(np.float32))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "You are using a softmax over axis", UserWarning)  # attention in a clip of one frame
+        heat = gradcam.heatmaps(model, item.frames.astype(np.float32))
     weight = item.curve if item.curve_name else heat.mean(axis=(1, 2))
     top = np.sort(np.argsort(weight, kind="stable")[::-1][:_SHOWN])
     _curve(panels[0], item, weight, top)

@@ -22,8 +22,9 @@ def put_into(page: Path, text: str) -> None:
     """Put the table into a Markdown page, in the place of the last one; at its end where there was none."""
     section = f"{_BEGIN}\n## The recipes on the videos\n\n{text}\n{_END}\n"
     before = page.read_text() if page.exists() else ""
-    head, begin, rest = before.partition(_BEGIN)
-    tail = rest.partition(_END)[2].lstrip("\n") if begin else ""
+    head, _, rest = before.partition(_BEGIN)
+    old, end, after = rest.partition(_END)
+    tail = (after if end else old).lstrip("\n")  # without the end mark nobody knows where the old table ends: all of it stays
     write_text(page, (head.rstrip("\n") + "\n\n" if head.strip() else "") + section + (f"\n{tail}" if tail.strip() else ""))
 
 
@@ -43,9 +44,13 @@ def _remarks(compared: Sequence[Compared]) -> list[str]:
         "scoring a test clip by the model loaded from the registry in a fresh process. Its scores differ from the evaluation's by at most",
         f"{max(row.reload_gap for row in compared):.1e}.",
     ]
-    chance = [row.recipe for row in compared if (row.figures["roc_auc"].get("low") or 0) <= _CHANCE]
+    lows = {row.recipe: row.figures["roc_auc"].get("low") for row in compared}
+    chance = [recipe for recipe, low in lows.items() if low is not None and low <= _CHANCE]
     if chance:
-        remarks += ["", f"No better than chance (the interval of ROC-AUC holds 0.5): {', '.join(chance)}."]
+        remarks += ["", f"No better than chance (the interval of ROC-AUC reaches down to 0.5): {', '.join(chance)}."]
+    unsure = [recipe for recipe, low in lows.items() if low is None]
+    if unsure:
+        remarks += ["", f"Too few test clips for an interval, so nothing is said of chance: {', '.join(unsure)}."]
     random = [row.recipe for row in compared if "(random)" in row.backbone]
     if random:
         remarks += ["", f"Random weights, which say nothing of what the recipe reaches with ImageNet's: {', '.join(random)}."]

@@ -73,6 +73,23 @@ def open_run(
 
 
 @contextmanager
+def nested_run(name: str, params: Mapping[str, Any], run_id: str | None = None) -> Iterator[str]:
+    """Open a run below the open one, and yield its id. It ends FAILED when the block raises.
+
+    Args:
+        name: what people see.
+        params: logged flat.
+        run_id: a run to go on with after a kill; None begins one.
+    """
+    parent = mlflow.active_run()
+    assert parent is not None
+    started = {"run_id": run_id} if run_id else {"experiment_id": parent.info.experiment_id, "run_name": name}
+    with mlflow.start_run(**started, nested=True) as run:
+        mlflow.log_params({key: str(value) for key, value in leaves(params)})
+        yield run.info.run_id
+
+
+@contextmanager
 def resume_run(run_id: str) -> Iterator[str]:
     """Go on with a run that has ended, as evaluation does, and yield its id."""
     connect()
