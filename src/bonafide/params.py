@@ -11,6 +11,7 @@ from ruamel.yaml import YAML, YAMLError
 from bonafide.errors import ParamsError
 from bonafide.files import atomic_path
 
+_WHOLE = ("sampling", "space")  # an overlay of these replaces: one of three rules, not their sum; what is searched, not more of it
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -378,7 +379,7 @@ def _merged(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, An
     result = dict(base)
     for key, value in overlay.items():
         below = result.get(key)
-        merge = isinstance(value, Mapping) and isinstance(below, Mapping) and key != "sampling"  # one of three, not their sum
+        merge = isinstance(value, Mapping) and isinstance(below, Mapping) and key not in _WHOLE
         result[key] = _merged(below, value) if merge else value  # type: ignore[arg-type]
     return result
 

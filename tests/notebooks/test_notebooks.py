@@ -111,7 +111,7 @@ def test_recipes_stand_side_by_side(trained: tuple[Pilot, NotebookNode]) -> None
     notebook = _run(trained[0], "compare_recipes", {"recipes": ["scratch", "lstm", "inceptionv3-rnn"]})
     figures, differing = _shown(notebook, "text/html")
     assert figures.index("<td>scratch</td>") < figures.index("<td>lstm</td>")
-    assert "no model yet: inceptionv3-rnn" in "\n".join(_shown(notebook, "text/plain"))
+    assert "recipes without a model: inceptionv3-rnn" in "\n".join(_shown(notebook, "text/plain"))
     assert "train.head.kind" in differing
     assert "evaluate.bootstrap" not in differing  # both have the same
     assert len(_shown(notebook, "image/png")) == 1
@@ -120,4 +120,4 @@ def test_recipes_stand_side_by_side(trained: tuple[Pilot, NotebookNode]) -> None
 def test_before_the_first_model_the_comparison_says_so(checkout: Path, tmp_path: Path) -> None:
     env = environment(Settings(root=checkout, home=tmp_path / "state"))
     notebook = _run(Pilot(checkout, env, tmp_path, ""), "compare_recipes", {"recipes": ["lstm"]})
-    assert "no model yet: lstm" in "\n".join(_shown(notebook, "text/plain"))
+    assert "recipes without a model: lstm" in "\n".join(_shown(notebook, "text/plain"))

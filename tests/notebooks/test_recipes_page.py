@@ -26,7 +26,9 @@ def test_the_example_is_a_recipe_of_ten_lines(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "bonafide", "params", "-S", f"recipe={name}"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    lines = {cells[0]: cells[1:] for line in done.stdout.splitlines() if len(cells := [c.strip() for c in line.strip("│ ").split("│")]) == 3}
+    lines = {
+        cells[0]: cells[1:] for line in done.stdout.splitlines() if len(cells := [c.strip() for c in line.strip("│ ").split("│")]) == 3
+    }
     assert lines["train.head.kind"] == ["gru", f"recipes/{name}.yaml"]
     assert lines["train.backbone"] == ["resnet50v2", f"recipes/{name}.yaml"]
     assert backbones.get(lines["train.backbone"][0]).of_keras

@@ -144,7 +144,7 @@ def test_no_trial_is_begun_once_the_time_is_over(
 
 
 def test_a_space_that_is_used_up_ends_the_search(make_job: MakeJob, tiny: Params, tmp_path: Path) -> None:
-    run, seen = searching(tiny, 9, {"train.batch_size": [4, 8]}), Watched()
+    run, seen = searching(tiny, 3, {"train.batch_size": [4, 8]}), Watched()
     tune.search(run, make_job(run), build, tmp_path / "tuning", seen.listen)
     assert sorted(values["train.batch_size"] for values in seen.values) == [4, 8]
 

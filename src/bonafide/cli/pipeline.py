@@ -44,14 +44,14 @@ def params(settings: Annotated[list[str] | None, _SET] = None) -> None:
         bonafide params -S recipe=scratch
     """
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from bonafide import artefacts
     from bonafide.params import leaves, read_settings, resolve
 
     values = read_settings(settings or [])
     resolved = resolve(artefacts.PARAMS, artefacts.RECIPES, recipe=values.pop("recipe", None), overrides=values)
-    table = Table("parameter", "value", "from")
+    table = Table(Column("parameter", overflow="fold"), Column("value", overflow="fold"), Column("from", overflow="fold"))
     for key, value in leaves(resolved.params.model_dump(mode="json", exclude_none=True)):
         table.add_row(key, str(value), resolved.origin[key])
     Console().print(table)

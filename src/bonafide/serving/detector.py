@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 
 import keras
 import mlflow
+from pydantic import ValidationError
 
 from bonafide import artefacts, params
 from bonafide.errors import MediaError, NotMediaError, RegistryError
@@ -114,7 +115,11 @@ class Detector:
                 reason = "its file is not the one that was registered and reviewed"
                 raise RegistryError(f"version {version.version}", reason, "Roll back: `bonafide registry rollback`.")
             model = load_model(file)
-        run = Params.model_validate(origin["params"])
+        try:
+            run = Params.model_validate(origin["params"])
+        except ValidationError as error:
+            reason = f"was registered by a bonafide with other parameters ({error.errors()[0]['loc']})"
+            raise RegistryError(f"version {version.version}", reason, "Train it anew with this bonafide: `bonafide run`.") from error
         return cls(model, run, origin["aggregate"], float(origin["threshold"]), str(version.version))
 
     def detect(self, path: Path) -> Detection:
