@@ -64,7 +64,7 @@ def test_settings_are_read_as_yaml() -> None:
 
 def test_every_knob_has_a_comment_and_a_reader(root: Path) -> None:
     code = "".join(
-        path.read_text() for folder in ("src", "pipelines") for path in (root / folder).rglob("*.py") if path.name != "params.py"
+        path.read_text() for folder in ("src", "pipelines") for path in (root / folder).rglob("*.py") if path.parent.name != "params"
     )
     for line in (root / "params.yaml").read_text().splitlines():
         key, colon, rest = line.strip().partition(":")
