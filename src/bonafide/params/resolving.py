@@ -88,5 +88,6 @@ def _validated(values: Mapping[str, Any], source: Path) -> Params:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        given = "" if first["type"] == "missing" else f" (given: {first['input']!r})"
+        whole = first["type"] == "missing" or isinstance(first["input"], Mapping)  # its message says what contradicts what
+        given = "" if whole else f" (given: {first['input']!r})"
         raise ParamsError(key or source, f"{first['msg']}{given}", f"Mend it in {source}, its recipe or the overrides.") from error

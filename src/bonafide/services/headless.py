@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import warnings
+from functools import cache
 from typing import Any
 
 from bonafide.services.airflow import passwords
@@ -26,6 +27,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testclient`")  # Airflow does, and it is not ours to mend
     conf = options.conf
+    _prepare_database()
     for dag_id in options.dags:
         if dag_id == "review_model" and options.approve_as:
             threading.Thread(target=answer, args=(options.approve_as, get_settings()), daemon=True).start()
@@ -40,13 +42,20 @@ def main(arguments: list[str]) -> int:
 def run_dag(dag_id: str, conf: dict[str, Any]) -> str:
     """Run one DAG to its end and return its state, such as ``success``."""
     from airflow.dag_processing.dagbag import DagBag
-    from airflow.utils.db import initdb
 
-    initdb()
+    _prepare_database()
     bag = DagBag()
     if bag.import_errors:
         raise ImportError(str(bag.import_errors))
     return str(bag.dags[dag_id].test(run_conf=conf).state)
+
+
+@cache
+def _prepare_database() -> None:
+    """Bring Airflow's database up to date, once: doing so closes all sessions, also those of the thread that answers."""
+    from airflow.utils.db import initdb
+
+    initdb()
 
 
 def answer(user: str, settings: Settings, option: str = "Approve", comment: str = "answered by the headless run") -> None:
