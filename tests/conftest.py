@@ -15,6 +15,13 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests that share a slow fixture, and else those of one folder, to the same worker."""
+    for item in items:
+        shares_pilot = "pilot" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("pilot" if shares_pilot else item.path.relative_to(ROOT / "tests").parts[0]))
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     return ROOT
