@@ -13,7 +13,6 @@ from bonafide.dataset.batches import FrameReader
 from bonafide.errors import SetupError
 from bonafide.models import activations, boundary, detector
 from bonafide.models.activations import ActivationCache
-from bonafide.models.features import frozen_features
 from bonafide.params import Augment, Params, resolve
 from bonafide.settings import Settings
 from tests.heads import head
@@ -89,22 +88,6 @@ def test_what_changes_the_values_is_computed_again(
     assert open_cache(augment=AUGMENT.model_copy(update={"zoom": 0.2})).fill(table, views=2) == 5  # the first view has no change
     assert open_cache(seed=2).fill(table, views=2) == 5
     assert open_cache().fill(make_table(2, 3, seed=1), views=1) == 5  # the same ids, other pixels
-
-
-def test_the_floors_features_are_those_of_the_training(
-    make_table: Callable[..., pd.DataFrame], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: Path
-) -> None:
-    params = _scratch(root)
-    settings, table = Settings(home=tmp_path / "home"), make_table(2, 3)
-    network = detector.open_backbone("residual_cnn", "random", 64, params.train.head, 7, settings)[0]
-    ActivationCache(network, LAYERS, settings.cache_dir, AUGMENT, 3, workers=2).fill(table, views=1)
-    monkeypatch.setattr(ActivationCache, "_compute", lambda *_: pytest.fail("computed again"))
-
-    features = frozen_features(table, params.train, 64, 7, settings)
-
-    bottom, _ = boundary.split(network, boundary.pooling(network))
-    expected = bottom.predict(FrameReader(table, 1).read(np.arange(5)).astype(np.float32), verbose=0)
-    np.testing.assert_allclose(features, expected, rtol=2e-3, atol=1e-3)
 
 
 def test_a_full_disk_is_an_error_before_anything_is_computed(
