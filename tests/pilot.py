@@ -3,8 +3,11 @@
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from bonafide.services.airflow import environment
+from bonafide.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -33,6 +36,11 @@ class Pilot:
     env: dict[str, str]
     unseen: Path
     log: str
+
+    def copy(self, root: Path) -> "Pilot":
+        """Copy the checkout with all its state: what is tried there leaves this one's registry as it is."""
+        shutil.copytree(self.root, root, symlinks=True, ignore=shutil.ignore_patterns("airflow", "config.local"))
+        return replace(self, root=root, env={**self.env, **environment(Settings(root=root, home=root / ".bonafide"))}, log="")
 
     def call(self, *command: str, status: int = 0) -> str:
         """Run a module of Python in the checkout and return what it printed."""

@@ -13,7 +13,7 @@ from bonafide.dataset.batches import FrameReader
 from bonafide.errors import SetupError
 from bonafide.models import activations, boundary, detector
 from bonafide.models.activations import ActivationCache
-from bonafide.params import Augment, Params, resolve
+from bonafide.params import Augment
 from bonafide.settings import Settings
 from tests.heads import head
 
@@ -112,9 +112,3 @@ def test_the_longest_unused_goes_first_and_what_is_in_use_stays(
     monkeypatch.setattr(activations, "_IN_USE_S", -1)
     open_cache(layers=["block1_relu"]).fill(table, views=1)
     assert open_cache(layers=[detector.POOLED]).fill(table, views=1) == 5
-
-
-def _scratch(root: Path) -> Params:
-    params = resolve(root / "params.yaml", root / "recipes").params
-    train = params.train.model_copy(update={"backbone": "residual_cnn", "weights": "random"})
-    return params.model_copy(update={"train": train})

@@ -2,7 +2,6 @@
 
 import ast
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,10 +22,7 @@ TINY = {**SHRUNK, "train.phase1.epochs": 1, "train.weights": "random", "split.mi
 @pytest.fixture(scope="module")
 def trained(pilot: Pilot, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pilot, NotebookNode]:
     """A copy of the pilot in which ``train.ipynb`` has run by another recipe, and the notebook: the pilot's own registry stays as it is."""
-    root = tmp_path_factory.mktemp("notebooks") / "checkout"
-    shutil.copytree(pilot.root, root, symlinks=True, ignore=shutil.ignore_patterns("airflow", "config.local"))
-    env = {**pilot.env, **environment(Settings(root=root, home=root / ".bonafide"))}
-    copy = Pilot(root, env, pilot.unseen, "")
+    copy = pilot.copy(tmp_path_factory.mktemp("notebooks") / "checkout")
     return copy, _run(copy, "train", {"media": None, "recipe": "lstm", "overrides": TINY})
 
 

@@ -91,7 +91,7 @@ def _print_table(detections: list["Detection"]) -> None:
         probability = "" if detection.probability is None else f"{detection.probability:.3f}"
         verdict = f"[{_COLOURS[detection.verdict]}]{detection.verdict}[/]"
         seconds = f"{sum(detection.seconds.values()):.1f}"
-        table.add_row(escape(detection.path), verdict, probability, str(len(detection.frames)), seconds)
+        table.add_row(escape(detection.path), verdict, probability, str(detection.looked_at), seconds)
     console = Console()
     console.print(table)
     for detection in detections:

@@ -47,7 +47,8 @@ class Detection:
         verdict: ``real``, ``ai-generated``, or ``not scored`` where the file can't be used.
         probability: that it is AI-generated, in [0, 1]; None where not scored.
         threshold: from which probability on the verdict is ``ai-generated``.
-        frames: the frames that were looked at; none where the detector scores the clip as a whole.
+        looked_at: how many frames were looked at.
+        frames: each of them with its score; none where the detector scores the clip as a whole.
         model: the version of the detector.
         seconds: wall clock of ``decode`` and ``score``.
         code: of ``bonafide.errors``, why it was not scored; empty where it was.
@@ -58,6 +59,7 @@ class Detection:
     verdict: Verdict
     probability: float | None
     threshold: float
+    looked_at: int
     frames: tuple[FrameScore, ...]
     model: str
     seconds: Mapping[str, float]
@@ -130,14 +132,15 @@ class Detector:
             self._refuse_other_kinds(frames, path)
         except MediaError as error:
             seconds = {"decode": time.monotonic() - began, "score": 0.0}
-            return Detection(str(path), "not scored", None, self.threshold, (), self.version, seconds, error.code, str(error))
+            return Detection(str(path), "not scored", None, self.threshold, 0, (), self.version, seconds, error.code, str(error))
         decoded = time.monotonic()
-        scored, probability = self._scored(frames)
+        looked_at, scored, probability = self._scored(frames)
         return Detection(
             path=str(path),
             verdict="ai-generated" if probability >= self.threshold else "real",
             probability=probability,
             threshold=self.threshold,
+            looked_at=looked_at,
             frames=scored,
             model=self.version,
             seconds={"decode": decoded - began, "score": time.monotonic() - decoded},
@@ -148,10 +151,11 @@ class Detector:
             cure = "Use a version whose recipe scores frames: `bonafide registry list` shows their recipes."
             raise NotMediaError(path, f"is an image, and version {self.version} scores videos only", cure)
 
-    def _scored(self, frames: Frames) -> tuple[tuple[FrameScore, ...], float]:
+    def _scored(self, frames: Frames) -> tuple[int, tuple[FrameScore, ...], float]:
+        """Return how many frames were looked at, their scores where each has one, and the file's score."""
         if self._clips:
             positions = self._clips.chosen(len(frames.pictures))
-            return (), self._clips.score(frames.pictures[positions], positions).score
+            return len(positions), (), self._clips.score(frames.pictures[positions], positions).score
         scores = score_frames_of(self._model, frames.pictures, self._run.train.batch_size)
         timed = zip(frames.times_s, scores, strict=True)
-        return tuple(FrameScore(float(at), float(score)) for at, score in timed), item_score(scores, self._aggregate)
+        return len(scores), tuple(FrameScore(float(at), float(score)) for at, score in timed), item_score(scores, self._aggregate)

@@ -1,0 +1,46 @@
+"""Recipes for clips through the whole pipeline, side by side: trained, registered, loaded back in a fresh process."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.pilot import SHRUNK, Pilot
+
+pytestmark = pytest.mark.timeout(900)
+RECIPES = ("lstm", "efficientnetv2b0-bilstm")
+SMALL = {
+    **SHRUNK,
+    "train.backbone": "residual_cnn",
+    "train.weights": "random",
+    "split.min_per_class": 1,
+    "tune.trials": 2,
+    "tune.space": {"train.head.units": [8, 16]},
+}
+
+
+def test_recipes_are_compared_on_one_split(pilot: Pilot, tmp_path: Path) -> None:
+    place, page = pilot.copy(tmp_path / "checkout"), tmp_path / "results.md"
+    settings = [part for key, value in SMALL.items() for part in ("-S", f"{key}={json.dumps(value)}")]
+    said = place.call("bonafide", "compare-recipes", *RECIPES, *settings, "--clips", "2", "--output", str(page))
+    written = page.read_text()
+    assert written.split("\n\n", 1)[1].strip().removesuffix("<!-- compare-recipes: end -->").strip() in said
+    rows = {row.split(" | ")[0].removeprefix("| "): row.split(" | ") for row in written.splitlines() if row.startswith("| ")}
+    assert [rows[recipe][1:3] for recipe in RECIPES] == [
+        ["residual_cnn (random)", "lstm"],
+        ["residual_cnn (random)", "bilstm_attention"],
+    ]
+    assert re.search(r"All were tested on the same \d+ clips", written)
+    assert float(re.search(r"by at most\s+([\d.e+-]+[\d])", written).group(1)) <= 1e-5  # type: ignore[union-attr]
+    assert "Random weights" in written
+    trained = json.loads(place.git("show", f"{_newest_run(place)}:models/training.json"))
+    assert trained["tuned"]["train.head.units"] in (8, 16)
+    clip = str(sorted(place.unseen.rglob("*.mp4"))[0])
+    answer = json.loads(place.call("bonafide", "detect", "--json", "--model", "3", clip))[0]
+    assert answer["frames"] == []
+    assert answer["looked_at"] > 1
+
+
+def _newest_run(place: Pilot) -> str:
+    return place.git("for-each-ref", "--sort=-committerdate", "--count=1", "--format=%(refname:short)", "refs/heads/runs/")
