@@ -26,6 +26,7 @@ from pathlib import Path
 from bonafide.models import detector
 from bonafide.settings import Settings
 from bonafide.training import runtime, two_phase
+from bonafide.training.job import Job
 
 job, head, size, stop = pickle.loads(Path(sys.argv[1]).read_bytes())
 runtime.prepare(2, job.seed)
