@@ -20,7 +20,7 @@ def main() -> None:
     features, computed = extract(model, weights, frames, run.train, run.seed, artefacts.FEATURES, settings)
 
     counted = " + ".join(f"{len(table)} {split}" for split, table in frames.items())
-    said = f"{features.width} features of {counted} frames, {features.views} views in training; {computed} computed anew"
+    said = f"{features.width} features of {counted} frames, views in training: {features.views}; {computed} computed anew"
     print(f"extract_features: {features.backbone} ({weights.name} weights), {said}")
 
 
