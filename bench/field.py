@@ -24,6 +24,7 @@ from bonafide.dataset.split import SPLITS
 from bonafide.errors import SetupError
 from bonafide.files import write_text
 from bonafide.metadata.sources import Revision
+from bonafide.runs.compare_table import section_of
 from bonafide.runs.process import git
 from bonafide.runs.sandbox import open_sandbox, without_servers
 from bonafide.runs.versions import newest_dataset
@@ -120,15 +121,17 @@ def main() -> None:
     """Run all cases and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one seed per case")
-    quick = parser.parse_args().quick
+    parser.add_argument("--keep-recipes", action="store_true", help="leave the table of the recipes on the videos as it stands")
+    options = parser.parse_args()
     data = Path(os.environ.get("BONAFIDE_FIELD_DATA", SHARED / "data")).resolve()
     if not (data / "MANIFEST.csv").exists():
         raise SystemExit(f"{data} has no MANIFEST.csv; name the folder with the field data by BONAFIDE_FIELD_DATA")
     work = Field(get_settings(), data)
     work.prepare()
-    outcomes = [work.train(case, seed) for case in CASES for seed in (case.seeds[:1] if quick else case.seeds)]
-    write_text(RESULTS, page(outcomes, work.settings))
-    work.compare(RESULTS)
+    outcomes = [work.train(case, seed) for case in CASES for seed in (case.seeds[:1] if options.quick else case.seeds)]
+    write_text(RESULTS, page(outcomes, work.settings) + "\n" + section_of(RESULTS))
+    if not options.keep_recipes:
+        work.compare(RESULTS)
     print(f"wrote {RESULTS}")
 
 

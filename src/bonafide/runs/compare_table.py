@@ -28,6 +28,12 @@ def put_into(page: Path, text: str) -> None:
     write_text(page, (head.rstrip("\n") + "\n\n" if head.strip() else "") + section + (f"\n{tail}" if tail.strip() else ""))
 
 
+def section_of(page: Path) -> str:
+    """Return the section of a page that holds the table, with its marks; empty where there is none."""
+    _, begin, rest = (page.read_text() if page.exists() else "").partition(_BEGIN)
+    return begin + rest.partition(_END)[0] + _END + "\n" if _END in rest else ""
+
+
 def _line(row: Compared) -> str:
     figures = [shown(row.figures[name]) for name in FIGURES]
     costs = [f"{row.run_s:.0f}", f"{row.training_s:.0f}", f"{row.model_bytes / 1e6:.1f}", f"{row.clip_s:.2f}"]
