@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bonafide.runs.compare import FIGURES, Compared
-from bonafide.runs.compare_table import markdown, put_into
+from bonafide.runs.compare_table import markdown, put_into, section_of
 
 PAGE = "# Results\n\nBefore.\n"
 
@@ -133,3 +133,14 @@ def test_nothing_is_lost_where_someone_took_the_end_mark_away(tmp_path: Path) ->
         assert page.read_text().startswith(PAGE)
         assert page.read_text().endswith("After.\n")
         assert page.read_text().count("| a |") == 1
+
+
+def test_the_section_can_be_taken_out_of_a_page_and_put_behind_another(tmp_path: Path) -> None:
+    page, other = tmp_path / "page.md", tmp_path / "other.md"
+    page.write_text(PAGE)
+    assert section_of(page) == section_of(tmp_path / "none.md") == ""
+    put_into(page, "| a |")
+    other.write_text("# Other\n\n" + section_of(page))
+    assert "| a |" in other.read_text() and "Before." not in other.read_text()
+    put_into(other, "| b |")
+    assert "| a |" not in other.read_text()
