@@ -106,7 +106,7 @@ def _tamper(version: registry.ModelVersion) -> None:
 
 def test_a_detection_is_json(evaluated: Any, detector: Detector) -> None:
     said = json.loads(json.dumps(detector.detect(evaluated.file(next(evaluated.splits.itertuples()))).as_dict()))
-    assert set(said) == {"path", "verdict", "probability", "threshold", "frames", "model", "seconds", "code", "message"}
+    assert set(said) == {"path", "verdict", "probability", "threshold", "looked_at", "frames", "model", "seconds", "code", "message"}
     assert set(said["frames"][0]) == {"time_s", "score"}
     assert set(said["seconds"]) == {"decode", "score"}
 
