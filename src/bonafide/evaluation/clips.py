@@ -48,6 +48,7 @@ class ClipScorer:
         head = detector.clip_head(model)
         assert head is not None
         self._backbone, self._head = boundary.split(model, boundary.pooling(model))[0], head
+        self._attention = heads.attention_model(head)
         self._length, self._batch_size = length, batch_size
 
     def chosen(self, count: int) -> NDArray[np.int64]:
@@ -65,8 +66,8 @@ class ClipScorer:
         padded = np.zeros((self._length, features.shape[1]), np.float32)
         padded[: len(features)] = features
         score = float(np.asarray(self._head.predict_on_batch(padded[None]))[0, 0])
-        attention = heads.attention_of(self._head, padded)
-        return ClipScore(score, positions, None if attention is None else attention[: len(features)])
+        attention = None if self._attention is None else np.asarray(self._attention(padded[None]))[0, : len(features)]
+        return ClipScore(score, positions, attention)
 
 
 def score_clips(scorer: ClipScorer, frames: pd.DataFrame, workers: int) -> dict[str, ClipScore]:

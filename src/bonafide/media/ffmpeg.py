@@ -94,9 +94,7 @@ def _last_word(log: str) -> str:
     """Return the first complaint of FFmpeg's components, which names the cause, without addresses that differ from run to run."""
     lines = [re.sub(r"^(\[[^\]]*\] )+", "", line).strip() for line in log.splitlines()]
     lines = [line for line in lines if line]
-    causes = [
-        line for line in lines if re.search(r"error|invalid|corrupt|truncat|missing|prematurely|unsupported|fail", line, re.IGNORECASE)
-    ]
+    causes = [line for line in lines if _COMPLAINT.search(line)]
     return (causes or lines or ["FFmpeg says nothing"])[0]
 
 

@@ -61,10 +61,15 @@ def attention_of(head: keras.Model, sequence: np.ndarray) -> np.ndarray | None:
         head: built here.
         sequence: the features of one clip, float32 (T, width).
     """
+    attention = attention_model(head)
+    return None if attention is None else np.asarray(attention(sequence[None]))[0]
+
+
+def attention_model(head: keras.Model) -> keras.Model | None:
+    """Return the part of a head that gives its attention, (B, T, width) -> (B, T); None where it has none."""
     if all(layer.name != ATTENTION for layer in head.layers):
         return None
-    looked = keras.Model(head.input, head.get_layer(ATTENTION).output)
-    return np.asarray(looked(sequence[None]))[0]
+    return keras.Model(head.input, head.get_layer(ATTENTION).output)
 
 
 def _recurrent(layer: type[keras.layers.Layer]) -> Callable[[_Clip, Head], keras.KerasTensor]:

@@ -107,9 +107,7 @@ class Resume(keras.callbacks.BackupAndRestore):
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Keep the state of this epoch."""
         super().on_epoch_end(epoch, logs)
-        kept = [
-            {name: float(value) for name, value in vars(other).items() if name in _STATE and value is not None} for other in self._others
-        ]
+        kept = [_remembered(other) for other in self._others]
         write_text(self.work / _STATE_FILE, json.dumps({"history": self._history.rows, "callbacks": kept}))
         staged = self._folder / "staged"
         shutil.rmtree(staged, ignore_errors=True)
