@@ -12,13 +12,14 @@ from bonafide.params import read_yaml
 
 FLOORS = [
     {"errors", "files"},
-    {"artefacts", "params", "settings", "cache"},
+    {"artefacts", "params", "settings", "cache", "statistics"},
     {"media"},
     {"dataset"},
     {"models"},
     {"tracking", "metadata"},
-    {"training", "evaluation", "review"},
+    {"training", "evaluation"},
     {"serving", "runs"},
+    {"review"},
     {"services"},
     {"demo"},
     {"cli"},

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bonafide.evaluation import bootstrap, threshold
-from bonafide.evaluation.metrics import METRICS, Bools, Draws, Floats, confusion, figures
 from bonafide.models.aggregate import Aggregate, item_table
+from bonafide.statistics import bootstrap, threshold
+from bonafide.statistics.metrics import METRICS, Bools, Draws, Floats, confusion, figures
 
 MODEL, FLOOR = "score", "floor_score"
 Figures = dict[str, Any]

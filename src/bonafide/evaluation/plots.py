@@ -14,8 +14,8 @@ from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from bonafide.evaluation.evidence import FLOOR, MODEL
-from bonafide.evaluation.metrics import Bools, Floats
 from bonafide.files import atomic_path
+from bonafide.statistics.metrics import Bools, Floats
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#8A8F98"
 _STYLE: Any = {

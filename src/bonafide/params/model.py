@@ -5,7 +5,7 @@ from typing import Self
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from bonafide.params.search import Range, Tune, with_values
-from bonafide.params.sections import Balance, Clean, Evaluate, Extract, Limits, Section, Shortcuts, Split, Train
+from bonafide.params.sections import Balance, Clean, Cure, Evaluate, Extract, Limits, Section, Shortcuts, Split, Train
 
 
 class Params(Section):
@@ -14,6 +14,7 @@ class Params(Section):
     recipe: str
     seed: int = Field(ge=0)
     limits: Limits
+    cure: Cure
     extract: Extract
     clean: Clean
     shortcuts: Shortcuts

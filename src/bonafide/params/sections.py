@@ -55,10 +55,23 @@ class Clean(Section):
     duplicate_distance: int = Field(ge=-1, le=64)
 
 
+class Cure(Section):
+    """What takes file facts out of the media of both classes before anything else looks at them."""
+
+    crop: int = Field(ge=0, le=4096)
+    reencode: bool
+    crf: int = Field(ge=0, le=51)
+    jpeg_quality: int = Field(ge=1, le=100)
+    fps: float = Field(ge=0, le=120)
+    match: tuple[Literal["pixels", "duration_s"], ...]
+
+
 class Shortcuts(Section):
-    """How the file facts are audited."""
+    """How the file facts are audited, and when the audit stops the run."""
 
     folds: int = Field(ge=2, le=20)
+    limit: float = Field(gt=0.5, le=1)
+    allow_shortcuts: bool
 
 
 class Balance(Section):
@@ -177,3 +190,7 @@ class Evaluate(Section):
 
     aggregate: Literal["mean", "median", "top_k", "confident", "auto"]
     bootstrap: int = Field(ge=100)
+    error: float = Field(gt=0, le=0.5)
+    leave_one_generator_out: bool
+    robustness_items: int = Field(ge=0)
+    robustness_frames: int = Field(ge=1)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from bonafide.evaluation.metrics import METRICS, Draws, confusion, figures
+from bonafide.statistics.metrics import METRICS, Draws, confusion, figures
 
 ROWS = st.lists(st.tuples(st.booleans(), st.integers(0, 20).map(lambda n: n / 20), st.integers(0, 3)), min_size=2, max_size=40)
 
@@ -65,7 +65,7 @@ def test_many_rows_are_taken_in_blocks_with_the_same_result(monkeypatch: pytest.
     fake, scores = random.random(50) < 0.5, random.random(50)
     draws = Draws(random.integers(1, 4, (30, 50)).astype(float), np.arange(50))
     whole = figures(fake, scores, 0.5, draws)
-    monkeypatch.setattr("bonafide.evaluation.metrics._BLOCK", 120)
+    monkeypatch.setattr("bonafide.statistics.metrics._BLOCK", 120)
     parts = figures(fake, scores, 0.5, draws)
     for name in METRICS:
         np.testing.assert_allclose(parts[name], whole[name], rtol=1e-12)

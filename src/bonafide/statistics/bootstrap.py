@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bonafide.evaluation.metrics import Bools, Draws, Floats
+from bonafide.statistics.metrics import Bools, Draws, Floats
 
 MIN_CLUSTERS = 5
 """With fewer clusters of a class an interval would be a guess, and there is none."""

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score
 
-from bonafide.evaluation import threshold
 from bonafide.evaluation.evidence import assemble
+from bonafide.statistics import threshold
 
 SCORES = st.lists(st.tuples(st.booleans(), st.integers(0, 50).map(lambda n: n / 50)), min_size=2, max_size=40)
 

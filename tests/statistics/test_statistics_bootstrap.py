@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from bonafide.evaluation import bootstrap
-from bonafide.evaluation.metrics import figures
+from bonafide.statistics import bootstrap
+from bonafide.statistics.metrics import figures
 
 
 def _items(count: int = 200, seed: int = 3) -> tuple[np.ndarray, np.ndarray, pd.Series]:
