@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bonafide import artefacts, params
 from bonafide.dataset import manifest
 from bonafide.dataset.batches import frame_table
-from bonafide.evaluation import cautions, clips, evidence, explain, plots, predict, report
+from bonafide.evaluation import cautions, clips, evidence, predict
 from bonafide.evaluation.choose_aggregate import choose
 from bonafide.evaluation.clips import ClipScorer
 from bonafide.files import atomic_path, write_text
@@ -22,6 +22,7 @@ from bonafide.models import probe
 from bonafide.models.aggregate import item_table
 from bonafide.models.features import Features
 from bonafide.params import Params
+from bonafide.reporting import explain, page, plots
 from bonafide.settings import get_settings
 from bonafide.tracking import experiment
 from bonafide.training import runtime
@@ -88,7 +89,7 @@ def _report(
     figures["explanations"] = plots.save(explanations, artefacts.FIGURES / "explanations.png")
     found = cautions.cautions_of(metrics, splits, shortcuts)
     cautions.announce(found)
-    made_of = report.Evidence(
+    made_of = page.Evidence(
         metrics=metrics,
         splits=splits,
         items=items,
@@ -98,7 +99,7 @@ def _report(
         lineage=_lineage(metrics, training),
         cautions=found,
     )
-    write_text(artefacts.REPORT, report.render(made_of, figures, artefacts.CLEAN))
+    write_text(artefacts.REPORT, page.render(made_of, figures, artefacts.CLEAN))
 
 
 def _lineage(metrics: dict[str, Any], training: dict[str, Any]) -> dict[str, str]:
@@ -143,8 +144,8 @@ def _ending(part: str) -> str:
 
 def _say(metrics: dict[str, Any]) -> None:
     model, floor_item = metrics["test"]["item"]["roc_auc"], metrics["floor"]["test"]["item"]["roc_auc"]
-    shown = f"test ROC-AUC of items {report.figure(model['value'])} ({report.between(model) or 'no interval'})"
-    beside = f"floor {report.figure(floor_item['value'])} ({report.between(floor_item) or 'no interval'})"
+    shown = f"test ROC-AUC of items {page.figure(model['value'])} ({page.between(model) or 'no interval'})"
+    beside = f"floor {page.figure(floor_item['value'])} ({page.between(floor_item) or 'no interval'})"
     _log.info("%s, %s; %s", shown, beside, Path(artefacts.REPORT))
 
 

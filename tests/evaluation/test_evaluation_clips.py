@@ -4,12 +4,12 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from clip_items import SIZE, network, write_clips
 
 from bonafide.dataset.batches import FrameReader
 from bonafide.evaluation import clips
 from bonafide.evaluation.clips import ClipScore, ClipScorer
 from bonafide.media.sampling import evenly
+from tests.clip_items import SIZE, network, write_clips
 
 KINDS = ("lstm", "bilstm_attention", "transformer")
 LENGTH = 6

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from scored_items import predictions, split_table
 from sklearn.metrics import roc_auc_score
 
 from bonafide.evaluation.evidence import assemble
 from bonafide.models.aggregate import item_score, item_table
+from tests.scored_items import predictions, split_table
 
 
 def test_figures_of_items_and_frames(good: pd.DataFrame, splits: pd.DataFrame) -> None:

@@ -18,7 +18,7 @@ FLOORS = [
     {"models"},
     {"tracking", "metadata"},
     {"training", "evaluation"},
-    {"serving", "runs"},
+    {"serving", "runs", "reporting"},
     {"review"},
     {"services"},
     {"demo"},

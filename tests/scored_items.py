@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 COLUMNS = ["media_id", "label", "kind", "generator", "source", "cluster", "split"]
 
@@ -41,3 +42,20 @@ def predictions(splits: pd.DataFrame, model: float, floor: float, seed: int = 0)
     apart = {"score": model, "floor_score": floor}
     squashed = {name: 1 / (1 + np.exp(-(apart[name] * side + noise[name] + 0.1 * random.normal(size=len(frames))))) for name in apart}
     return frames.assign(index=frames.groupby("media_id").cumcount(), **squashed)
+
+
+@pytest.fixture
+def splits() -> pd.DataFrame:
+    return split_table()
+
+
+@pytest.fixture
+def good(splits: pd.DataFrame) -> pd.DataFrame:
+    """Predictions of a detector that is better than its floor."""
+    return predictions(splits, model=2.5, floor=1.0)
+
+
+@pytest.fixture
+def bad(splits: pd.DataFrame) -> pd.DataFrame:
+    """Predictions of a detector that is worse than its floor."""
+    return predictions(splits, model=0.2, floor=4.0)

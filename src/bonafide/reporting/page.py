@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from bonafide.evaluation import mistakes
 from bonafide.evaluation.cautions import LEAK, Caution
 from bonafide.params import leaves
+from bonafide.reporting import mistakes
 
 _WORST = 8
 _NONE = "\N{EN DASH}"
@@ -59,7 +59,7 @@ def render(evidence: Evidence, figures: Mapping[str, Path], clean: Path) -> str:
         clean: the folder of clean shards, for the pictures of mistakes.
     """
     environment = Environment(
-        loader=PackageLoader("bonafide.evaluation"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("bonafide.reporting"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"figure": figure, "between": between, "percent": percent}
     paths = evidence.splits.set_index("media_id")["path"]

@@ -6,13 +6,13 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from clip_items import network, write_clips
 from matplotlib.figure import Figure
 
-from bonafide.evaluation import explain
 from bonafide.evaluation.clips import ClipScorer
 from bonafide.evaluation.predict import score_frames_of
 from bonafide.media.shards import read_frames
+from bonafide.reporting import explain
+from tests.clip_items import network, write_clips
 
 LENGTH = 6
 COUNTS = [9, 5, 1, 8, 3, 1, 2, 4]

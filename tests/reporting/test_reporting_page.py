@@ -12,11 +12,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bonafide.evaluation import cautions, plots, report
+from bonafide.evaluation import cautions
 from bonafide.evaluation.evidence import assemble
 from bonafide.media.shards import write_shard
 from bonafide.models.aggregate import item_table
 from bonafide.params import resolve
+from bonafide.reporting import page as report
+from bonafide.reporting import plots
 
 SHORTCUTS = {
     "image": {"items": 60, "real": 30, "fake": 30, "folds": 5, "balanced_accuracy": 0.55, "facts": {"bytes": 0.54}},
