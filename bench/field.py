@@ -206,9 +206,8 @@ def _weakest(outcome: Outcome) -> list[str]:
     for kind, slice_ in outcome.metrics["per_kind"].items():
         found = slice_["model"]["confusion"]["fake_called_fake"] if "model" in slice_ else "?"
         rows.append(f"| {kind}s | {found} of {slice_['counts']['fake']} | {_ranked(slice_.get('model', slice_))} |")
-    for name, slice_ in outcome.metrics["per_generator"].items():
-        found = slice_["found"] if "found" in slice_ else round(slice_["recall"]["value"] * slice_["items"])
-        rows.append(f"| {name} | {found} of {slice_['items']} | {_ranked(slice_)} |")
+    for slice_ in outcome.metrics["slices"]["generator"]:
+        rows.append(f"| {slice_['name']} | {round(slice_['right']['value'] * slice_['fake'])} of {slice_['fake']} | {_ranked(slice_)} |")
     return rows
 
 
@@ -220,24 +219,24 @@ def _went_in(settings: Settings) -> list[str]:
         return pd.read_parquet(io.BytesIO(version.read(path) or b""))
 
     balanced, splits = table(artefacts.BALANCED), table(artefacts.SPLITS)
-    rejected = {stage: table(artefacts.QUARANTINE / f"{stage}.parquet") for stage in ("catalog", "extract_frames", "clean_frames")}
+    rejected = {stage: table(artefacts.QUARANTINE / f"{stage}.parquet") for stage in ("catalog", "cure_media", "extract_frames", "clean_frames")}
     codes = pd.concat(rejected.values())["code"].value_counts()
     said = ", ".join(f"{count} {code}" for code, count in codes.items()) or "none"
     counts = splits.groupby(["split", "kind", "label"]).size()
     shares = {split: ", ".join(f"{count} {label} {kind}s" for (kind, label), count in counts[split].items()) for split in SPLITS}
-    audits = json.loads(version.read(artefacts.SHORTCUTS) or b"{}")
+    audits = json.loads(version.read(artefacts.SHORTCUTS) or b'{"kinds": {}}')
     return [
         f"- {len(balanced) + len(rejected['catalog'])} files: {len(splits)} used; in quarantine: {said}.",
         *[f"- {split}: {share}" for split, share in shares.items()],
         *[
             f"- {kind}s: file facts alone reach a balanced accuracy of {row['balanced_accuracy']:.2f} (chance: 0.50)"
-            for kind, row in audits.items()
+            for kind, row in audits["kinds"].items()
         ],
     ]
 
 
 def _ranked(slice_: dict[str, Any]) -> str:
-    return shown(slice_["roc_auc"]) if "roc_auc" in slice_ else slice_["too_few"]
+    return shown(slice_["roc_auc"]) if "roc_auc" in slice_ else slice_.get("too_few", "too few to compare with")
 
 
 if __name__ == "__main__":

@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from airflow.sdk import Param, dag, task
+from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, Param, dag, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from bonafide.params import names
 from bonafide.settings import get_settings
-from dags.assets import DATASET
+from dags.assets import DATASET, DRIFT
 from dags.drawing import draw, run_id
 
 RECIPES = [None, *names(get_settings().root / "recipes")]
@@ -17,7 +17,9 @@ FORM = {
         None, type=["null", "string"], enum=RECIPES, description="whose sampling and cleaning to use; empty: as in params.yaml"
     ),
     "overrides": Param({}, type="object", description='dotted keys of params.yaml, such as {"extract.sampling": {"every": 3}}'),
+    "retrain": Param(False, type="boolean", description="train anew also where the dataset is not new, as after a drift"),
 }
+DAILY_OR_DRIFT = AssetOrTimeSchedule(timetable=CronTriggerTimetable("0 0 * * *", timezone="UTC"), assets=[DRIFT])
 
 
 @task
@@ -31,22 +33,32 @@ def open_run(**context: Any) -> None:
 
 @task(outlets=[DATASET])
 def commit_run(**context: Any) -> str:
-    """Commit, tag and push the dataset version; skipped where it is not new, so that nothing is trained again."""
+    """Commit, tag and push the dataset version; skipped where it is not new, so that nothing is trained again, but after a drift."""
     from bonafide.runs.lifecycle import commit_run as commit_one
     from bonafide.runs.run import Run
+    from bonafide.runs.versions import newest_dataset
     from bonafide.runs.worktree import close_worktree
 
     settings = get_settings()
     run = Run.load(run_id(), settings)
     version = commit_one(run, settings)
     close_worktree(run, settings)
-    if version is None:
+    if version is None and not (context["params"]["retrain"] or context["triggering_asset_events"].get(DRIFT)):
         raise AirflowSkipException("the dataset is the same as the newest version")
+    version = version or str(newest_dataset(settings.root))
     context["outlet_events"][DATASET].extra = {"version": version}
     return version
 
 
-@dag(schedule="@daily", start_date=datetime(2026, 1, 1), catchup=False, max_active_runs=2, tags=["bonafide"], doc_md=__doc__, params=FORM)
+@dag(
+    schedule=DAILY_OR_DRIFT,
+    start_date=datetime(2026, 1, 1),
+    catchup=False,
+    max_active_runs=2,
+    tags=["bonafide"],
+    doc_md=__doc__,
+    params=FORM,
+)
 def prepare_data() -> None:
     """Draw the graph."""
     draw("prepare_data", open_run(), commit_run())

@@ -12,31 +12,44 @@ from dags.assets import CANDIDATE
 
 @task
 def gather_evidence(**context: Any) -> dict[str, Any]:
-    """Lay the candidate's figures beside the champion's; skipped where no version waits for a decision."""
-    from bonafide.review.evidence import markdown
+    """Record an alias that was moved by hand, and lay out the reviewer's page; skipped where no version waits for a decision."""
+    from bonafide.metadata.store import open_store
+    from bonafide.review import follow, page
+    from bonafide.review.markdown import markdown
+    from bonafide.settings import get_settings
     from bonafide.tracking.registry import CHALLENGER, by_alias
 
-    events = context["triggering_asset_events"].get(CANDIDATE, [])
-    waiting = by_alias(CHALLENGER)
-    version = context["params"]["version"] or (events[-1].extra.get("version") if events else None) or (waiting and waiting.version)
-    if not version:
-        raise AirflowSkipException("no version waits for a decision")
-    return {"version": int(version), "markdown": markdown(int(version))}
+    with open_store(get_settings()) as store:
+        follow.notice(store)
+        events = context["triggering_asset_events"].get(CANDIDATE, [])
+        waiting = by_alias(CHALLENGER)
+        version = context["params"]["version"] or (events[-1].extra.get("version") if events else None) or (waiting and waiting.version)
+        if not version:
+            raise AirflowSkipException("no version waits for a decision")
+        return {"version": int(version), "markdown": markdown(page.gather(int(version), store))}
 
 
 @task(trigger_rule=TriggerRule.NONE_SKIPPED)
 def record_decision(evidence: dict[str, Any], **context: Any) -> str:
     """Write the reviewer's answer into the ledger and carry it out; no answer is no approval."""
-    from bonafide.review.decide import approve, reject, time_out
+    from bonafide.review import decide
+    from bonafide.review.reviewer import Reviewer
 
-    answer = context["ti"].xcom_pull(task_ids="ask_reviewer")
+    version, answer = evidence["version"], context["ti"].xcom_pull(task_ids="ask_reviewer")
     if not answer:
-        time_out(evidence["version"])
-        raise RuntimeError(f"version {evidence['version']}: nobody decided in time, which is no approval")
-    decide = approve if answer["chosen_options"] == ["Approve"] else reject
-    reviewer = (answer["responded_by_user"] or {}).get("name") or ""
-    decide(evidence["version"], reviewer, str((answer["params_input"] or {}).get("comment") or ""))
-    return f"{decide.__name__}: version {evidence['version']} by {reviewer}"
+        decide.time_out(version)
+        raise RuntimeError(f"version {version}: nobody decided in time, which is no approval")
+    said = answer["params_input"] or {}
+    comment, override = (str(said.get(name) or "") for name in ("comment", "override"))
+    reviewer = Reviewer((answer["responded_by_user"] or {}).get("name") or "", "airflow", "airflow")
+    match answer["chosen_options"]:
+        case ["Approve"]:
+            entry = decide.approve(version, reviewer, comment, override)
+        case ["Ask for changes"]:
+            entry = decide.ask_for_changes(version, reviewer, comment)
+        case _:
+            entry = decide.reject(version, reviewer, comment)
+    return f"{entry.action}: version {version} by {entry.reviewer}"
 
 
 @dag(
@@ -50,12 +63,13 @@ def record_decision(evidence: dict[str, Any], **context: Any) -> str:
 def review_model() -> None:
     """Draw the graph."""
     evidence = gather_evidence()
+    why = "why the rules that are not met don't count; without it they do"
     ask = HITLOperator(
         task_id="ask_reviewer",
         subject="Version {{ ti.xcom_pull(task_ids='gather_evidence')['version'] }}: shall it become the champion?",
         body="{{ ti.xcom_pull(task_ids='gather_evidence')['markdown'] }}",
-        options=["Approve", "Reject"],
-        params={"comment": Param("", type="string", description="why; it stands in the ledger")},
+        options=["Approve", "Reject", "Ask for changes"],
+        params={"comment": Param("", type="string", description="why; it stands in the ledger"), "override": Param("", description=why)},
         response_timeout=timedelta(days=7),
     )
     evidence >> ask >> record_decision(evidence)

@@ -29,7 +29,8 @@ def open_run(**context: Any) -> None:
     form = context["params"]
     epochs = {f"train.{phase}.epochs": form[f"{phase}_epochs"] for phase in ("phase1", "phase2") if form[f"{phase}_epochs"]}
     overrides = {**epochs, **form["overrides"]}
-    open_one("train_model", get_settings(), name=context["run_id"], recipe=form["recipe"], overrides=overrides)
+    who = context["dag_run"].triggering_user_name or "airflow"
+    open_one("train_model", get_settings(), name=context["run_id"], recipe=form["recipe"], overrides=overrides, started_by=who)
 
 
 @task(outlets=[CANDIDATE])

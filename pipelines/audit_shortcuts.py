@@ -1,29 +1,75 @@
-"""Measure whether file facts alone tell the classes apart."""
+"""Measure whether file facts alone tell the classes apart, on what the cure left; stop the run where they do."""
 
 import json
 
+import pandas as pd
+
 from bonafide import artefacts, params
-from bonafide.dataset import manifest
-from bonafide.dataset.shortcuts import Report, audit
+from bonafide.dataset import cures, manifest
+from bonafide.dataset.shortcuts import Report, audit, leaks
+from bonafide.errors import ShortcutError
 from bonafide.files import write_text
+from bonafide.params import Params
 
 
 def main() -> None:
-    """Run the stage."""
+    """Run the stage. Raises ShortcutError."""
     run = params.load(artefacts.RESOLVED)
+    items = manifest.read(artefacts.CURED, manifest.MEDIA)
 
-    report = audit(manifest.read(artefacts.MEDIA, manifest.MEDIA), run.shortcuts.folds, run.seed)
+    kinds = audit(items, run.shortcuts.folds, run.seed)
 
-    write_text(artefacts.SHORTCUTS, json.dumps(report, indent=2) + "\n")
-    for kind, facts in report.items():
-        print(f"audit_shortcuts: {kind}s: {_sentence(facts)}")
+    leaking = {kind: report for kind, report in kinds.items() if leaks(report, run.shortcuts.limit)}
+    found = {
+        "kinds": kinds,
+        "limit": run.shortcuts.limit,
+        "passed": not leaking,
+        "allowed": run.shortcuts.allow_shortcuts,
+        "cure": run.cure.model_dump(mode="json"),
+    }
+    write_text(artefacts.SHORTCUTS, json.dumps(found, indent=2) + "\n")
+    for kind, report in kinds.items():
+        print(f"audit_shortcuts: {kind}s: {_sentence(report, run.shortcuts.limit)}")
+    if leaking and not run.shortcuts.allow_shortcuts:
+        raise _refusal(leaking, items, run)
+    if leaking:
+        print("audit_shortcuts: goes on by shortcuts.allow_shortcuts; the mark stays on every model that is trained on this dataset")
 
 
-def _sentence(facts: Report) -> str:
-    if "note" in facts:
-        return str(facts["note"])
-    top = ", ".join(list(facts["facts"])[:3])  # type: ignore[arg-type]
-    return f"file facts alone reach a balanced accuracy of {facts['balanced_accuracy']} (chance: 0.5), the most telling are {top}"
+def _sentence(report: Report, limit: float) -> str:
+    if "note" in report:
+        return str(report["note"])
+    value, low = report["balanced_accuracy"], report["low"]
+    between = "no interval: too few groups" if low is None else f"95 % interval {low:.2f} to {report['high']:.2f}"
+    top = ", ".join(list(report["facts"])[:3])  # type: ignore[arg-type]
+    said = f"file facts alone reach a balanced accuracy of {value:.2f} ({between}; chance: 0.5), the most telling are {top}"
+    by_luck = isinstance(value, float) and value > limit and not leaks(report, limit)
+    return f"{said}; above the limit of {limit}, but so few items may get there by luck" if by_luck else said
+
+
+def _refusal(leaking: dict[str, Report], items: pd.DataFrame, run: Params) -> ShortcutError:
+    """Return the error that names what leaks, and the cures as parameters to copy."""
+    said, settings, facts = [], {}, []
+    for kind, report in leaking.items():
+        told = cures.telling(report["facts"], run.shortcuts.limit)  # type: ignore[arg-type]
+        figures = ", ".join(f"{name} {report['facts'][name]:.2f}" for name in told)  # type: ignore[index,call-overload]
+        interval = f"95 % interval {report['low']:.2f} to {report['high']:.2f}"
+        said.append(f"the {kind}s with a balanced accuracy of {report['balanced_accuracy']:.2f} ({interval}; each fact alone: {figures})")
+        settings |= cures.settings_for(told, kind, items[items["kind"] == kind], run.cure)
+        facts += told
+    reason = f"file facts alone tell real from fake: {'; '.join(said)}. The limit is {run.shortcuts.limit}"
+    return ShortcutError(artefacts.CURED, reason, _ways_out(settings, cures.match_for(facts, run.cure)))
+
+
+def _ways_out(settings: dict[str, str], match: str) -> str:
+    ways = []
+    if settings:
+        ways.append("Take them away: " + " ".join(f"-S {name}={value}" for name, value in settings.items()))
+    if match:
+        ways.append(f"Leave items out until the classes are alike: -S 'cure.match={match}'")
+    if not ways:
+        ways.append("The cure takes nothing more away: what is left lies in the pictures themselves. Add media that differ in nothing else")
+    return ". ".join([*ways, "Go on all the same, with a mark that stays on the model: -S shortcuts.allow_shortcuts=true"])
 
 
 if __name__ == "__main__":

@@ -13,8 +13,10 @@ def main() -> None:
     """Run the stage."""
     run = params.load(artefacts.RESOLVED)
     media = manifest.read(artefacts.MEDIA, manifest.MEDIA)
+    refused = pd.read_parquet(artefacts.QUARANTINE / "cure_media.parquet")["sha256"]
+    unmatched = set(media["media_id"]) - set(pd.read_parquet(artefacts.CURED)["media_id"]) - set(refused)
 
-    balanced = choose(media, pd.read_parquet(artefacts.QUALITY), run.balance, run.seed)
+    balanced = choose(media, pd.read_parquet(artefacts.QUALITY), run.balance, run.seed, unmatched)
 
     manifest.write(balanced, artefacts.BALANCED, manifest.BALANCED)
     left_out = Counter(balanced.loc[~balanced["included"], "why"])

@@ -1,7 +1,7 @@
 """List the media items with their labels and file facts; quarantine what can't be used."""
 
 from bonafide import artefacts, params
-from bonafide.dataset import manifest
+from bonafide.dataset import manifest, takedowns
 from bonafide.dataset.catalog import catalogue
 from bonafide.errors import DatasetError
 from bonafide.media import quarantine
@@ -14,7 +14,7 @@ def main() -> None:
     """Run the stage. Raises DatasetError."""
     settings, run = get_settings(), params.load(artefacts.RESOLVED)
 
-    catalog = catalogue(artefacts.RAW, run.limits, settings.cache_dir, settings.workers)
+    catalog = catalogue(artefacts.RAW, run.limits, settings.cache_dir, settings.workers, takedowns.read(artefacts.TAKEDOWNS))
 
     quarantine.write(artefacts.QUARANTINE / f"{STAGE}.parquet", catalog.rejected)
     manifest.write(catalog.media, artefacts.MEDIA, manifest.MEDIA)

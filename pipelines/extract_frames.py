@@ -11,7 +11,7 @@ from bonafide import artefacts, params
 from bonafide.cache import ItemCache
 from bonafide.errors import MediaError
 from bonafide.files import source_digest
-from bonafide.media import decode, extract, ffmpeg, picture, quarantine, sampling, shards, stream
+from bonafide.media import cure, decode, extract, ffmpeg, picture, quarantine, reencode, sampling, shards, square, stream
 from bonafide.media.folder import keep_only, summary
 from bonafide.media.parallel import for_each
 from bonafide.media.probe import MediaFacts
@@ -24,7 +24,7 @@ STAGE = "extract_frames"
 def main() -> None:
     """Run the stage."""
     settings, run = get_settings(), params.load(artefacts.RESOLVED)
-    items: list[dict[str, Any]] = pd.read_parquet(artefacts.MEDIA).to_dict("records")  # type: ignore[assignment]
+    items: list[dict[str, Any]] = pd.read_parquet(artefacts.CURED).to_dict("records")  # type: ignore[assignment]
     cache = ItemCache(settings.cache_dir, "frames", _depends_on(run))
 
     results = for_each(partial(_sample, run=run, cache=cache), items, settings.workers, run.limits.timeout_s, STAGE, _path)
@@ -38,7 +38,7 @@ def main() -> None:
 
 def _sample(item: dict[str, Any], run: Params, cache: ItemCache) -> bool:
     """Put one item's shard in its place; return whether it was cached."""
-    source, facts = artefacts.RAW / item["path"], MediaFacts.from_row(item)
+    source, facts = cure.source_of(item, run.cure, artefacts.RAW, artefacts.CURED_MEDIA), MediaFacts.from_row(item)
     return cache.place(
         _shard(item),
         artefacts.FRAMES / _shard(item),
@@ -47,12 +47,10 @@ def _sample(item: dict[str, Any], run: Params, cache: ItemCache) -> bool:
 
 
 def _depends_on(run: Params) -> dict[str, Any]:
+    modules = [decode, extract, picture, sampling, shards, stream]
+    cured = {"cure": run.cure.model_dump(exclude={"match"}), "cure_code": source_digest(cure, reencode, square)} if run.cure.rewrites else {}
     versions = [ffmpeg.version(), av.__version__, PIL.__version__]
-    return {
-        "extract": run.extract.model_dump(),
-        "code": source_digest(decode, extract, picture, sampling, shards, stream),
-        "versions": versions,
-    }
+    return {"extract": run.extract.model_dump(), "code": source_digest(*modules), "versions": versions, **cured}
 
 
 def _path(item: dict[str, Any]) -> str:

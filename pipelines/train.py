@@ -1,9 +1,8 @@
 """Train the detector on the train split; validation chooses the epoch, and before it the values that are searched. All goes to MLflow."""
 
-import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,13 +17,12 @@ from bonafide import artefacts, params
 from bonafide.dataset import manifest
 from bonafide.dataset.batches import frame_table
 from bonafide.files import atomic_path, write_text
-from bonafide.models import backbones, detector
-from bonafide.models.features import Features
+from bonafide.models import backbones
 from bonafide.models.weights import Weights, find
-from bonafide.params import Params, Train, with_values
+from bonafide.params import Params, with_values
 from bonafide.settings import Settings, get_settings
 from bonafide.tracking import experiment
-from bonafide.training import curves, phase, runtime, temporal, tune, two_phase
+from bonafide.training import curves, fitting, phase, runtime, tune
 from bonafide.training.callbacks import Listener
 from bonafide.training.job import Job, Outcome
 
@@ -40,7 +38,7 @@ def main() -> None:
     weights = find(run.train.weights, backbones.get(run.train.backbone), settings)
     if weights.name == "random":
         print(f"{run.train.backbone} starts from random weights: its figures say nothing of what it reaches with ImageNet weights")
-    folder = settings.state / "training" / _key(run, frames)
+    folder = settings.state / "training" / fitting.name_of(run, frames)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
         _train(weights, run, splits, frames, folder, settings)
@@ -60,42 +58,21 @@ def _train(
     dump = run.model_dump(mode="json", exclude_none=True)
     with experiment.open_run(run.recipe, dump, artefacts.SPLITS, version, tags, _run_to_go_on_with(folder)) as run_id:
         write_text(folder / _RUN_ID, run_id)
-        build, job = _builder(run, weights), _job(run, frames, folder, settings)
-        tuned, tuning_seconds = _search(run, job, build)
+        job = fitting.job_of(run, frames, folder, settings)
+        tuned, tuning_seconds = _search(run, job, weights)
         train = with_values(run.train, tuned)
-        model, job = build(train), replace(job, train=train, listeners=(_logger(train.phase1.epochs),))
-        outcome = temporal.fit(model, job) if train.head.sequential else two_phase.fit(model, job)
+        model, job = fitting.builder(run, weights)(train), replace(job, train=train, listeners=(_logger(train.phase1.epochs),))
+        outcome = fitting.fit(model, job)
         record = _record(run_id, run, weights, version, splits, frames, outcome)
         _write(model, outcome, {**record, "tuned": tuned, "tuning_seconds": round(tuning_seconds, 1)})
 
 
-def _builder(run: Params, weights: Weights) -> Callable[[Train], keras.Model]:
-    def build(train: Train) -> keras.Model:
-        keras.utils.clear_session()  # what Keras counts up, such as names of layers, begins anew, as in a process that builds one model
-        return detector.build(train.backbone, weights, run.clean.size, train.head, run.seed)
-
-    return build
-
-
-def _job(run: Params, frames: dict[str, pd.DataFrame], folder: Path, settings: Settings) -> Job:
-    return Job(
-        train=run.train,
-        seed=run.seed,
-        frames=frames,
-        features=Features.open(artefacts.FEATURES),
-        smote=run.balance.method == "smote",
-        cache=settings.cache_dir,
-        folder=folder,
-        workers=settings.workers,
-    )
-
-
-def _search(run: Params, job: Job, build: Callable[[Train], keras.Model]) -> tuple[dict[str, Any], float]:
+def _search(run: Params, job: Job, weights: Weights) -> tuple[dict[str, Any], float]:
     """Return the best values of a search, and its seconds in this process; nothing and none without a search."""
     if not run.tune.trials:
         return {}, 0.0
     began = time.monotonic()
-    tuned = tune.search(run, job, build, job.folder / "tuning", _followed)
+    tuned = tune.search(run, job, fitting.builder(run, weights), job.folder / "tuning", _followed)
     mlflow.log_params({f"tuned.{key}": str(value) for key, value in tuned.items()})
     return tuned, time.monotonic() - began
 
@@ -150,13 +127,6 @@ def _record(
         "dataset": version,
         "counts": counts,
     }
-
-
-def _key(run: Params, frames: dict[str, pd.DataFrame]) -> str:
-    """Name what a training depends on, so that a killed one is found again by the same training only."""
-    shards = {split: sorted(table["digest"].unique()) for split, table in frames.items()}
-    facts = json.dumps([run.recipe, run.seed, run.clean.size, run.train.model_dump(), run.tune.model_dump(), shards], sort_keys=True)
-    return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
 
 def _run_to_go_on_with(folder: Path) -> str | None:

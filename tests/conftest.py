@@ -61,4 +61,5 @@ def pilot(tmp_path_factory: pytest.TempPathFactory) -> Pilot:
     pilot.call("bonafide", "ingest", str(media))
     conf = json.dumps({"recipe": "scratch", "overrides": SHRUNK})
     dags = ("prepare_data", "train_model", "review_model")
-    return replace(pilot, log=pilot.call("bonafide.services.headless", *dags, "--conf", conf, "--approve-as", "demo"))
+    approval = ("--approve-as", "demo", "--override", "a test's tiny model")
+    return replace(pilot, log=pilot.call("bonafide.services.headless", *dags, "--conf", conf, *approval))

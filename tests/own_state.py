@@ -10,11 +10,13 @@ import pytest
 
 from bonafide.metadata.embedded import embedded
 from bonafide.metadata.store import Store, open_store
+from bonafide.review import rules
 from bonafide.settings import Settings, get_settings
 from tests import run_folder
 
-_SERVERS = ("BONAFIDE_DAGSHUB_REPO", "BONAFIDE_REVIEWER")
+_SERVERS = ("BONAFIDE_DAGSHUB_REPO", "BONAFIDE_REVIEWER", "BONAFIDE_PASSWORD")
 COMMIT = "c" * 40
+TRAINER = "Tom"
 
 
 @pytest.fixture(scope="session")
@@ -25,12 +27,17 @@ def embedded_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def settings(tmp_path: Path, embedded_uri: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    """Settings of a checkout in ``tmp_path``, also for other processes; its metadata store is empty and shared by the session's tests."""
+    """Settings of a checkout in ``tmp_path``, also for other processes, with the gate's rules as they are.
+
+    Its metadata store is empty and shared by the session's tests.
+    """
     for name in _SERVERS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("BONAFIDE_ROOT", str(tmp_path))
     monkeypatch.setenv("MONGODB_URI", embedded_uri)
     _at_home(monkeypatch, tmp_path / "state")
+    (tmp_path / "mlflow").mkdir(exist_ok=True)
+    shutil.copyfile(run_folder.ROOT / rules.PATH, tmp_path / rules.PATH)
     empty(embedded_uri, get_settings().mongodb_database)
     yield get_settings()
     get_settings.cache_clear()
@@ -89,7 +96,7 @@ def _databases() -> Path:
         for number in (1, 2, 3):
             run_folder.write_training(folder, splits, quality=0.1 * number)
             run_folder.write_model(folder, bias=number / 10)
-            registry.register_folder(folder, commit=COMMIT)
+            registry.register_folder(folder, commit=COMMIT, trainer=TRAINER)
         shutil.copyfile(folder / "mlflow.db", folder / "three.db")
     get_settings.cache_clear()
     return folder

@@ -3,20 +3,20 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bonafide import artefacts
 from bonafide.dataset import manifest
-from bonafide.evaluation.evidence import assemble
+from bonafide.evaluation.evidence import Tables, assemble
 from bonafide.files import write_text
 from bonafide.params import resolve
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE = 32
 RUN_ID = "0" * 32
+_FACTS = ["label", "kind", "generator", "source", "cluster"]
 
 
 def media_id(number: int) -> str:
@@ -35,6 +35,7 @@ def media_table(items: int) -> pd.DataFrame:
             "source": "",
             "group": f"group {number}",
             "split": "",
+            "licence": "CC-BY-4.0",
             "width": 64,
             "height": 48,
             "rotation": 0,
@@ -45,6 +46,9 @@ def media_table(items: int) -> pd.DataFrame:
             "codec": "h264",
             "container": "mp4",
             "bytes": 1000 + number,
+            "quantisation": "",
+            "jpeg_quality": 0,
+            "metadata": "encoder",
         }
         for number in range(items)
     )
@@ -67,7 +71,7 @@ def write_data(folder: Path, items: int) -> pd.DataFrame:
 
 
 def write_training(folder: Path, splits: pd.DataFrame, run_id: str = RUN_ID, quality: float = 0.5) -> None:
-    """Write ``build/params.yaml``, ``models/training.json`` and ``reports/metrics.json``; ``quality`` in [0, 1] of the scores."""
+    """Write ``build/params.yaml``, ``models/training.json`` and what an evaluation leaves; ``quality`` in [0, 1] of the scores."""
     (folder / artefacts.RESOLVED).parent.mkdir(parents=True, exist_ok=True)
     resolve(ROOT / "params.yaml", ROOT / "recipes", overrides={"clean.size": SIZE}).save(folder / artefacts.RESOLVED)
     training = {
@@ -81,23 +85,54 @@ def write_training(folder: Path, splits: pd.DataFrame, run_id: str = RUN_ID, qua
         "dataset": manifest.dataset_version(splits),
     }
     write_text(folder / artefacts.TRAINING, json.dumps(training))
-    write_text(folder / artefacts.METRICS, json.dumps(metrics(splits, quality)))
+    write_evaluation(folder, evaluated(splits, quality))
 
 
-def metrics(splits: pd.DataFrame, quality: float) -> dict[str, Any]:
-    scored = splits[splits["split"] != "train"].assign(index=0)
-    noise = np.random.default_rng(0).uniform(size=len(scored))
+def write_evaluation(folder: Path, tables: Tables) -> None:
+    """Write ``reports/metrics.json`` and the tables that it is computed from."""
+    reports = {
+        artefacts.PREDICTIONS: tables.predictions,
+        artefacts.HELD_OUT: tables.held_out,
+        artefacts.ROBUSTNESS: tables.robustness,
+        artefacts.REGRESSION: tables.regression,
+    }
+    (folder / artefacts.REPORTS).mkdir(exist_ok=True)
+    for path, table in reports.items():
+        assert table is not None
+        table.to_parquet(folder / path, index=False)
+    figures = assemble(tables, "mean", resamples=100, error=0.1, seed=0)
+    write_text(folder / artefacts.METRICS, json.dumps(figures))
+
+
+def evaluated(splits: pd.DataFrame, quality: float, seed: int = 0) -> Tables:
+    """What the stages of the evidence measure of a model: the higher the quality, the better its scores, also on unseen generators."""
+    scored = splits[splits["split"] != "train"].reset_index(drop=True)
+    noise = np.random.default_rng(seed).uniform(size=len(scored))
     fake = (scored["label"] == "fake").to_numpy()
-    scored = scored.assign(score=quality * fake + (1 - quality) * noise, floor_score=noise)
-    return assemble(scored, splits, "mean", 100, 0)
+    scored = scored.assign(index=0, score=quality * fake + (1 - quality) * noise, floor_score=noise)
+    test = scored[scored["split"] == "test"]
+    degraded = [("none", 0.0), ("jpeg", 30.0), ("blur", 2.0)]
+    return Tables(
+        predictions=scored[["media_id", *_FACTS, "split", "index", "score", "floor_score"]],
+        splits=splits,
+        quality=pd.DataFrame({"media_id": splits["media_id"], "kept": True, "brightness": 120.0}),
+        shortcuts={"passed": True, "allowed": False},
+        held_out=scored.assign(held_out="sd1.5")[["held_out", "split", "media_id", *_FACTS, "score"]],
+        robustness=pd.concat([test.assign(perturbation=name, level=level) for name, level in degraded])[
+            ["media_id", "label", "kind", "cluster", "perturbation", "level", "score"]
+        ],
+        regression=test[["media_id", "label", "kind", "split", "score"]].head(0),
+    )
 
 
 def write_model(folder: Path, bias: float) -> None:
     """Write a real ``models/model.keras`` that calls everything fake with one probability, by ``bias``."""
     import keras
 
+    from bonafide.models.detector import POOLED
+
     frames = keras.Input((SIZE, SIZE, 3))
-    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(frames))
+    pooled = keras.layers.GlobalAveragePooling2D(name=POOLED)(keras.layers.Rescaling(1 / 255)(frames))
     start = keras.initializers.Constant(bias)
     model = keras.Model(frames, keras.layers.Dense(1, "sigmoid", kernel_initializer="zeros", bias_initializer=start)(pooled))
     (folder / artefacts.MODEL).parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,12 @@
 """Scored frames of made-up items, for tests that need no model."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
+
+from bonafide.evaluation.evidence import Tables, assemble
 
 COLUMNS = ["media_id", "label", "kind", "generator", "source", "cluster", "split"]
 
@@ -21,7 +25,12 @@ def split_table(items: int = 120, source: str = "camera") -> pd.DataFrame:
                 "generator": ("sora", "veo")[number // 4 % 2] if fake else "",
                 "source": "" if fake else source,
                 "cluster": f"c{number}",
+                "width": 640,
+                "height": (360, 720)[number // 8 % 2],
+                "codec": ("h264", "vp9")[number // 2 % 4 // 3],
+                "duration_s": (0.0, 6.0)[number // 2 % 2],
                 "split": ("train", "val", "test")[number // 4 % 3],
+                "licence": "CC-BY-4.0",
                 "repeat": 1,
                 "weight": 1.0,
             }
@@ -42,6 +51,15 @@ def predictions(splits: pd.DataFrame, model: float, floor: float, seed: int = 0)
     apart = {"score": model, "floor_score": floor}
     squashed = {name: 1 / (1 + np.exp(-(apart[name] * side + noise[name] + 0.1 * random.normal(size=len(frames))))) for name in apart}
     return frames.assign(index=frames.groupby("media_id").cumcount(), **squashed)
+
+
+def evidence_of(predictions: pd.DataFrame, splits: pd.DataFrame, resamples: int = 100, seed: int = 0, **tables: Any) -> dict[str, Any]:
+    """What ``metrics.json`` says of them; two frames of each item were looked at, one of them was kept."""
+    quality = splits.loc[splits.index.repeat(2), ["media_id"]].assign(
+        kept=[True, False] * len(splits), brightness=[90.0, 0.0] * len(splits)
+    )
+    usual = {"quality": quality, "shortcuts": {"passed": True, "allowed": False}}
+    return assemble(Tables(predictions, splits, **usual | tables), "mean", resamples=resamples, error=0.1, seed=seed)
 
 
 @pytest.fixture

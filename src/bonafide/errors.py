@@ -8,6 +8,7 @@ The code is what the quarantine table, the API and the command line share::
     │   └── WeightsError             setup.weights
     ├── DatasetError                 dataset.unusable
     │   ├── LabelConflictError       dataset.label-conflict
+    │   ├── ShortcutError            dataset.shortcut
     │   └── TooFewItemsError         dataset.too-few
     ├── MediaError                   media.unusable        (one file; the run goes on without it)
     │   ├── EmptyFileError           media.empty
@@ -16,10 +17,14 @@ The code is what the quarantine table, the API and the command line share::
     │   ├── NoVideoStreamError       media.no-video-stream
     │   ├── UndecodableError         media.undecodable
     │   ├── OverLimitError           media.over-limit
+    │   ├── TooSmallError            media.too-small
     │   ├── UnlabelledError          media.unlabelled
-    │   └── NoUsableFrameError       media.no-usable-frame
+    │   ├── NoUsableFrameError       media.no-usable-frame
+    │   └── TakenDownError           media.taken-down
     ├── RunError                     run.failed
     ├── RegistryError                registry.refused
+    │   ├── GateError                registry.gate
+    │   └── AccountError             registry.account
     └── MetadataError                metadata.unavailable
         └── LedgerError              metadata.ledger
 """
@@ -78,6 +83,12 @@ class LabelConflictError(DatasetError):
     code = "dataset.label-conflict"
 
 
+class ShortcutError(DatasetError):
+    """File facts alone tell the classes apart."""
+
+    code = "dataset.shortcut"
+
+
 class TooFewItemsError(DatasetError):
     """Too few media items, or a class is missing."""
 
@@ -126,6 +137,12 @@ class OverLimitError(MediaError):
     code = "media.over-limit"
 
 
+class TooSmallError(MediaError):
+    """A picture smaller, or a video shorter, than what the cure keeps of it."""
+
+    code = "media.too-small"
+
+
 class UnlabelledError(MediaError):
     """A file of which neither folder nor CSV says whether it is real or fake."""
 
@@ -138,6 +155,12 @@ class NoUsableFrameError(MediaError):
     code = "media.no-usable-frame"
 
 
+class TakenDownError(MediaError):
+    """A file that somebody asked to use no longer."""
+
+    code = "media.taken-down"
+
+
 class RunError(BonafideError):
     """A pipeline run that failed."""
 
@@ -148,6 +171,18 @@ class RegistryError(BonafideError):
     """A registry or review action that is refused."""
 
     code = "registry.refused"
+
+
+class GateError(RegistryError):
+    """An approval that the rules of the gate don't allow."""
+
+    code = "registry.gate"
+
+
+class AccountError(RegistryError):
+    """A name or a password that is not right, or a role that may not decide."""
+
+    code = "registry.account"
 
 
 class MetadataError(BonafideError):

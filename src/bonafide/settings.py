@@ -38,6 +38,16 @@ class Settings(BaseSettings):
         return self.root / "data" / "raw"
 
     @property
+    def regression_dir(self) -> Path:
+        """The living folder of the regression set, from which each training takes its snapshot."""
+        return self.root / "data" / "regression"
+
+    @property
+    def feedback_dir(self) -> Path:
+        """The files that people said something of."""
+        return self.state / "feedback"
+
+    @property
     def inbox_dir(self) -> Path:
         """The folder in which new files arrive."""
         return self.inbox or self.root / "inbox"

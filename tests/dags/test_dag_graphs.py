@@ -38,7 +38,7 @@ def parsed(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict:
 def test_all_parse_and_import_nothing_heavy(parsed: dict) -> None:
     assert parsed["errors"] == {}
     assert parsed["heavy"] == []
-    assert set(parsed["dags"]) == {"prepare_data", "train_model", "review_model"}
+    assert set(parsed["dags"]) == {"prepare_data", "train_model", "review_model", "watch_drift"}
 
 
 @pytest.mark.parametrize(
@@ -64,4 +64,5 @@ def test_what_starts_what(parsed: dict) -> None:
     schedule = {name: dag["schedule"] for name, dag in parsed["dags"].items()}
     assert "Asset" in schedule["train_model"]
     assert "Asset" in schedule["review_model"]
-    assert "Asset" not in schedule["prepare_data"]
+    assert schedule["prepare_data"] == "AssetOrTimeSchedule"
+    assert "Asset" not in schedule["watch_drift"]

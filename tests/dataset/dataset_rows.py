@@ -24,6 +24,7 @@ def item(name: object, label: str, **facts: object) -> dict[str, object]:
         "generator": "",
         "source": "",
         "group": "",
+        "licence": "",
         "split": "",
         "width": 640,
         "height": 360,
@@ -35,6 +36,9 @@ def item(name: object, label: str, **facts: object) -> dict[str, object]:
         "codec": "h264",
         "container": "mp4",
         "bytes": 100_000,
+        "quantisation": "",
+        "jpeg_quality": 0,
+        "metadata": "",
     }
     return usual | facts
 

@@ -13,6 +13,7 @@ from tests.clip_items import SIZE, network, write_clips
 
 KINDS = ("lstm", "bilstm_attention", "transformer")
 LENGTH = 6
+FEATURES = np.zeros(2, np.float32)
 COUNTS = [9, 2, 6, 3]  # frames of the clips: longer than LENGTH, as long, and shorter
 
 
@@ -78,9 +79,9 @@ def test_without_attention_the_middle_frame_stands_for_the_clip(models: dict[str
 
 def test_telling_is_a_position_among_all_frames_of_the_clip() -> None:
     positions, shares = np.array([0, 4, 8]), np.float32([0.2, 0.5, 0.3])
-    assert ClipScore(0.5, positions, shares).telling == 4
-    assert ClipScore(0.5, positions, None).telling == 4
-    assert ClipScore(0.5, np.array([0]), np.float32([1])).telling == 0
+    assert ClipScore(0.5, positions, shares, FEATURES).telling == 4
+    assert ClipScore(0.5, positions, None, FEATURES).telling == 4
+    assert ClipScore(0.5, np.array([0]), np.float32([1]), FEATURES).telling == 0
 
 
 def test_a_single_frame_is_a_clip(models: dict[str, keras.Model]) -> None:
@@ -98,9 +99,9 @@ def test_a_row_for_each_clip_with_its_telling_frame_and_the_floors_mean() -> Non
     frames = pd.DataFrame({"media_id": list("bbbaacc"), "index": [0, 2, 7, 3, 4, 0, 9], "shard": "x"})
     floor = np.array([0.1, 0.2, 0.6, 0.5, 0.7, 0.0, 1.0])
     scores = {
-        "a": ClipScore(0.9, np.array([0, 1]), np.float32([0.8, 0.2])),
-        "b": ClipScore(0.2, np.array([0, 2]), np.float32([0.1, 0.9])),
-        "c": ClipScore(0.4, np.array([0, 1]), None),
+        "a": ClipScore(0.9, np.array([0, 1]), np.float32([0.8, 0.2]), FEATURES),
+        "b": ClipScore(0.2, np.array([0, 2]), np.float32([0.1, 0.9]), FEATURES),
+        "c": ClipScore(0.4, np.array([0, 1]), None, FEATURES),
     }
     rows = clips.clip_rows(scores, frames, floor).set_index("media_id")
 

@@ -17,7 +17,7 @@ FLOORS = [
     {"dataset"},
     {"models"},
     {"tracking", "metadata"},
-    {"training", "evaluation"},
+    {"training", "evaluation", "feedback", "drift"},
     {"serving", "runs", "reporting"},
     {"review"},
     {"services"},

@@ -8,7 +8,8 @@ from bonafide import artefacts
 from bonafide.errors import MetadataError
 from bonafide.files import write_text
 from bonafide.metadata import lineage
-from bonafide.metadata.schema import DERIVED, Dataset, Document, Entry, Evaluation, Media, Model, TrainingRun
+from bonafide.metadata.document import Document
+from bonafide.metadata.schema import DERIVED, Dataset, Entry, Evaluation, Media, Model, TrainingRun
 from bonafide.metadata.store import Store
 from bonafide.metadata.sync import sync_all, sync_models, sync_run
 from bonafide.runs.process import dvc, git

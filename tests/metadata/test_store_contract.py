@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from pymongo import MongoClient
 
 from bonafide.errors import LedgerError, MetadataError
-from bonafide.metadata.schema import Count, Dataset, Entry, Media, Membership, Model
+from bonafide.metadata.document import Membership
+from bonafide.metadata.schema import Count, Dataset, Entry, Media, Model
 from bonafide.metadata.store import Store, open_store
 from bonafide.settings import Settings
 from tests import run_folder

@@ -81,7 +81,7 @@ def test_a_score_at_the_threshold_is_called_fake() -> None:
 
 
 def test_a_frame_detector_gets_a_row_for_each_item(frame_model: keras.Model, clean: Path) -> None:
-    rows = rows_of(explain.draw(frame_model, items(MIXED), 0.5, clean, 4, scorer=None))
+    rows = rows_of(explain.draw(frame_model, items(MIXED), 0.5, clean, 4, None, show_media=True))
 
     chosen = [int(row["media_id"], 16) for _, row in explain.pick(items(MIXED), 0.5)]
     assert len(rows) == 6
@@ -100,7 +100,7 @@ def test_a_frame_detector_gets_a_row_for_each_item(frame_model: keras.Model, cle
 
 def test_a_clip_detector_with_attention_gets_a_row_for_each_item(clip_model: keras.Model, clean: Path) -> None:
     scorer = ClipScorer(clip_model, LENGTH, 4)
-    rows = rows_of(explain.draw(clip_model, items(MIXED), 0.5, clean, 4, scorer))
+    rows = rows_of(explain.draw(clip_model, items(MIXED), 0.5, clean, 4, scorer, show_media=True))
 
     chosen = [int(row["media_id"], 16) for _, row in explain.pick(items(MIXED), 0.5)]
     assert len(rows) == 6
@@ -119,7 +119,7 @@ def test_a_clip_detector_with_attention_gets_a_row_for_each_item(clip_model: ker
 
 def test_a_clip_detector_without_attention_shows_its_heat(clean: Path) -> None:
     model = network("simple_rnn", LENGTH)
-    rows = rows_of(explain.draw(model, items([0.1, 0.9]), 0.5, clean, 4, ClipScorer(model, LENGTH, 4)))
+    rows = rows_of(explain.draw(model, items([0.1, 0.9]), 0.5, clean, 4, ClipScorer(model, LENGTH, 4), show_media=True))
     assert [row[0].get_ylabel() for row in rows] == ["heat"]
     assert len(rows[0]) == 1 + 3
 
@@ -128,12 +128,12 @@ def test_a_clip_detector_without_attention_shows_its_heat(clean: Path) -> None:
 def test_without_mistakes_the_hits_are_explained(of_clips: bool, frame_model: keras.Model, clip_model: keras.Model, clean: Path) -> None:
     model = clip_model if of_clips else frame_model
     scorer = ClipScorer(clip_model, LENGTH, 4) if of_clips else None
-    figure = explain.draw(model, items([0.1, 0.9, 0.1, 0.9]), 0.5, clean, 4, scorer)
+    figure = explain.draw(model, items([0.1, 0.9, 0.1, 0.9]), 0.5, clean, 4, scorer, show_media=True)
     assert [row[0].get_title().split(":")[0] for row in rows_of(figure)] == ["found", "found"]
 
 
 def test_the_figure_can_be_saved_with_items_of_one_frame(clip_model: keras.Model, clean: Path, tmp_path: Path) -> None:
     one_frame = items(MIXED).iloc[[2, 5]]
-    figure = explain.draw(clip_model, one_frame, 0.5, clean, 4, ClipScorer(clip_model, LENGTH, 4))
+    figure = explain.draw(clip_model, one_frame, 0.5, clean, 4, ClipScorer(clip_model, LENGTH, 4), show_media=True)
     figure.savefig(tmp_path / "figure.png")
     assert [len(row) for row in rows_of(figure)] == [2, 2]

@@ -13,16 +13,41 @@ import pytest
 from PIL import Image
 
 from bonafide.evaluation import cautions
-from bonafide.evaluation.evidence import assemble
 from bonafide.media.shards import write_shard
 from bonafide.models.aggregate import item_table
 from bonafide.params import resolve
+from bonafide.reporting import card, plots
 from bonafide.reporting import page as report
-from bonafide.reporting import plots
+from bonafide.reporting.evidence import Evidence
+from bonafide.reporting.words import METRIC_WORDS, between, figure
+from tests.scored_items import evidence_of
 
 SHORTCUTS = {
-    "image": {"items": 60, "real": 30, "fake": 30, "folds": 5, "balanced_accuracy": 0.55, "facts": {"bytes": 0.54}},
-    "video": {"items": 60, "real": 30, "fake": 30, "folds": 5, "balanced_accuracy": 0.93, "facts": {"fps": 0.9, "bytes": 0.6}},
+    "kinds": {
+        "image": {
+            "items": 60,
+            "real": 30,
+            "fake": 30,
+            "folds": 5,
+            "balanced_accuracy": 0.55,
+            "low": 0.4,
+            "high": 0.7,
+            "facts": {"bytes": 0.54},
+        },
+        "video": {
+            "items": 60,
+            "real": 30,
+            "fake": 30,
+            "folds": 5,
+            "balanced_accuracy": 0.93,
+            "low": 0.8,
+            "high": 1.0,
+            "facts": {"fps": 0.9, "bytes": 0.6},
+        },
+    },
+    "limit": 0.7,
+    "passed": False,
+    "allowed": True,
 }
 HISTORY = pd.DataFrame(
     {
@@ -36,27 +61,57 @@ HISTORY = pd.DataFrame(
 )
 
 
-def _metrics(predictions: pd.DataFrame, splits: pd.DataFrame, weights: str = "imagenet") -> dict[str, Any]:
-    return {"recipe": "efficientnetb0", "weights": weights, **assemble(predictions, splits, "mean", 200, 0)}
+def _held_out(splits: pd.DataFrame) -> pd.DataFrame:
+    """What detectors say that were trained without one of the generators."""
+    random = np.random.default_rng(1)
+    parts = []
+    for name in sorted(set(splits["generator"]) - {""}):
+        chosen = splits[splits["split"].isin(("val", "test")) & splits["generator"].isin(("", name))]
+        scores = 0.3 * (chosen["label"] == "fake") + 0.7 * random.uniform(size=len(chosen))
+        parts.append(chosen.assign(held_out=name, score=scores))
+    return pd.concat(parts, ignore_index=True)
 
 
-def _render(predictions: pd.DataFrame, splits: pd.DataFrame, root: Path, folder: Path) -> tuple[str, dict[str, Any]]:
-    metrics = _metrics(predictions, splits)
+def _robustness(splits: pd.DataFrame) -> pd.DataFrame:
+    test = splits[splits["split"] == "test"]
+    random = np.random.default_rng(2)
+    parts = []
+    for name, level, quality in (("none", 0, 0.6), ("jpeg", 90, 0.5), ("jpeg", 30, 0.1), ("noise", 20, 0.2)):
+        scores = quality * (test["label"] == "fake") + (1 - quality) * random.uniform(size=len(test))
+        parts.append(test.assign(perturbation=name, level=float(level), score=scores))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _metrics(predictions: pd.DataFrame, splits: pd.DataFrame, weights: str = "imagenet", **tables: Any) -> dict[str, Any]:
+    origin = {"recipe": "efficientnetb0", "weights": weights, "dataset": "0123456789ab"}
+    return {**origin, **evidence_of(predictions, splits, 200, 0, shortcuts=SHORTCUTS, **tables)}
+
+
+def _evidence(predictions: pd.DataFrame, splits: pd.DataFrame, root: Path, show_media: bool = True, **tables: Any) -> Evidence:
+    metrics = _metrics(predictions, splits, **tables)
     test = predictions[predictions["split"] == "test"]
-    items = item_table(test, "mean")
-    for media_id, frames in test.groupby("media_id"):
-        _write_shard(folder / "clean" / f"{media_id}.tar", len(frames))
-    evidence = report.Evidence(
+    params = resolve(root / "params.yaml", root / "recipes", overrides={"evaluate.show_media": show_media}).params
+    return Evidence(
         metrics=metrics,
         splits=splits,
-        items=items,
+        items=item_table(test, "mean"),
         frames=test,
         shortcuts=SHORTCUTS,
-        params=resolve(root / "params.yaml", root / "recipes").params.model_dump(mode="json", exclude_none=True),
-        lineage={"git commit": "deadbeef", "MLflow run": "0123"},
+        params=params.model_dump(mode="json", exclude_none=True),
+        lineage={"recipe": "efficientnetb0", "git commit": "deadbeef", "MLflow run": "0123"},
         cautions=cautions.cautions_of(metrics, splits, SHORTCUTS),
     )
-    return report.render(evidence, plots.draw_all(folder / "figures", items, HISTORY, metrics), folder / "clean"), metrics
+
+
+def _render(
+    predictions: pd.DataFrame, splits: pd.DataFrame, root: Path, folder: Path, show_media: bool = True
+) -> tuple[str, dict[str, Any]]:
+    evidence = _evidence(predictions, splits, root, show_media, held_out=_held_out(splits), robustness=_robustness(splits))
+    for media_id, frames in evidence.frames.groupby("media_id"):
+        _write_shard(folder / "clean" / f"{media_id}.tar", len(frames))
+    figures = plots.draw_all(folder / "figures", evidence, HISTORY)
+    figures["explanations"] = figures["roc"]  # drawn by a network
+    return report.render(evidence, figures, folder / "clean"), evidence.metrics
 
 
 def _write_shard(path: Path, frames: int) -> None:
@@ -76,7 +131,7 @@ def rendered(good: pd.DataFrame, splits: pd.DataFrame, root: Path, tmp_path: Pat
 def test_it_shows_the_figures_of_metrics_json(rendered: tuple[str, dict[str, Any]]) -> None:
     html, metrics = rendered
     for row in (metrics["test"]["item"], metrics["floor"]["test"]["item"], metrics["test"]["frame"], metrics["val"]["item"]):
-        for name in report.METRIC_WORDS:
+        for name in METRIC_WORDS:
             cell = f"<b>{row[name]['value']:.2f}</b><small>{row[name]['low']:.2f} to {row[name]['high']:.2f}</small>"
             assert cell in html, name
     for number in (metrics["threshold"], *metrics["counts"]["test"]["item"].values()):
@@ -88,22 +143,24 @@ def test_it_loads_nothing_from_anywhere(rendered: tuple[str, dict[str, Any]]) ->
     assert "//" not in re.sub(r"data:image/\w+;base64,[A-Za-z0-9+/=]+", "", html)
     assert not re.search(r"""(?:src|href)=["'](?!data:image/)""", html)
     assert "<script" not in html
-    assert html.count("data:image/png;base64,") == 6
+    assert html.count("data:image/png;base64,") == 11
 
 
-def test_every_picture_is_a_readable_png(good: pd.DataFrame, splits: pd.DataFrame, tmp_path: Path) -> None:
-    items = item_table(good[good["split"] == "test"], "mean")
-    drawn = plots.draw_all(tmp_path, items, HISTORY, _metrics(good, splits))
-    assert set(drawn) == {"roc", "precision_recall", "confusion", "scores", "training", "generators"}
+def test_every_picture_is_a_readable_png(good: pd.DataFrame, splits: pd.DataFrame, root: Path, tmp_path: Path) -> None:
+    always = {"roc", "precision_recall", "confusion", "scores", "verdicts", "training", "reliability", "generators"}
+    assert set(plots.draw_all(tmp_path, _evidence(good, splits, root), HISTORY)) == always
+    measured = _evidence(good, splits, root, held_out=_held_out(splits), robustness=_robustness(splits))
+    drawn = plots.draw_all(tmp_path, measured, HISTORY)
+    assert set(drawn) == always | {"unseen", "robustness"}
     for path in drawn.values():
         pixels = np.asarray(Image.open(path).convert("L"))
         assert min(pixels.shape) > 200
         assert pixels.std() > 5
 
 
-def test_equal_figures_give_equal_pictures(good: pd.DataFrame, splits: pd.DataFrame, tmp_path: Path) -> None:
-    items, metrics = item_table(good[good["split"] == "test"], "mean"), _metrics(good, splits)
-    first, second = (plots.draw_all(tmp_path / name, items, HISTORY, metrics) for name in ("a", "b"))
+def test_equal_figures_give_equal_pictures(good: pd.DataFrame, splits: pd.DataFrame, root: Path, tmp_path: Path) -> None:
+    evidence = _evidence(good, splits, root)
+    first, second = (plots.draw_all(tmp_path / name, evidence, HISTORY) for name in ("a", "b"))
     assert all(first[name].read_bytes() == second[name].read_bytes() for name in first)
 
 
@@ -145,21 +202,70 @@ def test_reasons_for_distrust(good: pd.DataFrame, splits: pd.DataFrame, change: 
 
 def test_demo_data_is_named(good: pd.DataFrame, splits: pd.DataFrame) -> None:
     demo = splits.replace({"source": {"camera": "demo-phone"}})
-    titles = [[caution.title for caution in cautions.cautions_of(_metrics(good, table), table, {})] for table in (demo, splits)]
-    assert titles == [["Demo data"], []]
+    titles = [[caution.title for caution in cautions.cautions_of(_metrics(good, table), table, SHORTCUTS)] for table in (demo, splits)]
+    assert ["Demo data" in found for found in titles] == [True, False]
 
 
 def test_below_the_floor_is_loud_in_the_log(bad: pd.DataFrame, splits: pd.DataFrame, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        cautions.announce(cautions.cautions_of(_metrics(bad, splits), splits, {}))
+        cautions.announce(cautions.cautions_of(_metrics(bad, splits), splits, SHORTCUTS))
     assert "!! BELOW ITS FLOOR" in caplog.text
     assert "!" * 80 in caplog.text
 
 
 def test_figures_are_not_rounded_up_to_perfect() -> None:
-    assert [report.figure(value) for value in (1.0, 0.9991, 0.87, None)] == ["1.00", ">0.99", "0.87", "\N{EN DASH}"]
-    assert report.between({"value": 1.0, "low": None, "high": None}) == ""
+    assert [figure(value) for value in (1.0, 0.9991, 0.87, None)] == ["1.00", ">0.99", "0.87", "\N{EN DASH}"]
+    assert between({"value": 1.0, "low": None, "high": None}) == ""
 
 
 def test_metrics_are_json(good: pd.DataFrame, splits: pd.DataFrame) -> None:
     assert json.loads(json.dumps(_metrics(good, splits), allow_nan=False))["recipe"] == "efficientnetb0"
+
+
+def test_the_headline_is_the_figure_on_unseen_generators(
+    rendered: tuple[str, dict[str, Any]], good: pd.DataFrame, splits: pd.DataFrame
+) -> None:
+    html, metrics = rendered
+    big = re.search(r'<div class="big">([^<]+)</div>', html)
+    assert big
+    assert big[1] == figure(metrics["held_out"]["macro"]["value"])
+    assert big[1] != figure(metrics["test"]["item"]["roc_auc"]["value"])
+    assert report.headline(metrics).index("unseen generators") < report.headline(metrics).index("generators of the training")
+    assert "not measured" in report.headline(_metrics(good, splits))
+
+
+def test_what_was_not_measured_is_said(good: pd.DataFrame, splits: pd.DataFrame, root: Path, tmp_path: Path) -> None:
+    evidence = _evidence(good, splits, root, show_media=False)
+    figures = plots.draw_all(tmp_path, evidence, HISTORY)
+    html = report.render(evidence, {**figures, "explanations": figures["roc"]}, tmp_path)
+    assert "bonafide evaluate --leave-one-generator-out" in html
+    assert "evaluate.robustness_items" in html
+
+
+def test_media_are_left_out_of_a_report_that_is_handed_on(good: pd.DataFrame, splits: pd.DataFrame, root: Path, tmp_path: Path) -> None:
+    shown, _ = _render(good, splits, root, tmp_path / "a")
+    hidden, _ = _render(good, splits, root, tmp_path / "b", show_media=False)
+    assert "data:image/jpeg" in shown
+    assert "data:image/jpeg" not in hidden
+    assert not any(path in hidden for path in splits["path"])
+
+
+def test_every_change_of_a_file_is_in_the_table(rendered: tuple[str, dict[str, Any]]) -> None:
+    html, metrics = rendered
+    for points in metrics["robustness"]["curves"].values():
+        for point in points:
+            assert f"{-point['drop']['value']:+.2f}" in html
+            assert f"<b>{figure(point['roc_auc']['value'])}</b>" in html
+
+
+def test_the_card_says_what_the_figures_say(good: pd.DataFrame, splits: pd.DataFrame, root: Path) -> None:
+    text = card.render(_evidence(good, splits, root, held_out=_held_out(splits), robustness=_robustness(splits)))
+    metrics = _metrics(good, splits, held_out=_held_out(splits), robustness=_robustness(splits))
+    unseen = metrics["held_out"]["macro"]
+    assert f"| ROC-AUC on unseen generators | {figure(unseen['value'])} | {between(unseen)} |" in text
+    for name, (words, _) in METRIC_WORDS.items():
+        assert f"| {words}, generators of the training | {figure(metrics['test']['item'][name]['value'])} |" in text
+    assert "NOT passed, and allowed" in text
+    assert "CC-BY-4.0" in text
+    assert "JPEG recompression, quality 30" in text
+    assert not re.search(r"\n\n\n\n", text)

@@ -1,11 +1,11 @@
 import pytest
 
 from bonafide.errors import RegistryError
-from bonafide.metadata.schema import Entry
 from bonafide.metadata.store import Store
-from bonafide.review import decide, follow, ledger
-from bonafide.review.decide import approve, reject, rollback, time_out
+from bonafide.review import follow, ledger, reign
+from bonafide.review.decide import time_out
 from bonafide.tracking import registry
+from tests.review.asked import approve, reject, rollback
 
 pytestmark = pytest.mark.usefixtures("three_versions")
 
@@ -145,16 +145,48 @@ def test_a_decision_that_was_killed_midway_is_carried_out_before_the_next_one(st
     assert aliases()["champion"] == 2
 
 
-def test_a_champion_set_by_hand_past_the_review_is_set_back(store: Store) -> None:
+def test_a_champion_set_by_hand_stays_and_is_recorded_as_ungated(store: Store) -> None:
     approve(1, "Ada", "")
     registry.set_alias("champion", 3)
     time_out(2)
+    entry = ledger.entries(store)[1]
+    assert (entry.action, entry.version, entry.via, entry.reviewer) == ("ungated", 3, "mlflow", "")
+    assert entry.evidence["champion"]["version"] == 1
+    assert aliases()["champion"] == 3
+    assert reign.ungated(ledger.entries(store), registry.versions()) == entry
+    assert ledger.verify(store, [version.decision for version in registry.versions() if version.decision]) == 3
+
+
+def test_an_alias_taken_off_by_hand_is_recorded_and_not_set_again(store: Store) -> None:
+    approve(1, "Ada", "")
+    registry.drop_alias("champion")
+    (entry,) = follow.notice(store)
+    assert (entry.action, entry.version, entry.via) == ("removed", 1, "mlflow")
+    assert follow.notice(store) == []
+    assert "champion" not in aliases()
+    assert rollback("Bob", "it served well").version == 1
     assert aliases()["champion"] == 1
 
 
+def test_an_ungated_champion_can_be_approved_and_rolled_back(store: Store) -> None:
+    approve(1, "Ada", "")
+    registry.set_alias("champion", 3)
+    follow.notice(store)
+    assert approve(3, "Ada", "looked at it after all").action == "approve"
+    assert reign.ungated(ledger.entries(store), registry.versions()) is None
+    assert "challenger" not in aliases()
+    assert rollback("Bob", "").version == 1
+
+
+def test_an_alias_set_by_hand_before_any_review_is_recorded(store: Store) -> None:
+    registry.set_alias("champion", 2)
+    (entry,) = follow.notice(store)
+    assert (entry.action, entry.version, entry.evidence["champion"]) == ("ungated", 2, None)
+
+
 def test_the_entries_of_a_registry_that_was_replaced_bind_nothing(store: Store) -> None:
-    sha256 = "e" * 64
-    ledger.append(store, lambda: ledger.Decision(action="approve", version=1, model_sha256=sha256, reviewer="Ada", comment="", evidence={}))
+    facts = {"action": "approve", "version": 1, "model_sha256": "e" * 64, "reviewer": "Ada", "comment": "", "evidence": {}}
+    ledger.append(store, lambda: ledger.Decision(**facts, via="cli", authenticated="os"))
     assert follow.follow(store) is None
     assert aliases() == {"challenger": 3}
     with pytest.raises(RegistryError, match="Former champions: none"):
@@ -162,17 +194,18 @@ def test_the_entries_of_a_registry_that_was_replaced_bind_nothing(store: Store) 
 
 
 def test_following_twice_does_nothing_the_second_time(store: Store) -> None:
-    entry: Entry = approve(3, "Ada", "")
+    approve(3, "Ada", "")
     registry.set_alias("champion", 1)
-    assert follow.follow(store) == entry
-    assert follow.follow(store) is None
+    (noticed,) = follow.notice(store)
+    assert follow.notice(store) == []
+    assert ledger.entries(store)[1:] == [noticed]
 
 
 def test_two_reviewers_at_once_are_both_heard_in_one_order(store: Store) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(2) as threads:
-        list(threads.map(lambda version: decide.approve(version, f"Reviewer {version}", ""), (1, 2)))
+        list(threads.map(lambda version: approve(version, f"Reviewer {version}", ""), (1, 2)))
     chain = ledger.entries(store)
     assert sorted(entry.version for entry in chain) == [1, 2]
     assert aliases()["champion"] == chain[-1].version

@@ -21,6 +21,7 @@ from bonafide.metadata.store import open_store
 from bonafide.review import ledger
 from bonafide.settings import get_settings
 facts = {"action": "timeout", "version": 1, "model_sha256": "0" * 64, "reviewer": sys.argv[1], "comment": "", "evidence": {}}
+facts |= {"via": "airflow", "authenticated": "none"}
 with open_store(get_settings()) as store:
     for _ in range(15):
         ledger.append(store, lambda: ledger.Decision(**facts))
@@ -29,7 +30,9 @@ with open_store(get_settings()) as store:
 
 def decision(number: int = 1) -> Decision:
     evidence = {"candidate": {"figures": {"item": {"roc_auc": {"value": 1.0, "low": 0.1 + 0.2, "high": None}}}}}
-    return Decision(action="approve", version=number, model_sha256=f"{number:064x}", reviewer="Ada", comment="só gut 👍", evidence=evidence)
+    facts = {"action": "approve", "version": number, "model_sha256": f"{number:064x}", "reviewer": "Ada", "comment": "só gut 👍"}
+    door = {"via": "web", "authenticated": "password", "overrides": ("robust",), "reason": "crops don't happen here"}
+    return Decision(**facts, **door, evidence=evidence)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from scipy.special import expit, logit
 
 from bonafide import artefacts
 from bonafide.errors import RegistryError
+from bonafide.evaluation.predict import load_model
 from bonafide.files import sha256_of
+from bonafide.serving.detection import Rule
 from bonafide.serving.detector import Detector
 from bonafide.serving.files import files_in
+from bonafide.statistics.conformal import Band
 from bonafide.tracking import registry
 
 
@@ -31,21 +36,52 @@ def test_a_file_scores_as_its_shard_did(evaluated: Any, detector: Detector) -> N
         expected = predictions.loc[predictions["media_id"] == item.media_id, "score"]
         found = detector.detect(evaluated.file(item))
         np.testing.assert_allclose([frame.score for frame in found.frames], expected, atol=1e-5)
-        assert found.probability == pytest.approx(expected.mean(), abs=1e-5)
-        assert found.verdict == ("ai-generated" if found.probability >= found.threshold else "real")
-        assert found.code == ""
+        assert found.score == pytest.approx(expected.mean(), abs=1e-5)
+        assert (found.kind, found.code) == (item.kind, "")
 
 
-def test_the_threshold_is_that_of_the_evaluation(evaluated: Any, detector: Detector) -> None:
-    assert detector.threshold == evaluated.metrics["threshold"]
+def test_the_probability_is_the_score_calibrated_as_in_the_evaluation(evaluated: Any, detector: Detector) -> None:
+    temperature = evaluated.metrics["temperature"]
+    assert temperature != 1
+    for item in evaluated.splits.head(4).itertuples():
+        found = detector.detect(evaluated.file(item))
+        assert found.probability == pytest.approx(expit(logit(found.score) / temperature), abs=1e-9)
 
 
-def test_both_verdicts_by_the_threshold(evaluated: Any, detector: Detector) -> None:
+def test_features_are_for_storing_and_not_for_json(evaluated: Any, detector: Detector) -> None:
+    found = detector.detect(evaluated.file(next(evaluated.splits.itertuples())))
+    assert found.features is not None
+    assert found.features.shape == (json.loads((evaluated.folder / artefacts.FEATURES / "features.json").read_text())["width"],)
+    assert "features" not in found.as_dict()
+
+
+def test_rule_and_band_are_those_of_the_evaluation(evaluated: Any, detector: Detector) -> None:
+    metrics = evaluated.metrics
+    band = Band(metrics["band"]["low"], metrics["band"]["high"], metrics["band"]["error"])
+    assert detector.rule == Rule(metrics["threshold"], metrics["temperature"], band)
+
+
+@pytest.mark.parametrize(
+    ("below", "above", "verdict"), [(0.1, 0.2, "real"), (-0.2, -0.1, "ai-generated"), (-0.1, 0.1, "uncertain"), (0.0, 0.0, "uncertain")]
+)
+def test_the_verdict_is_that_of_the_band(evaluated: Any, detector: Detector, below: float, above: float, verdict: str) -> None:
+    """The band lies above the probability, below it, around it or at it."""
     file = evaluated.file(next(evaluated.splits.itertuples()))
-    found = detector.detect(file)
-    assert found.probability is not None
-    for threshold, verdict in ((found.probability, "ai-generated"), (found.probability + 1e-6, "real")):
-        assert Detector(detector._model, detector._run, "mean", threshold, "x").detect(file).verdict == verdict
+    said = detector.detect(file).probability
+    assert said is not None
+    band = Band(said + below, said + above, 0.1)
+    other = Detector(load_model(evaluated.folder / artefacts.MODEL), detector._run, "mean", replace(detector.rule, band=band), "x")
+    found = other.detect(file)
+    assert (found.verdict, found.band) == (verdict, band)
+
+
+def test_a_model_that_was_evaluated_before_bands_is_refused(evaluated: Any, tmp_path: Path) -> None:
+    shutil.copytree(evaluated.folder, tmp_path / "old")
+    metrics = evaluated.metrics
+    del metrics["band"]
+    (tmp_path / "old" / artefacts.METRICS).write_text(json.dumps(metrics))
+    with pytest.raises(RegistryError, match="uncertain"):
+        Detector.load(str(tmp_path / "old"))
 
 
 def test_frames_carry_their_times(evaluated: Any, detector: Detector) -> None:
@@ -60,7 +96,7 @@ def test_frames_carry_their_times(evaluated: Any, detector: Detector) -> None:
 def test_what_can_t_be_scored_says_why(tmp_path: Path, detector: Detector, name: str, content: bytes, code: str) -> None:
     (tmp_path / name).write_bytes(content)
     found = detector.detect(tmp_path / name)
-    assert (found.verdict, found.code, found.probability, found.frames) == ("not scored", code, None, ())
+    assert (found.verdict, found.code, found.probability, found.score, found.frames) == ("not scored", code, None, None, ())
     assert name in found.message
 
 
@@ -92,7 +128,8 @@ def test_the_champion_is_the_model_that_was_registered(evaluated: Any, detector:
     for which in ("champion", "challenger", str(number)):
         found = Detector.load(which).detect(file)
         assert found.probability == pytest.approx(expected.probability, abs=1e-6)
-        assert (found.threshold, found.model) == (expected.threshold, str(number))
+        assert found.probability != found.score
+        assert (found.threshold, found.band, found.model) == (expected.threshold, expected.band, str(number))
     _tamper(registry.get(number))
     with pytest.raises(RegistryError, match="not the one that was registered"):
         Detector.load("champion")
@@ -106,7 +143,9 @@ def _tamper(version: registry.ModelVersion) -> None:
 
 def test_a_detection_is_json(evaluated: Any, detector: Detector) -> None:
     said = json.loads(json.dumps(detector.detect(evaluated.file(next(evaluated.splits.itertuples()))).as_dict()))
-    assert set(said) == {"path", "verdict", "probability", "threshold", "looked_at", "frames", "model", "seconds", "code", "message"}
+    words = "path verdict probability score band threshold looked_at frames model seconds kind code message"
+    assert set(said) == set(words.split())
+    assert set(said["band"]) == {"low", "high", "error"}
     assert set(said["frames"][0]) == {"time_s", "score"}
     assert set(said["seconds"]) == {"decode", "score"}
 

@@ -26,18 +26,18 @@ def test_a_file_that_cannot_be_scored_says_why(pilot: Pilot, tmp_path: Path) -> 
 
 
 def test_lineage_runs_both_ways(pilot: Pilot) -> None:
-    model = json.loads(pilot.call("bonafide", "lineage", "--model", "1", "--json"))
+    model = json.loads(pilot.call("bonafide", "lineage", "1", "--json"))
     seen = model["trained_on"][0]["media_id"]
-    sightings = json.loads(pilot.call("bonafide", "lineage", "--media", seen, "--json"))
+    sightings = json.loads(pilot.call("bonafide", "lineage", seen, "--json"))
     assert "1" in json.dumps(sightings)
     assert model["model"]["dataset"] in json.dumps(sightings)
 
 
 def test_the_index_is_rebuilt_from_the_manifests_alone(pilot: Pilot) -> None:
-    before = pilot.call("bonafide", "lineage", "--model", "1", "--json")
+    before = pilot.call("bonafide", "lineage", "1", "--json")
     first = pilot.call("bonafide", "metadata", "sync")
     assert pilot.call("bonafide", "metadata", "sync") == first
-    assert pilot.call("bonafide", "lineage", "--model", "1", "--json") == before
+    assert pilot.call("bonafide", "lineage", "1", "--json") == before
 
 
 def test_the_report_outlives_the_run(pilot: Pilot) -> None:

@@ -10,21 +10,23 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 if TYPE_CHECKING:
-    from bonafide.serving.detector import Detection
+    from bonafide.serving.detection import Detection
 
 _Paths = Annotated[list[Path], typer.Argument(help="videos, images, and folders of them", show_default=False, exists=True)]
 _Json = Annotated[bool, typer.Option("--json", help="print JSON and nothing else on standard output: one list, one entry per file")]
 _Model = Annotated[
     str, typer.Option("--model", metavar="VERSION|ALIAS|FOLDER", help="a version's number, an alias, or a folder in which a run ended")
 ]
-_COLOURS = {"real": "green", "ai-generated": "red", "not scored": "yellow"}
+_Store = Annotated[bool, typer.Option("--store/--no-store", help="keep what was said, for `bonafide drift`: never the file itself")]
+_COLOURS = {"real": "green", "ai-generated": "red", "uncertain": "magenta", "not scored": "yellow"}
 
 
-def detect(paths: _Paths, as_json: _Json = False, model: _Model = "champion") -> None:
+def detect(paths: _Paths, as_json: _Json = False, model: _Model = "champion", store: _Store = True) -> None:
     """Say of files whether they are real or AI-generated, by the detector that a reviewer has approved.
 
-    The probability is that of AI-generated; from the detector's threshold on the verdict is `ai-generated`. A file that can't be scored
-    says why. Exit status: 0 all were scored, 1 something was not, 2 wrong usage.
+    The probability is that of AI-generated, calibrated. Below the detector's band the verdict is `real`, above it `ai-generated`, within
+    it `uncertain`; the title says how many of these verdicts may be wrong. A file that can't be scored says why. Exit status: 0 all were
+    scored, 1 something was not, 2 wrong usage.
 
     Examples:
         bonafide detect clip.mp4
@@ -42,6 +44,8 @@ def detect(paths: _Paths, as_json: _Json = False, model: _Model = "champion") ->
         raise typer.BadParameter("there is no media file in what you named", param_hint="PATHS")
     detections = _detect_all(files, model)
     _print_json(detections) if as_json else _print_table(detections)
+    if store and detections[0].model.isdecimal():
+        _store(detections)
     raise typer.Exit(any(detection.verdict == "not scored" for detection in detections))
 
 
@@ -56,6 +60,20 @@ def _detect_all(files: list[Path], model: str) -> list["Detection"]:
         detector = Detector.load(model)
         progress.remove_task(loading)
         return [detector.detect(file) for file in progress.track(files, description="detecting")]
+
+
+def _store(detections: list["Detection"]) -> None:
+    """Keep what was said; that it can't be kept takes nobody's answer away."""
+    from bonafide.errors import MetadataError
+    from bonafide.metadata.store import open_store
+    from bonafide.serving.predictions import keep
+    from bonafide.settings import get_settings
+
+    try:
+        with open_store(get_settings()) as store:
+            keep(store, detections)
+    except MetadataError as error:
+        typer.secho(f"The answers above were not stored: {error}", fg=typer.colors.YELLOW, err=True)
 
 
 @contextmanager
@@ -85,7 +103,8 @@ def _print_table(detections: list["Detection"]) -> None:
     from rich.table import Column, Table
 
     first = detections[0]
-    title = f"detector {first.model}, threshold {first.threshold:.2f}"
+    band = first.band
+    title = f"detector {first.model}: uncertain from {band.low:.2f} to {band.high:.2f}; else wrong for at most {band.error:.0%} of a class"
     table = Table(Column("file", overflow="fold"), "verdict", "probability of AI", "frames", "seconds", title=title)
     for detection in detections:
         probability = "" if detection.probability is None else f"{detection.probability:.3f}"

@@ -26,7 +26,7 @@ def ingest(
     """Take videos and images into `data/raw`, by copy. Your files are never changed, and the same bytes are kept once.
 
     What is real and what is fake is read from the folders (`real/`, `fake/`, also `ai/`, `Celeb-real/`, `Celeb-synthesis/`, ...) or from a
-    CSV with the columns `file_path,label` and, where known, `generator,source,group,split`. `fake/NAME/` names the generator, `real/NAME/`
+    CSV with the columns `file_path,label` and, where known, `generator,source,group,split,licence`. `fake/NAME/` names the generator, `real/NAME/`
     the source; `train/`, `val/` and `test/` above them are splits that are kept.
 
     Examples:
@@ -40,13 +40,24 @@ def ingest(
     """
     from bonafide.dataset.entries import Entry
     from bonafide.dataset.ingest import ingest as take_in
+    from bonafide.metadata.store import open_store
+    from bonafide.metadata.takedown import barred
     from bonafide.settings import get_settings
 
     settings = get_settings()
     facts = Entry("", label or "", generator, source, group)
+    with open_store(settings) as store:
+        taken_down = barred(store)
     summary = take_in(
-        path or settings.inbox_dir, settings.raw_dir, cache_dir=settings.cache_dir, manifest=manifest, facts=facts, workers=settings.workers
+        path or settings.inbox_dir,
+        settings.raw_dir,
+        cache_dir=settings.cache_dir,
+        manifest=manifest,
+        facts=facts,
+        workers=settings.workers,
+        barred=taken_down,
     )
+    settings.regression_dir.mkdir(parents=True, exist_ok=True)  # a dependency of dvc.yaml, also where it is empty
     typer.echo(summary)
     for file, problem in list(summary.problems.items())[:_SHOWN]:
         typer.echo(f"  {file} {problem.reason}. {problem.cure}")

@@ -1,18 +1,21 @@
 """The commands ``bonafide registry ...``: the reviewer's side of the model registry, with the same ledger as Airflow's approval."""
 
-import getpass
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import typer
 
+from bonafide.cli import deciding
+from bonafide.cli.deciding import Which
+
 if TYPE_CHECKING:
-    from bonafide.metadata.schema import Entry
+    from rich.table import Table
+
+    from bonafide.metadata.store import Store
+    from bonafide.review.page import Page
 
 app = typer.Typer(help="Look at model versions and decide on them.", no_args_is_help=True, rich_markup_mode="markdown")
-
-_Which = Annotated[str, typer.Argument(help="a number, `challenger` or `champion`", show_default=False)]
-_Reviewer = Annotated[str, typer.Option(envvar="BONAFIDE_REVIEWER", help="who decides; default: your login name", show_default=False)]
-_Comment = Annotated[str, typer.Option("--comment", "-m", help="why; it stands in the ledger")]
 
 
 @app.command("list")
@@ -22,91 +25,54 @@ def list_versions() -> None:
     Example:
         bonafide registry list
     """
-    from rich.box import SIMPLE
     from rich.console import Console
-    from rich.table import Table
 
-    from bonafide.metadata.store import open_store
-    from bonafide.review import ledger
-    from bonafide.settings import get_settings
+    from bonafide.review import ledger, reign
     from bonafide.tracking import registry
 
-    with open_store(get_settings()) as store:
-        decisions = {ledger.note(entry): f"{entry.action} {entry.reviewer}".strip() for entry in ledger.entries(store)}
-    table = Table("version", "recipe", "ROC-AUC per item", "dataset", "last decision", box=SIMPLE)
-    for version in registry.versions():
-        name = " ".join((str(version.version), *version.aliases))
+    with _watched_store() as store:
+        versions, chain = registry.versions(), ledger.entries(store)
+    decisions = {ledger.note(entry): f"{entry.action} {entry.reviewer}".strip() for entry in chain}
+    ungated = reign.ungated(chain, versions)
+    table = _table(("version", "recipe", "ROC-AUC per item", "dataset", "last decision"))
+    for version in versions:
+        marks = ("UNGATED",) if ungated and "champion" in version.aliases else ()
         figure = registry.shown(version.figures["item"]["roc_auc"]).replace(" (", "\n(")
+        name = " ".join((str(version.version), *version.aliases, *marks))
         table.add_row(name, version.recipe, figure, version.dataset, decisions.get(version.decision, ""))
     Console().print(table if table.row_count else "No version yet. Train one: bonafide run")
 
 
 @app.command()
-def show(version: _Which = "challenger") -> None:
-    """Show a version's evidence beside the champion's.
+def show(version: Which = "challenger") -> None:
+    """Show the page that a reviewer decides on: each rule of the gate, the figures beside the champion's, what changed, worst mistakes.
 
     Examples:
         bonafide registry show
 
         bonafide registry show 3
     """
-    from rich.console import Console
-    from rich.table import Table
+    from bonafide.review import page
 
-    from bonafide.review.evidence import compare
-
-    comparison = compare(_number(version))
-    table = Table(*comparison.heads, title=comparison.title)
-    for row in comparison.rows:
-        table.add_row(*row)
-    console = Console()
-    console.print(table)
-    for warning in comparison.warnings:
-        console.print(f"[yellow]{warning}[/]")
+    with _watched_store() as store:
+        _print(page.gather(deciding.number(version), store))
 
 
 @app.command()
-def approve(version: _Which, reviewer: _Reviewer = "", comment: _Comment = "") -> None:
-    """Make a version the champion.
-
-    Examples:
-        bonafide registry approve challenger -m "better on every generator"
-
-        bonafide registry approve 3 --reviewer "A. Reviewer"
-    """
-    from bonafide.review.decide import approve as decide
-
-    _report(decide(_number(version), _who(reviewer), comment))
-
-
-@app.command()
-def reject(version: _Which, reviewer: _Reviewer = "", comment: _Comment = "") -> None:
-    """Refuse a version.
+def gate(version: Which = "challenger") -> None:
+    """Check the rules of mlflow/gate.yaml; the exit status is 1 where one is not met.
 
     Example:
-        bonafide registry reject challenger -m "misses one generator"
+        bonafide registry gate challenger
     """
-    from bonafide.review.decide import reject as decide
+    from bonafide.review import gate as checks
 
-    _report(decide(_number(version), _who(reviewer), comment))
-
-
-@app.command()
-def rollback(
-    to: Annotated[int | None, typer.Option(help="a former champion; default: the one before the present one", show_default=False)] = None,
-    reviewer: _Reviewer = "",
-    comment: _Comment = "",
-) -> None:
-    """Make a former champion the champion again.
-
-    Examples:
-        bonafide registry rollback -m "false alarms since Monday"
-
-        bonafide registry rollback --to 2
-    """
-    from bonafide.review.decide import rollback as decide
-
-    _report(decide(_who(reviewer), comment, to))
+    with _watched_store() as store:
+        checked = checks.check(deciding.number(version), store)
+    for rule in checked.rules:
+        typer.secho(f"{rule.word:8} {rule.name}: {rule.said} (needed: {rule.needed})", fg=None if rule.met else typer.colors.YELLOW)
+    if checked.unmet:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -116,16 +82,15 @@ def register() -> None:
     Example:
         dvc repro && bonafide registry register
     """
+    import getpass
     from pathlib import Path
 
-    from bonafide.metadata.store import open_store
     from bonafide.metadata.sync import sync_models
-    from bonafide.settings import get_settings
     from bonafide.tracking import registry
     from bonafide.tracking.experiment import git_commit
 
-    version = registry.register_folder(Path.cwd(), commit=git_commit())
-    with open_store(get_settings()) as store:
+    version = registry.register_folder(Path.cwd(), commit=git_commit(), trainer=getpass.getuser())
+    with _watched_store() as store:
         sync_models(store, [registry.get(version)])
     typer.echo(f"version {version}. Next: bonafide registry show {version}")
 
@@ -142,20 +107,51 @@ def verify() -> None:
     from bonafide.settings import get_settings
     from bonafide.tracking import registry
 
-    noted = [version.decision for version in registry.versions() if version.decision]
     with open_store(get_settings()) as store:
+        noted = [version.decision for version in registry.versions() if version.decision]
         typer.echo(f"the ledger is whole: {ledger.verify(store, noted)} entries")
+    with _watched_store():  # after the check: what is noticed now is written onto a chain that is whole
+        pass
 
 
-def _number(version: str) -> int:
-    from bonafide.tracking import registry
-
-    return registry.named(version).version
+for command in (deciding.approve, deciding.reject, deciding.changes, deciding.rollback):
+    app.command()(command)
 
 
-def _who(reviewer: str) -> str:
-    return reviewer or getpass.getuser()
+@contextmanager
+def _watched_store() -> Iterator["Store"]:
+    """Open the store, record an alias that was moved by hand, and say so as long as it is so."""
+    from bonafide.metadata.store import open_store
+    from bonafide.review import follow, page
+    from bonafide.settings import get_settings
+
+    with open_store(get_settings()) as store:
+        follow.notice(store)
+        for sentence in page.ungated(store):
+            typer.secho(sentence, fg=typer.colors.RED, err=True)
+        yield store
 
 
-def _report(entry: "Entry") -> None:
-    typer.echo(f"{entry.action}: version {entry.version} by {entry.reviewer} (ledger entry {entry.sequence})")
+def _print(page: "Page") -> None:
+    from rich.console import Console
+
+    console = Console()
+    rules = [(rule.name, rule.word, rule.said, rule.needed) for rule in page.gate.rules]
+    mistakes = [(mistake.path, mistake.label, f"{mistake.score:.3f}") for mistake in page.mistakes]
+    console.print(_table(page.heads, page.figures, title=page.title))
+    console.print(_table(page.heads, page.changes, title="what changed"))
+    console.print(_table(("file", "is", "score"), mistakes, title="the worst mistakes"))
+    console.print(_table(("rule", "", "found", "needed"), rules, title="the gate"))
+    for sentence in (*page.warnings, str(page.uses)):
+        console.print(sentence, style="yellow", markup=False, highlight=False)
+
+
+def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]] = (), title: str | None = None) -> "Table":
+    from rich.box import SIMPLE
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(*heads, title=title, box=SIMPLE)
+    for row in rows:
+        table.add_row(*map(escape, row))
+    return table

@@ -5,7 +5,7 @@ Leaving items out happens before the split; repeating and weighting happen after
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from heapq import heapify, heappop, heapreplace
 
 import numpy as np
@@ -15,21 +15,24 @@ from bonafide.params import Balance
 
 LEFT_OUT_KIND = "kind"  # balance.kinds does not name it
 NO_FRAME = "no-frame"  # extraction or cleaning left no frame of it
+UNMATCHED = "unmatched"  # the other class has no item of its size or duration left
 SURPLUS = "surplus"  # undersampling left it out
 
 
-def choose(media: pd.DataFrame, quality: pd.DataFrame, balance: Balance, seed: int) -> pd.DataFrame:
-    """Return ``media`` with the columns ``included`` (bool) and ``why`` (empty, ``kind``, ``no-frame`` or ``surplus``).
+def choose(media: pd.DataFrame, quality: pd.DataFrame, balance: Balance, seed: int, unmatched: Collection[str] = ()) -> pd.DataFrame:
+    """Return ``media`` with the columns ``included`` (bool) and ``why`` (empty, ``kind``, ``no-frame``, ``unmatched`` or ``surplus``).
 
     Args:
         media: the rows of ``data/media.parquet``.
         quality: the rows of ``data/quality.parquet``.
         balance: which kinds are taken, and the method.
         seed: which of the items of a surplus are left out.
+        unmatched: the ``media_id`` of the items that the cure left out.
     """
     rows = media.sort_values("media_id", ignore_index=True)
     usable = set(quality.loc[quality["kept"], "media_id"])
     why = np.where(rows["media_id"].isin(usable), "", NO_FRAME).astype(object)
+    why[rows["media_id"].isin(list(unmatched)).to_numpy()] = UNMATCHED
     why[~rows["kind"].isin(balance.kinds).to_numpy()] = LEFT_OUT_KIND
     if balance.method == "undersample":
         candidates = rows[why == ""]

@@ -8,12 +8,11 @@ import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from bonafide.dataset.entries import Entry
+from bonafide.dataset.entries import SAID, Entry
 from bonafide.dataset.sheets import read_sheet
 from bonafide.files import atomic_path, sha256_of, write_text
 
 SHEET = "labels.csv"
-_COLUMNS = ("label", "generator", "source", "group", "split")
 _CHUNK = 1 << 20
 
 
@@ -68,11 +67,11 @@ class Batch:
     def _sheet(self, entries: Iterable[Entry]) -> str:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(("file_path", *_COLUMNS))
+        writer.writerow(("file_path", *SAID))
         base = self.path.relative_to(self.raw_dir)
         for entry in entries:
             path = PurePosixPath(os.path.relpath(entry.path, base)).as_posix()
-            writer.writerow((path, *(getattr(entry, column) for column in _COLUMNS)))
+            writer.writerow((path, *(getattr(entry, column) for column in SAID)))
         return text.getvalue()
 
 

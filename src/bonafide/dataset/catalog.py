@@ -12,14 +12,15 @@ import pandas as pd
 import PIL
 
 from bonafide.cache import ItemCache
+from bonafide.dataset import takedowns
 from bonafide.dataset.contents import by_content, sha256_in
-from bonafide.dataset.entries import Entry
+from bonafide.dataset.entries import SAID, Entry
 from bonafide.dataset.hashes import HASHES, HashIndex
 from bonafide.dataset.layouts import read_layout
 from bonafide.dataset.manifest import MEDIA
 from bonafide.errors import DatasetError, MediaError, UnlabelledError
 from bonafide.files import source_digest, write_text
-from bonafide.media import complete, picture, quarantine, signature, stream
+from bonafide.media import complete, picture, quarantine, signature, stream, traces
 from bonafide.media import probe as probing
 from bonafide.media.parallel import for_each
 from bonafide.media.probe import MediaFacts, probe
@@ -51,7 +52,9 @@ class Catalog:
         return f"catalog: {self.found} files = {parts}; {self.probed} probed anew"
 
 
-def catalogue(raw_dir: Path, limits: Limits, cache_dir: Path, workers: int) -> Catalog:
+def catalogue(
+    raw_dir: Path, limits: Limits, cache_dir: Path, workers: int, barred: frozenset[str] = frozenset()
+) -> Catalog:
     """List the media items of ``raw_dir``.
 
     Args:
@@ -59,6 +62,7 @@ def catalogue(raw_dir: Path, limits: Limits, cache_dir: Path, workers: int) -> C
         limits: what one file may cost.
         cache_dir: keeps digests and facts, so that one new file among a thousand costs one probe.
         workers: processes that probe, threads that read.
+        barred: ids of items that were taken down; they are rejected.
 
     Raises:
         LabelConflictError: the same bytes are labelled real and fake.
@@ -76,6 +80,7 @@ def catalogue(raw_dir: Path, limits: Limits, cache_dir: Path, workers: int) -> C
     rows = []
     for path, (sha256, entry) in files.items():
         fact = facts[path] if entry.label or isinstance(facts[path], MediaError) else _unlabelled(path)
+        fact = takedowns.refusal(path) if sha256 in barred else fact
         if isinstance(fact, MediaError):
             rejected.append(quarantine.row(path, sha256, fact))
         else:
@@ -108,12 +113,12 @@ def _probe(raw_dir: Path, limits: Limits, path: str) -> MediaFacts:
 
 
 def _depends_on(limits: Limits) -> dict[str, object]:
-    code = source_digest(probing, signature, picture, stream, complete)
+    code = source_digest(probing, signature, picture, stream, complete, traces)
     return {"limits": limits.model_dump(), "code": code, "versions": [av.__version__, PIL.__version__]}
 
 
 def _row(sha256: str, entry: Entry, facts: MediaFacts) -> dict[str, object]:
-    said = {name: getattr(entry, name) for name in ("path", "label", "generator", "source", "group", "split")}
+    said = {name: getattr(entry, name) for name in ("path", *SAID)}
     return {"media_id": sha256, **said, **asdict(facts)}
 
 

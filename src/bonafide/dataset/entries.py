@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 from bonafide.errors import DatasetError, LabelConflictError, MediaError
 
-_SAID = ("label", "generator", "source", "group", "split")
+SAID = ("label", "generator", "source", "group", "split", "licence")
+"""What a folder or a CSV may say of a file."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Entry:
         source: where it comes from.
         group: items of one group stay in one split.
         split: ``train``, ``val`` or ``test``.
+        licence: under which it may be used, in the words of whom it comes from.
         problem: why it can't be taken as it is.
     """
 
@@ -27,6 +29,7 @@ class Entry:
     source: str = ""
     group: str = ""
     split: str = ""
+    licence: str = ""
     problem: MediaError | None = None
 
 
@@ -50,7 +53,7 @@ def merged(first: Entry, second: Entry) -> Entry:
             f"the same bytes are given to the splits {first.split} and {second.split}",
             "Delete one of them: what is trained on can't be tested on.",
         )
-    return replace(first, **{name: getattr(first, name) or getattr(second, name) for name in _SAID})
+    return replace(first, **{name: getattr(first, name) or getattr(second, name) for name in SAID})
 
 
 def overlaid(said: Entry, below: Entry) -> Entry:
@@ -60,4 +63,4 @@ def overlaid(said: Entry, below: Entry) -> Entry:
     """
     if said.label and below.label and said.label != below.label:
         below = replace(below, label="", generator="", source="")
-    return replace(said, **{name: getattr(said, name) or getattr(below, name) for name in (*_SAID, "problem")})
+    return replace(said, **{name: getattr(said, name) or getattr(below, name) for name in (*SAID, "problem")})

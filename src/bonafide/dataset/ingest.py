@@ -13,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock
 from tqdm import tqdm
 
+from bonafide.dataset import takedowns
 from bonafide.dataset.batch import Batch
 from bonafide.dataset.contents import Contents, by_content, sha256_in
 from bonafide.dataset.entries import Entry, merged, overlaid
@@ -64,6 +65,7 @@ def ingest(
     facts: Entry = _NOTHING,
     settled_s: float = 0.0,
     workers: int = 1,
+    barred: frozenset[str] = frozenset(),
 ) -> IngestSummary:
     """Copy what is new in ``path`` into ``raw_dir``; ``path`` itself is never changed.
 
@@ -75,6 +77,7 @@ def ingest(
         facts: what holds for all files, whatever folders and CSV say; its path means nothing.
         settled_s: leave files that changed less than so many seconds ago for the next time: they may still be arriving.
         workers: threads that read.
+        barred: ids of items that were taken down; they are not taken.
 
     Raises:
         LabelConflictError: the same bytes are labelled real and fake, here or among what is in ``raw_dir``. Nothing is copied.
@@ -87,6 +90,7 @@ def ingest(
     with FileLock(cache / "ingest.lock"), HashIndex(cache / HASHES) as hashes:
         batch.sweep()
         new = by_content(folder, offered, hashes, workers)
+        _refuse(new, barred)
         kept = by_content(raw_dir, read_layout(raw_dir), hashes, workers).items
         summary = IngestSummary(batch.path, len(offered), duplicates=new.duplicates, problems=new.problems)
         told = _told(new, kept, folder, raw_dir)
@@ -122,6 +126,12 @@ def _checked(entry: Entry, folder: Path, settled_s: float) -> Entry:
             entry, problem=UnreadableFileError(entry.path, "changed a moment ago and may still be arriving", "It is taken the next time.")
         )
     return entry
+
+
+def _refuse(new: Contents, barred: frozenset[str]) -> None:
+    for content in [content for content in new.items if sha256_in(content) in barred]:
+        path = new.items.pop(content).path
+        new.problems[path] = takedowns.refusal(path)
 
 
 def _told(new: Contents, kept: dict[str, Entry], folder: Path, raw_dir: Path) -> list[Entry]:

@@ -25,6 +25,7 @@ MEDIA = pa.schema(
         "source": pa.string(),
         "group": pa.string(),
         "split": pa.string(),  # train, val, test; empty where the layout gives none
+        "licence": pa.string(),  # in the words of whom it comes from; empty where unstated
         "width": pa.int32(),  # pixels, upright
         "height": pa.int32(),
         "rotation": pa.int32(),  # degrees
@@ -35,6 +36,9 @@ MEDIA = pa.schema(
         "codec": pa.string(),
         "container": pa.string(),
         "bytes": pa.int64(),
+        "quantisation": pa.string(),  # digest over a JPEG's quantisation tables; empty for all else
+        "jpeg_quality": pa.int32(),  # 0 for all else
+        "metadata": pa.string(),  # names of what the file carries besides its pictures, space-separated
     }
 )
 BALANCED = pa.schema([*MEDIA, pa.field("included", pa.bool_()), pa.field("why", pa.string())])

@@ -1,4 +1,4 @@
-"""Reading the CSV files that say what media files are: ``file_path,label[,generator,source,group,split]``."""
+"""Reading the CSV files that say what media files are: ``file_path,label[,generator,source,group,split,licence]``."""
 
 import csv
 import os
@@ -28,7 +28,7 @@ def read_sheet(sheet: Path, folder: Path) -> list[Entry]:
 
     Args:
         sheet: the CSV, UTF-8, separated by comma, semicolon or tab. Its columns: ``file_path`` (or ``path``, ``filename``), ``label``,
-            and where known ``generator``, ``source``, ``group``, ``split``. Other columns are passed over.
+            and where known ``generator``, ``source``, ``group``, ``split``, ``licence`` (or ``license``). Other columns are passed over.
         folder: the folder that the entries' paths are relative to. A path in the CSV is relative to the CSV's folder; where there is no
             such file, to ``folder``.
 
@@ -78,7 +78,11 @@ def _entry(name: str, row: dict[str, str], row_name: str, sheet: Path, folder: P
         problem = UnlabelledError(path, f"has the label {row['label']!r} in {row_name}: neither real nor fake", "Mend the cell.")
     if row.get("split") and not split:
         raise DatasetError(row_name, f"the split {row['split']!r} is none of train, val, test", "Mend the cell or empty it.")
-    return Entry(path, label, row.get("generator", ""), row.get("source", ""), row.get("group", ""), split, problem)
+    return Entry(path, label, row.get("generator", ""), row.get("source", ""), row.get("group", ""), split, _licence(row), problem)
+
+
+def _licence(row: dict[str, str]) -> str:
+    return row.get("licence") or row.get("license", "")
 
 
 def _located(name: str, row_name: str, beside: Path, folder: Path) -> tuple[str, MediaError | None]:

@@ -51,7 +51,7 @@ def deal(
     placed = _placed(_counts(items, cluster), allowed, order, np.array([1 - split.val - split.test, split.val, split.test]))
     _fill(placed, _per_label(items, cluster), allowed, order, split.min_per_class)
     items["split"] = np.array(SPLITS)[placed[cluster]]
-    items = _balanced_train(items, balance, seed)
+    items = balanced_train(items, balance, seed)
     check(items)
     return items
 
@@ -166,7 +166,7 @@ def _cure(label: str, least: int) -> str:
     )
 
 
-def _balanced_train(items: pd.DataFrame, balance: Balance, seed: int) -> pd.DataFrame:
+def balanced_train(items: pd.DataFrame, balance: Balance, seed: int) -> pd.DataFrame:
     """Add ``repeat`` and ``weight``; both stay 1 outside of train."""
     train = (items["split"] == "train").to_numpy()
     labels = items.loc[train, "label"].tolist()

@@ -24,6 +24,7 @@ from bonafide.services.airflow import environment
 from bonafide.settings import Settings
 
 console = Console()
+_WHY = "a demo on rendered media: its detector is for looking at, not for use"
 
 
 def run(settings: Settings) -> None:
@@ -37,7 +38,8 @@ def run(settings: Settings) -> None:
     _call([sys.executable, "-m", "bonafide", "ingest", str(made.folder)], env, sandbox)
     headless = [sys.executable, "-m", "bonafide.services.headless", "prepare_data", "train_model", "review_model"]
     with _step("DAGs prepare_data, train_model, review_model (approved as reviewer demo)"):
-        _call([*headless, "--conf", json.dumps({"recipe": recipe}), "--approve-as", "demo"], env, sandbox, sieved=True)
+        approval = ["--approve-as", "demo", "--override", _WHY]
+        _call([*headless, "--conf", json.dumps({"recipe": recipe}), *approval], env, sandbox, sieved=True)
     with _step("detecting clips that the run never saw"):
         _call([sys.executable, "-m", "bonafide", "detect", str(made.unseen)], env, sandbox)
     _call([sys.executable, "-m", "bonafide", "registry", "list"], env, sandbox)
@@ -89,7 +91,7 @@ def _next(sandbox: Settings, seconds: float) -> None:
     table = Table("what to open next", "", title=f"the demo took {seconds:.0f} s", show_header=False)
     table.add_row("the report", os.path.relpath(reports[-1]) if reports else "none")
     table.add_row("Airflow and MLflow on these runs", f"cd {home} && ../../.venv/bin/bonafide up")
-    table.add_row("which clips the champion saw", f"cd {home} && ../../.venv/bin/bonafide lineage --model champion")
+    table.add_row("which clips the champion saw", f"cd {home} && ../../.venv/bin/bonafide lineage champion")
     table.add_row("your own files", "bonafide ingest PATH && bonafide run")
     console.print(table)
     console.print(f"[yellow]{CAVEAT}")

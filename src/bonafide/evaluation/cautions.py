@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
+CHANCE = 0.5
+"""ROC-AUC and balanced accuracy of who guesses."""
 LEAK = 0.7
 """Balanced accuracy of file facts alone from which a dataset is called leaky; 0.5 is chance."""
 _DEMO = "demo-"  # what the names of the cameras and generators of `bonafide demo-data` begin with
@@ -35,8 +37,9 @@ def cautions_of(metrics: dict[str, Any], splits: pd.DataFrame, shortcuts: dict[s
         splits: the rows of ``splits.parquet``.
         shortcuts: the content of ``data/shortcuts.json``.
     """
-    found = [_below_floor(metrics), _demo(splits), _random(metrics), _too_few(metrics), *_leaks(shortcuts)]
-    return [caution for caution in found if caution]
+    dangers = [_below_floor(metrics), _near_chance(metrics)]
+    careful = [_demo(splits), _random(metrics), _allowed(metrics), _unseen(metrics), _too_few(metrics), _error(metrics), *_leaks(shortcuts)]
+    return [caution for caution in (*dangers, *careful) if caution]
 
 
 def announce(found: list[Caution]) -> None:
@@ -64,6 +67,18 @@ def _below_floor(metrics: dict[str, Any]) -> Caution | None:
     return Caution("danger", "Below its floor", text)
 
 
+def _near_chance(metrics: dict[str, Any]) -> Caution | None:
+    """Where generators were held out and the interval of the mean ROC-AUC holds 0.5."""
+    macro = metrics["held_out"]["macro"] if metrics["held_out"] else None
+    if macro is None or macro["low"] is None or macro["low"] > CHANCE:
+        return None
+    text = (
+        f"On generators that its training had not seen, the mean ROC-AUC is {macro['value']:.2f} (95 % interval {macro['low']:.2f} to "
+        f"{macro['high']:.2f}; {CHANCE:.2f} is chance). Nothing shows that it recognises media of a generator that it doesn't know."
+    )
+    return Caution("danger", "Near chance on unseen generators", text)
+
+
 def _demo(splits: pd.DataFrame) -> Caution | None:
     if not (splits["source"].str.startswith(_DEMO) | splits["generator"].str.startswith(_DEMO)).any():
         return None
@@ -81,13 +96,44 @@ def _random(metrics: dict[str, Any]) -> Caution | None:
     return Caution("caution", "Random weights", text)
 
 
+def _allowed(metrics: dict[str, Any]) -> Caution | None:
+    if metrics["shortcuts"]["passed"] or not metrics["shortcuts"]["allowed"]:
+        return None
+    text = (
+        "File facts alone tell the classes apart, and the run went on by `shortcuts.allow_shortcuts: true`. The figures may be those of "
+        "the files' history; the mark stays on this model for ever."
+    )
+    return Caution("caution", "Shortcuts allowed", text)
+
+
+def _unseen(metrics: dict[str, Any]) -> Caution | None:
+    if metrics["held_out"] and metrics["held_out"]["macro"]["value"] is not None:
+        return None
+    text = (
+        "All figures are of generators that the training has seen, or of too few items of others. On a new generator a detector can be far "
+        "worse. `evaluate.leave_one_generator_out: true` measures it where at least two generators have enough items."
+    )
+    return Caution("caution", "Not measured on unseen generators", text)
+
+
+def _error(metrics: dict[str, Any]) -> Caution | None:
+    band = metrics["band"]
+    if band["error"] <= band["asked"]:
+        return None
+    text = (
+        f"With so few validation items of a class, no error below {band['error']:.0%} can be stated for the verdicts; {band['asked']:.0%} "
+        "was asked for."
+    )
+    return Caution("caution", "Few validation items", text)
+
+
 def _too_few(metrics: dict[str, Any]) -> Caution | None:
     reason = metrics["test"]["item"].get("too_few")
     return Caution("caution", "Too few test items", f"{reason} The figures below may be luck.") if reason else None
 
 
 def _leaks(shortcuts: dict[str, Any]) -> list[Caution]:
-    return [_leak(kind, audit) for kind, audit in shortcuts.items() if audit.get("balanced_accuracy", 0.0) >= LEAK]
+    return [_leak(kind, audit) for kind, audit in shortcuts["kinds"].items() if audit.get("balanced_accuracy", 0.0) >= LEAK]
 
 
 def _leak(kind: str, audit: dict[str, Any]) -> Caution:

@@ -22,11 +22,13 @@ class ClipScore:
         score: its probability of ``fake``, in [0, 1].
         positions: of the frames that were looked at among those given, int64 (T,).
         attention: how much each of them weighs, float32 (T,), of sum 1; None where the head has no attention.
+        features: the mean of their pooled features, float32 (width,).
     """
 
     score: float
     positions: NDArray[np.int64]
     attention: NDArray[np.float32] | None
+    features: NDArray[np.float32]
 
     @property
     def telling(self) -> int:
@@ -67,7 +69,7 @@ class ClipScorer:
         padded[: len(features)] = features
         score = float(np.asarray(self._head.predict_on_batch(padded[None]))[0, 0])
         attention = None if self._attention is None else np.asarray(self._attention(padded[None]))[0, : len(features)]
-        return ClipScore(score, positions, attention)
+        return ClipScore(score, positions, attention, features.mean(axis=0))
 
 
 def score_clips(scorer: ClipScorer, frames: pd.DataFrame, workers: int) -> dict[str, ClipScore]:

@@ -1,156 +1,145 @@
 """Puts the figures together: the detector beside its floor and the majority class, each with its interval, at both levels."""
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from bonafide.evaluation import on_degraded, on_regression, on_unseen, slices, verdicts
+from bonafide.evaluation.level import Figures, Level
 from bonafide.models.aggregate import Aggregate, item_table
-from bonafide.statistics import bootstrap, threshold
-from bonafide.statistics.metrics import METRICS, Bools, Draws, Floats, confusion, figures
+from bonafide.statistics import bootstrap, calibration, threshold
+from bonafide.statistics.arrays import Bools
+from bonafide.statistics.metrics import figures
+from bonafide.statistics.paired import Scored
 
 MODEL, FLOOR = "score", "floor_score"
-Figures = dict[str, Any]
+Levels = dict[str, dict[str, Level]]
 
 
 @dataclass(frozen=True)
-class Level:
-    """The scored rows of one split: its items, or its frames.
+class Tables:
+    """What the figures are computed from; what was not measured is None, or has no rows.
 
     Attributes:
-        table: rows with ``label``, ``cluster`` and the score columns.
-        resamples: how many resamples stand behind an interval.
-        seed: of the resamples.
+        predictions: the rows of ``reports/predictions.parquet``.
+        splits: the rows of ``splits.parquet``.
+        quality: the rows of ``quality.parquet``.
+        shortcuts: the content of ``data/shortcuts.json``.
+        held_out: the rows of ``reports/held_out.parquet``.
+        robustness: the rows of ``reports/robustness.parquet``.
+        regression: the rows of ``reports/regression.parquet``.
     """
 
-    table: pd.DataFrame
-    resamples: int
-    seed: int
-
-    @cached_property
-    def fake(self) -> Bools:
-        """The truth, (n,)."""
-        return (self.table["label"] == "fake").to_numpy()
-
-    @cached_property
-    def draws(self) -> Draws:
-        """The resamples, the same for every column, so that differences are paired."""
-        return bootstrap.draw(self.table["cluster"], self.fake, self.resamples, self.seed)
-
-    @cached_property
-    def clusters(self) -> int:
-        """How many clusters hold the rarer class."""
-        return bootstrap.smaller_class(self.table["cluster"], self.fake)
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Rows per class."""
-        return {"real": int((~self.fake).sum()), "fake": int(self.fake.sum())}
-
-    def scores(self, column: str) -> Floats:
-        """Return a score column, (n,)."""
-        return self.table[column].to_numpy(np.float64)
-
-    def figures(self, column: str, at: float) -> Figures:
-        """Return each figure with its interval, the confusion matrix and, where an interval is missing, why."""
-        values = figures(self.fake, self.scores(column), at)
-        drawn = figures(self.fake, self.scores(column), at, self.draws)
-        summary: Figures = {m: bootstrap.interval(float(values[m][0]), drawn[m], self.clusters).as_dict() for m in METRICS}
-        return summary | {"confusion": confusion(self.fake, self.scores(column), at)} | self.too_few()
-
-    def gap(self) -> Figures:
-        """Return the ROC-AUC of the detector less that of the floor, paired over the same resamples."""
-        both = [figures(self.fake, self.scores(column), 0.5) for column in (MODEL, FLOOR)]
-        value = float(both[0]["roc_auc"][0] - both[1]["roc_auc"][0])
-        if self.clusters < bootstrap.MIN_CLUSTERS:
-            return bootstrap.Interval(value, np.nan, np.nan).as_dict()
-        drawn = [figures(self.fake, self.scores(column), 0.5, self.draws)["roc_auc"] for column in (MODEL, FLOOR)]
-        return bootstrap.Interval(value, *bootstrap.percentiles(drawn[0] - drawn[1])).as_dict()
-
-    def too_few(self) -> dict[str, str]:
-        """Return why there is no interval, in a sentence; nothing where there is one."""
-        if self.clusters >= bootstrap.MIN_CLUSTERS:
-            return {}
-        counts = " and ".join(f"{number} {label}" for label, number in self.counts.items())
-        return {"too_few": f"Only {counts}: too few independent items (fewer than {bootstrap.MIN_CLUSTERS} of a class) for an interval."}
+    predictions: pd.DataFrame
+    splits: pd.DataFrame
+    quality: pd.DataFrame
+    shortcuts: Mapping[str, Any]
+    held_out: pd.DataFrame | None = None
+    robustness: pd.DataFrame | None = None
+    regression: pd.DataFrame | None = None
 
 
-def assemble(
-    predictions: pd.DataFrame, splits: pd.DataFrame, how: Aggregate, resamples: int, seed: int, *, per_frame: bool = True
-) -> Figures:
-    """Return the content of ``reports/metrics.json`` that follows from the scores. The threshold comes from validation items alone.
+def assemble(tables: Tables, how: Aggregate, *, resamples: int, error: float, seed: int, per_frame: bool = True) -> Figures:
+    """Return the content of ``reports/metrics.json`` that follows from the tables.
+
+    Threshold, temperature and band come from validation items alone. The figures of probabilities (log loss, ECE, Brier) of items are
+    those of calibrated probabilities, those of frames of the raw scores; all others are of the raw scores.
 
     Args:
-        predictions: the rows of ``reports/predictions.parquet``.
-        splits: the rows of ``splits.parquet``, for the majority class of the training split.
+        tables: the inputs.
         how: from frame scores to an item's score.
         resamples: of the intervals.
+        error: the share of each class that a verdict other than ``uncertain`` may get wrong.
         seed: of the resamples.
         per_frame: the rows are frames; else they are clips, scored as a whole, and there are no figures of frames.
     """
-    by_split = {split: predictions[predictions["split"] == split].reset_index(drop=True) for split in ("val", "test")}
-    levels = {split: {"item": Level(item_table(frames, how), resamples, seed)} for split, frames in by_split.items()}
-    if per_frame:
-        levels = {split: {**both, "frame": Level(by_split[split], resamples, seed)} for split, both in levels.items()}
+    levels = _levels(tables.predictions, how, resamples, seed, per_frame)
     val, test = levels["val"]["item"], levels["test"]["item"]
     at = {column: threshold.choose(val.fake, val.scores(column)) for column in (MODEL, FLOOR)}
-
-    def all_figures(column: str) -> Figures:
-        return {split: {name: level.figures(column, at[column]) for name, level in both.items()} for split, both in levels.items()}
-
-    gap = test.gap()
+    temperature = {column: calibration.fit(val.fake, val.scores(column)) for column in (MODEL, FLOOR)}
+    model, floor = (Scored(test.scores(column), at[column]) for column in (MODEL, FLOOR))
+    gap = test.less(model, floor, "roc_auc")
+    sliced = slices.dimensions(test.table, tables.splits, tables.quality)
     return {
         "threshold": at[MODEL],
         "aggregate": how,
         "per_frame": per_frame,
-        **all_figures(MODEL),
-        "floor": {"threshold": at[FLOOR], **all_figures(FLOOR)},
-        "majority": _majority(splits, levels),
+        "test_split": digest_of_test_split(tables.splits),
+        "shortcuts": {mark: bool(tables.shortcuts.get(mark)) for mark in ("passed", "allowed")},
+        **_figures(levels, MODEL, at[MODEL], temperature[MODEL]),
+        "floor": {
+            "threshold": at[FLOOR],
+            "temperature": temperature[FLOOR],
+            **_figures(levels, FLOOR, at[FLOOR], temperature[FLOOR]),
+        },
+        "majority": _majority(tables.splits, levels),
         "gap_to_floor": gap,
         "below_floor": bool((gap["value"] or 0.0) < 0),
-        "per_kind": {kind: _slice(test, (test.table["kind"] == kind).to_numpy(), at) for kind in sorted(test.table["kind"].unique())},
-        "per_generator": _per_generator(test, at[MODEL]),
-        "counts": _counts(splits, levels),
+        **verdicts.measure(val, test, MODEL, temperature[MODEL], error),
+        "per_kind": {kind: _kind(test, (test.table["kind"] == kind).to_numpy(), at) for kind in sorted(test.table["kind"].unique())},
+        "slices": slices.measure(test, sliced, MODEL, at[MODEL]),
+        "held_out": on_unseen.measure(tables.held_out, test.table, resamples, seed),
+        "robustness": on_degraded.measure(tables.robustness, at[MODEL], resamples, seed),
+        "regression": on_regression.measure(tables.regression, at[MODEL]),
+        "counts": _counts(tables.splits, levels),
     }
 
 
-def _slice(level: Level, chosen: Bools, at: dict[str, float]) -> Figures:
-    part = Level(level.table[chosen].reset_index(drop=True), level.resamples, level.seed)
+def digest_of_test_split(splits: pd.DataFrame) -> str:
+    """Return the 12 hex digits that name a test split: a SHA-256 over the sorted ids of its items.
+
+    Args:
+        splits: the rows of ``splits.parquet``.
+    """
+    media_ids = sorted(splits.loc[splits["split"] == "test", "media_id"])
+    return hashlib.sha256("\n".join(media_ids).encode()).hexdigest()[:12]
+
+
+def _levels(predictions: pd.DataFrame, how: Aggregate, resamples: int, seed: int, per_frame: bool) -> Levels:
+    by_split = {split: predictions[predictions["split"] == split].reset_index(drop=True) for split in ("val", "test")}
+    levels = {split: {"item": Level(item_table(frames, how), resamples, seed)} for split, frames in by_split.items()}
+    if per_frame:
+        levels = {split: {**both, "frame": Level(by_split[split], resamples, seed)} for split, both in levels.items()}
+    return levels
+
+
+def _figures(levels: Levels, column: str, at: float, temperature: float) -> Figures:
+    """The figures of each split and level; a temperature is fitted to items, and is only theirs."""
+
+    def of(name: str, level: Level) -> Figures:
+        calibrated = calibration.apply(level.scores(column), temperature) if name == "item" else None
+        return level.figures(column, at, calibrated)
+
+    return {split: {name: of(name, level) for name, level in both.items()} for split, both in levels.items()}
+
+
+def _kind(test: Level, chosen: Bools, at: dict[str, float]) -> Figures:
+    part = test.part(chosen)
     if part.clusters < bootstrap.MIN_CLUSTERS:
         return {"counts": part.counts, **part.too_few()}
     return {"counts": part.counts, "model": part.figures(MODEL, at[MODEL]), "floor": part.figures(FLOOR, at[FLOOR])}
 
 
-def _per_generator(test: Level, at: float) -> Figures:
-    """The share of each generator's items that is found, and how well they are ranked above the real items of the same kinds."""
-    found: Figures = {}
-    for generator, items in test.table[test.fake].groupby(test.table["generator"].replace("", "unknown")):
-        rivals = test.table[~test.fake & test.table["kind"].isin(items["kind"].unique())]
-        part = Level(pd.concat([items, rivals], ignore_index=True), test.resamples, test.seed)
-        summary = part.figures(MODEL, at)
-        row: Figures = {"items": len(items), "recall": summary["recall"], "roc_auc": summary["roc_auc"]}
-        if "too_few" in summary:
-            row = {"items": len(items), "found": summary["confusion"]["fake_called_fake"], "too_few": summary["too_few"]}
-        found[str(generator)] = row
-    return found
+def _majority(splits: pd.DataFrame, levels: Levels) -> Figures:
+    """What always naming the training split's larger class gives, with that split's share of fake as the probability.
 
-
-def _majority(splits: pd.DataFrame, levels: dict[str, dict[str, Level]]) -> Figures:
-    """What always naming the training split's larger class gives; it ranks nothing, so its ROC-AUC is 0.5."""
-    labels = splits.loc[splits["split"] == "train", "label"]
-    fake = bool((labels == "fake").mean() >= 0.5)
+    It ranks nothing, so its ROC-AUC is 0.5.
+    """
+    share = float((splits.loc[splits["split"] == "train", "label"] == "fake").mean())
 
     def constant(level: Level) -> Figures:
-        values = figures(level.fake, np.full(len(level.fake), float(fake)), 0.5)
+        values = figures(level.fake, np.full(len(level.fake), share), 0.5)
         return {name: {"value": float(value[0])} for name, value in values.items()}
 
     by_split = {split: {name: constant(level) for name, level in both.items()} for split, both in levels.items()}
-    return {"label": "fake" if fake else "real", **by_split}
+    return {"label": "fake" if share >= 0.5 else "real", **by_split}
 
 
-def _counts(splits: pd.DataFrame, levels: dict[str, dict[str, Level]]) -> Figures:
+def _counts(splits: pd.DataFrame, levels: Levels) -> Figures:
     train = splits.loc[splits["split"] == "train", "label"]
     counts: Figures = {"train": {"item": {label: int((train == label).sum()) for label in ("real", "fake")}}}
     return counts | {split: {name: level.counts for name, level in both.items()} for split, both in levels.items()}

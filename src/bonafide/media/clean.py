@@ -28,6 +28,7 @@ class QualityRow:
         reason: empty, ``blank``, ``blurred`` or ``duplicate``.
         std: as in ``Quality``.
         sharpness: as in ``Quality``.
+        brightness: as in ``Quality``.
         phash: as in ``Quality``.
     """
 
@@ -38,6 +39,7 @@ class QualityRow:
     reason: str
     std: float
     sharpness: float
+    brightness: float
     phash: str
 
 
@@ -90,7 +92,7 @@ def _squares(sampled: Shard, clean: Clean, limits: Limits, name: object) -> Iter
 
 def _row(sampled: Shard, index: int, reason: str, quality: Quality) -> QualityRow:
     time = sampled.facts["times_s"][index]
-    return QualityRow(sampled.facts["media_id"], index, time, not reason, reason, quality.std, quality.sharpness, quality.phash)
+    return QualityRow(sampled.facts["media_id"], index, time, not reason, reason, **asdict(quality))
 
 
 def _png(frame: Image.Image) -> bytes:

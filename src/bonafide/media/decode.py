@@ -52,7 +52,7 @@ def decode_frames(source: Path, container: str, stream: int, chosen: Sequence[in
     """
     for old in folder.iterdir():
         old.unlink()
-    kept = _input(source, container, stream, limits).filter("select", _any_of(chosen)).filter("showinfo", checksum=0)
+    kept = pictures_of(source, container, stream, limits).filter("select", _any_of(chosen)).filter("showinfo", checksum=0)
     upright = kept.filter("scale", flags=_SCALER).filter("format", "rgb24|rgba")
     log = run(upright.output(str(folder / "%05d.png"), fps_mode="passthrough", bitexact=None, **_PNG), limits, source)
     return Pictures(tuple(sorted(folder.iterdir())), _ticks(log), sum(int(count) for count in _DECODED.findall(log)))
@@ -60,7 +60,7 @@ def decode_frames(source: Path, container: str, stream: int, chosen: Sequence[in
 
 def decode_ticks(source: Path, container: str, stream: int, limits: Limits) -> tuple[int, ...]:
     """Decode a video once and return the tick of each decoded frame. Raises as ``decode_frames``."""
-    shown = _input(source, container, stream, limits).filter("showinfo", checksum=0)
+    shown = pictures_of(source, container, stream, limits).filter("showinfo", checksum=0)
     return _ticks(run(shown.output("-", f="null", fps_mode="passthrough"), limits, source))
 
 
@@ -72,7 +72,8 @@ def _any_of(chosen: Sequence[int]) -> str:
     return f"({_any_of(chosen[:middle])}+{_any_of(chosen[middle:])})"
 
 
-def _input(source: Path, container: str, stream: int, limits: Limits) -> Any:
+def pictures_of(source: Path, container: str, stream: int, limits: Limits) -> Any:
+    """Return the picture stream of a video as an input of ffmpeg-python: one demuxer, no other file, one thread, any error an end."""
     # reinit_filter: where the picture size changes midway, a new filter graph would count the frames from 0 again
     strict = {"xerror": None, "copyts": None, "reinit_filter": 0, "threads": 1, "max_pixels": limits.max_pixels}
     return ffmpeg.input(f"file:{source}", f=DEMUXERS[container], **OPEN_OPTIONS, **strict)[str(stream)]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from bonafide.errors import NoUsableFrameError
 from bonafide.files import sha256_of
 from bonafide.media.clean import QualityRow, clean
+from bonafide.media.cure import cure_file, cured_name
 from bonafide.media.extract import extract
 from bonafide.media.probe import MediaFacts, probe
 from bonafide.media.shards import read_frames
@@ -21,7 +22,7 @@ class Frames:
     """What a file comes to.
 
     Attributes:
-        facts: of the file.
+        facts: of the file as it was given.
         pictures: uint8 RGB (N, size, size, 3), N at least 1.
         indices: of each among the sampled frames, int64 (N,).
         times_s: when each is shown, seconds since the first frame, float64 (N,).
@@ -36,7 +37,7 @@ class Frames:
 
 
 def frames_of(path: Path, params: Params) -> Frames:
-    """Probe, extract and clean one file in a temporary folder.
+    """Probe, cure, extract and clean one file in a temporary folder.
 
     Raises:
         MediaError: the file can't be used, with the reason.
@@ -44,7 +45,11 @@ def frames_of(path: Path, params: Params) -> Frames:
     facts = probe(path, params.limits)
     with tempfile.TemporaryDirectory() as folder:
         sampled, cleaned = Path(folder) / "sampled.tar", Path(folder) / "cleaned.tar"
-        extract(path, sha256_of(path), facts, params.extract, params.limits, sampled)
+        media_id, source = sha256_of(path), path
+        if params.cure.rewrites:
+            source = Path(folder) / cured_name(media_id, facts.kind, params.cure)
+            cure_file(path, facts, params.cure, params.limits, source)
+        extract(source, media_id, probe(source, params.limits), params.extract, params.limits, sampled)
         quality = clean(sampled, params.clean, params.limits, cleaned, path)
         refuse_empty(quality, path)
         pictures, indices, times = read_frames(cleaned)

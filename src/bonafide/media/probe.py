@@ -6,7 +6,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from PIL import Image
+
 from bonafide.errors import EmptyFileError, NotMediaError, NoVideoStreamError, OverLimitError, UnreadableFileError
+from bonafide.media import traces
 from bonafide.media.picture import opened, rotation_of
 from bonafide.media.signature import HEAD_BYTES, Signature, sniff
 from bonafide.media.stream import PictureStream, read_stream
@@ -30,6 +33,9 @@ class MediaFacts:
         frames: how many are shown; 1 for images.
         duration_s: seconds; 0 for images.
         bytes: of the file.
+        quantisation: 12 hex digits over a JPEG's quantisation tables; empty for all else.
+        jpeg_quality: estimated from them, 1 to 100; 0 for all else.
+        metadata: sorted, space-separated names of what the file carries besides its pictures.
     """
 
     kind: Literal["image", "video"]
@@ -43,6 +49,9 @@ class MediaFacts:
     frames: int
     duration_s: float
     bytes: int
+    quantisation: str
+    jpeg_quality: int
+    metadata: str
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
@@ -67,9 +76,7 @@ def probe(path: Path, limits: Limits) -> MediaFacts:
     if signature.kind == "image":
         with opened(path, signature.container, limits.max_pixels, path) as image:
             if signature.container != "gif" or getattr(image, "n_frames", 1) == 1:
-                turned = rotation_of(image)
-                width, height = image.size[::-1] if turned % 180 else image.size
-                return MediaFacts("image", signature.container, signature.container, width, height, turned, 0.0, False, 1, 0.0, size)
+                return _image_facts(image, signature.container, size)
     return _video_facts(path, signature.container, read_stream(path, signature.container, limits), limits, size)
 
 
@@ -90,6 +97,27 @@ def _look(path: Path, limits: Limits) -> tuple[Signature, int]:
     if signature is None:
         raise NotMediaError(path, "is no image or video that we know, whatever its name says", "Give mp4, mov, mkv, webm, avi or an image.")
     return signature, facts.st_size
+
+
+def _image_facts(image: Image.Image, container: str, size: int) -> MediaFacts:
+    turned = rotation_of(image)
+    width, height = image.size[::-1] if turned % 180 else image.size
+    return MediaFacts(
+        kind="image",
+        container=container,
+        codec=container,
+        width=width,
+        height=height,
+        rotation=turned,
+        fps=0.0,
+        variable_fps=False,
+        frames=1,
+        duration_s=0.0,
+        bytes=size,
+        quantisation=traces.quantisation_of(image),
+        jpeg_quality=traces.jpeg_quality_of(image),
+        metadata=traces.carried_by_image(image),
+    )
 
 
 def _video_facts(path: Path, container: str, stream: PictureStream, limits: Limits, size: int) -> MediaFacts:
@@ -115,4 +143,7 @@ def _video_facts(path: Path, container: str, stream: PictureStream, limits: Limi
         frames=len(stream.ticks),
         duration_s=round(duration, 6),
         bytes=size,
+        quantisation="",
+        jpeg_quality=0,
+        metadata=stream.metadata,
     )

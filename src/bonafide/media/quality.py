@@ -21,11 +21,13 @@ class Quality:
     Attributes:
         std: standard deviation of its luminance, 0 to 127.5.
         sharpness: variance of the Laplacian of its luminance (0 to 255).
+        brightness: mean of its luminance, 0 to 255.
         phash: 16 hex digits.
     """
 
     std: float
     sharpness: float
+    brightness: float
     phash: str
 
 
@@ -35,7 +37,8 @@ def measure(frame: Image.Image) -> Quality:
     light = np.asarray(grey, np.float32)
     middle = light[1:-1, 1:-1]
     laplacian = light[:-2, 1:-1] + light[2:, 1:-1] + light[1:-1, :-2] + light[1:-1, 2:] - 4 * middle
-    return Quality(round(float(light.std()), 3), round(float(laplacian.var()), 3), str(imagehash.phash(grey)))
+    measured = (light.std(), laplacian.var(), light.mean(dtype=np.float64))
+    return Quality(*(round(float(figure), 3) for figure in measured), str(imagehash.phash(grey)))
 
 
 def reason_to_drop(quality: Quality, kept: Sequence[str], clean: Clean) -> str:

@@ -28,7 +28,7 @@ def fitted(image: Image.Image, clean: Clean) -> Image.Image:
         scaled = ImageOps.contain(plain, square, _FILTER)
     else:
         scaled = plain.resize(square, _FILTER)
-    return _in_srgb(scaled, image.info.get("icc_profile"))
+    return in_srgb(scaled, image.info.get("icc_profile"))
 
 
 def padded(frame: Image.Image, size: int) -> Image.Image:
@@ -40,7 +40,8 @@ def padded(frame: Image.Image, size: int) -> Image.Image:
     return square
 
 
-def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+def in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Return ``image`` as RGB in sRGB, converted from the ICC ``profile`` where there is one that can be read."""
     if not profile:
         return image.convert("RGB")
     try:

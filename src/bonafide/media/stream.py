@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 from bonafide.errors import NoVideoStreamError, OverLimitError, UndecodableError
 from bonafide.media.complete import missing_bytes
 from bonafide.media.signature import DEMUXERS
+from bonafide.media.traces import carried_by_video
 from bonafide.params import Limits
 
 # A decoder is a program fed by strangers: only those of the cameras, editors and generators that people use are let at a file.
@@ -34,6 +35,7 @@ class PictureStream:
         rotation: degrees clockwise by which the stored picture is turned to stand upright (0, 90, 180, 270).
         ticks: when each frame is shown, in units of ``time_base``, rising; frames cut away by an edit list are not among them.
         time_base: seconds per tick.
+        metadata: the names of the tags and streams that the file carries besides, as ``traces.carried_by_video`` lists them.
     """
 
     index: int
@@ -43,6 +45,7 @@ class PictureStream:
     rotation: int
     ticks: tuple[int, ...]
     time_base: Fraction
+    metadata: str
 
     @property
     def times(self) -> list[Fraction]:
@@ -71,7 +74,8 @@ def read_stream(path: Path, container: str, limits: Limits) -> PictureStream:
         rotation = round(-first.rotation / 90) * 90 % 360  # FFmpeg counts counter-clockwise
         width, height = (first.height, first.width) if rotation % 180 else (first.width, first.height)
         codec = stream.codec_context.codec.canonical_name
-        return PictureStream(stream.index, codec, width, height, rotation, tuple(ticks), Fraction(stream.time_base or 1))
+        carried = carried_by_video(opened, stream)
+        return PictureStream(stream.index, codec, width, height, rotation, tuple(ticks), Fraction(stream.time_base or 1), carried)
 
 
 @contextmanager

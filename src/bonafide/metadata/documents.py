@@ -44,7 +44,7 @@ def read(source: Source) -> Documents:
     items = {row["media_id"]: row for row in (*splits, *media)}  # a folder in which DVC skipped the catalogue has the splits only
     training = _training(source)
     return Documents(
-        media=[Media.model_validate({name: row[name] for name in _FACTS}) for row in items.values()],
+        media=[Media.model_validate({name: row[name] for name in _FACTS if name in row}) for row in items.values()],
         dataset=_dataset(splits) if splits else None,
         splits={split: [row["media_id"] for row in splits if row["split"] == split] for split in sorted({row["split"] for row in splits})},
         training=training,

@@ -1,4 +1,4 @@
-"""Which media a model version was trained on, and which dataset and model versions saw a media item."""
+"""Model version, run, commit, dataset version, media, and back: where each comes from and what came of it."""
 
 import re
 from pathlib import Path
@@ -7,10 +7,12 @@ from pydantic import BaseModel
 
 from bonafide.errors import MetadataError
 from bonafide.files import sha256_of
+from bonafide.metadata.added import Takedown
 from bonafide.metadata.schema import Count, Dataset, Evaluation, Media, Model, TrainingRun
 from bonafide.metadata.store import Store
 
-_SHORTEST = 6
+SHORTEST = 6
+SYNC = "`bonafide metadata sync`"
 
 
 class ModelLineage(BaseModel):
@@ -23,6 +25,7 @@ class ModelLineage(BaseModel):
         counts: items of its dataset version by split, label and kind.
         tags: names of the dataset version, such as ``dataset/v3``.
         trained_on: the items of the train split, ordered by id.
+        taken_down: the ids of those items of its dataset version that were taken down since.
     """
 
     model: Model
@@ -31,6 +34,25 @@ class ModelLineage(BaseModel):
     counts: tuple[Count, ...]
     tags: tuple[str, ...]
     trained_on: list[Media]
+    taken_down: list[str]
+
+
+class DatasetLineage(BaseModel):
+    """What a dataset version holds and what came of it.
+
+    Attributes:
+        dataset: the version.
+        items: its media items, ordered by id.
+        runs: the trainings on it.
+        models: the model versions that came from them.
+        taken_down: the ids of those items that were taken down since.
+    """
+
+    dataset: Dataset
+    items: list[Media]
+    runs: list[TrainingRun]
+    models: list[Model]
+    taken_down: list[str]
 
 
 class Sighting(BaseModel):
@@ -47,6 +69,7 @@ class MediaLineage(BaseModel):
 
     media: Media
     seen: list[Sighting]
+    taken_down: Takedown | None
 
 
 def of_model(store: Store, version: int) -> ModelLineage:
@@ -54,7 +77,7 @@ def of_model(store: Store, version: int) -> ModelLineage:
     model = store.get(Model, str(version))
     if model is None:
         known = ", ".join(str(number) for number in sorted(other.version for other in store.find(Model))) or "none"
-        raise MetadataError(f"model version {version}", f"is not in the index (known: {known})", "`bonafide metadata sync`")
+        raise MetadataError(f"model version {version}", f"is not in the index (known: {known})", SYNC)
     dataset = store.get(Dataset, model.dataset)
     return ModelLineage(
         model=model,
@@ -63,6 +86,18 @@ def of_model(store: Store, version: int) -> ModelLineage:
         counts=dataset.counts if dataset else (),
         tags=dataset.tags if dataset else (),
         trained_on=store.find(Media, {"datasets": {"$elemMatch": {"version": model.dataset, "split": "train"}}}),
+        taken_down=taken_down_of(store, model.dataset),
+    )
+
+
+def of_dataset(store: Store, dataset: Dataset) -> DatasetLineage:
+    """Return what a dataset version holds and what came of it."""
+    return DatasetLineage(
+        dataset=dataset,
+        items=store.find(Media, {"datasets": {"$elemMatch": {"version": dataset.version}}}),
+        runs=store.find(TrainingRun, {"dataset": dataset.version}),
+        models=_in_order(store.find(Model, {"dataset": dataset.version})),
+        taken_down=taken_down_of(store, dataset.version),
     )
 
 
@@ -82,25 +117,44 @@ def of_media(store: Store, asked: str) -> MediaLineage:
             dataset=membership.version,
             tags=datasets[membership.version].tags if membership.version in datasets else (),
             split=membership.split,
-            models=sorted((m for m in models if m.dataset == membership.version), key=lambda model: model.version),
+            models=_in_order([model for model in models if model.dataset == membership.version]),
         )
         for membership in media.datasets
     ]
-    return MediaLineage(media=media, seen=seen)
+    return MediaLineage(media=media, seen=seen, taken_down=store.get(Takedown, media.media_id))
+
+
+def taken_down_of(store: Store, version: str) -> list[str]:
+    """Return the ids of the items of a dataset version that were taken down, also since it was made."""
+    barred = sorted(store.keys(Takedown))
+    held = store.find(Media, {"_id": {"$in": barred}})
+    return [media.media_id for media in held if version in {membership.version for membership in media.datasets}]
 
 
 def _the_one(store: Store, asked: str) -> Media:
     file = Path(asked).expanduser()
     prefix = sha256_of(file) if file.is_file() else asked.lower()
-    if not re.fullmatch(f"[0-9a-f]{{{_SHORTEST},64}}", prefix):
-        raise MetadataError(asked, f"is neither a file nor the first {_SHORTEST} or more hex digits of a media id")
-    found = store.find(Media, {"_id": {"$gte": prefix, "$lt": prefix + "g"}})  # g comes after the last hex digit
+    if not is_prefix(prefix):
+        raise MetadataError(asked, f"is neither a file nor the first {SHORTEST} or more hex digits of a media id")
+    found = beginning(store, prefix)
     if not found:
-        raise MetadataError(
-            asked, f"no run of this checkout has seen it (looked for {prefix[:12]})", "If one has: `bonafide metadata sync`."
-        )
+        raise MetadataError(asked, f"no run of this checkout has seen it (looked for {prefix[:12]})", f"If one has: {SYNC}.")
     if len(found) > 1:
         raise MetadataError(
             asked, f"{len(found)} media items begin so", f"Give more digits: {', '.join(m.media_id[:16] for m in found[:4])}."
         )
     return found[0]
+
+
+def beginning(store: Store, prefix: str) -> list[Media]:
+    """Return the media items whose ids begin so."""
+    return store.find(Media, {"_id": {"$gte": prefix, "$lt": prefix + "g"}})  # g comes after the last hex digit
+
+
+def is_prefix(text: str) -> bool:
+    """Say whether a text may be the beginning of an id."""
+    return bool(re.fullmatch(f"[0-9a-fA-F]{{{SHORTEST},64}}", text))
+
+
+def _in_order(models: list[Model]) -> list[Model]:
+    return sorted(models, key=lambda model: model.version)

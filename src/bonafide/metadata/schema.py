@@ -3,45 +3,16 @@
 The server is given no ``$jsonSchema``: NX-27017 applies it wrongly without an error, and one check for all servers is one less to differ.
 """
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-Version = Annotated[str, Field(pattern="^[0-9a-f]{12,64}$", description="the digest that names a dataset")]
-SplitName = Literal["train", "val", "test"]
-Action = Literal["approve", "reject", "rollback", "timeout"]
+from bonafide.metadata.added import DriftWindow, Feedback, Prediction, RegressionItem, Takedown
+from bonafide.metadata.document import Document, Membership, Part, Sha256, SplitName, Version
 
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Document(_Part):
-    """A document; it is stored under ``_id`` = the text of its ``KEY`` field.
-
-    ``GROWS`` are fields that are sets: an upsert leaves them alone, and ``Store.add`` adds to them.
-    ``UNIQUE`` and ``INDEXES`` are fields with an index. A list is indexed on a real MongoDB only, see ``Store``.
-    """
-
-    COLLECTION: ClassVar[str]
-    KEY: ClassVar[str]
-    GROWS: ClassVar[tuple[str, ...]] = ()
-    UNIQUE: ClassVar[tuple[str, ...]] = ()
-    INDEXES: ClassVar[tuple[str, ...]] = ()
-    LIST_INDEXES: ClassVar[tuple[str, ...]] = ()
-
-    @property
-    def key(self) -> str:
-        """What it is stored under."""
-        return str(getattr(self, self.KEY))
-
-
-class Membership(_Part):
-    """A dataset version that a media item is in, and on which side."""
-
-    version: Version
-    split: SplitName
+Action = Literal["approve", "reject", "changes", "rollback", "timeout", "ungated", "removed"]
+Via = Literal["cli", "airflow", "web", "mlflow"]
+Authenticated = Literal["os", "airflow", "password", "none"]
 
 
 class Media(Document):
@@ -60,6 +31,7 @@ class Media(Document):
     generator: str
     source: str
     group: str
+    licence: str
     width: int = Field(gt=0)
     height: int = Field(gt=0)
     rotation: int
@@ -70,10 +42,13 @@ class Media(Document):
     codec: str
     container: str
     bytes: int = Field(gt=0)
+    quantisation: str = ""
+    jpeg_quality: int = Field(default=0, ge=0, le=100)
+    metadata: str = ""
     datasets: tuple[Membership, ...] = ()
 
 
-class Count(_Part):
+class Count(Part):
     """How many items of a label and kind a split holds."""
 
     split: SplitName
@@ -116,7 +91,7 @@ class TrainingRun(Document):
     branches: tuple[str, ...] = ()
 
 
-class Figure(_Part):
+class Figure(Part):
     """A figure of merit on the test split with its 95 % interval; None where it can't be said."""
 
     level: Literal["item", "frame"]
@@ -158,7 +133,24 @@ class Model(Document):
 
 
 class Entry(Document):
-    """An entry of the ledger; its key is the hash of all else in it, and it holds the hash of the one before."""
+    """An entry of the ledger; its key is the hash of all else in it, and it holds the hash of the one before.
+
+    Attributes:
+        sequence: its place, from 1.
+        previous: the hash of the entry before.
+        action: what was decided; ``ungated`` and ``removed`` say that the alias ``champion`` was set or taken off past the review.
+        version: the model version that it is about.
+        model_sha256: of that version's Keras file.
+        reviewer: who decided; empty where nobody did, or nobody knows.
+        comment: why.
+        evidence: what the reviewer was shown, and who was champion then.
+        at: when, UTC, ISO 8601.
+        via: the door that the decision came through.
+        authenticated: what vouches for the reviewer's name.
+        overrides: the rules that were not met and were overridden.
+        reason: why they were overridden.
+        hash: of all fields that the entry has; those from ``via`` on are None in an entry that was written without them.
+    """
 
     COLLECTION = "ledger"
     KEY = "hash"
@@ -173,8 +165,13 @@ class Entry(Document):
     comment: str
     evidence: dict[str, Any]
     at: str
+    via: Via | None = None
+    authenticated: Authenticated | None = None
+    overrides: tuple[str, ...] | None = None
+    reason: str | None = None
     hash: Sha256
 
 
-DOCUMENTS: tuple[type[Document], ...] = (Media, Dataset, TrainingRun, Evaluation, Model, Entry)
-DERIVED: tuple[type[Document], ...] = (Media, Dataset, TrainingRun, Evaluation, Model)  # the manifests say it again; the rest is people's
+DERIVED: tuple[type[Document], ...] = (Media, Dataset, TrainingRun, Evaluation, Model)
+"""What the manifests say again at any time; the rest is people's."""
+DOCUMENTS: tuple[type[Document], ...] = (*DERIVED, Entry, Prediction, Feedback, RegressionItem, Takedown, DriftWindow)

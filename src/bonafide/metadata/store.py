@@ -15,8 +15,9 @@ from pymongo.collection import Collection
 from pymongo.errors import ConfigurationError, DuplicateKeyError, PyMongoError
 
 from bonafide.errors import LedgerError, MetadataError
+from bonafide.metadata.document import Document
 from bonafide.metadata.embedded import embedded
-from bonafide.metadata.schema import DOCUMENTS, Document
+from bonafide.metadata.schema import DOCUMENTS
 from bonafide.settings import Settings
 
 _CHUNK = 1000

@@ -9,7 +9,8 @@ from tqdm import tqdm
 
 from bonafide.errors import MetadataError
 from bonafide.metadata import documents
-from bonafide.metadata.schema import DERIVED, Dataset, Document, Media, Membership, Model, TrainingRun
+from bonafide.metadata.document import Document, Membership
+from bonafide.metadata.schema import DERIVED, Dataset, Media, Model, TrainingRun
 from bonafide.metadata.sources import Carrier, Folder, Revision, Source, carriers
 from bonafide.metadata.store import Store
 

@@ -55,15 +55,32 @@ class Clean(Section):
     duplicate_distance: int = Field(ge=-1, le=64)
 
 
+class Crop(Section):
+    """The side of the square that is kept of each picture, by kind, in pixels; 0 keeps all of it."""
+
+    image: int = Field(ge=0, le=4096, multiple_of=2)
+    video: int = Field(ge=0, le=4096, multiple_of=2)
+
+    def of(self, kind: Literal["image", "video"]) -> int:
+        """Return the side for a kind."""
+        return self.image if kind == "image" else self.video
+
+
 class Cure(Section):
     """What takes file facts out of the media of both classes before anything else looks at them."""
 
-    crop: int = Field(ge=0, le=4096)
+    crop: Crop
+    seconds: float = Field(ge=0)
     reencode: bool
     crf: int = Field(ge=0, le=51)
     jpeg_quality: int = Field(ge=1, le=100)
     fps: float = Field(ge=0, le=120)
     match: tuple[Literal["pixels", "duration_s"], ...]
+
+    @property
+    def rewrites(self) -> bool:
+        """It makes other files of the originals, rather than leave some out."""
+        return self.reencode or self.crop.image > 0 or self.crop.video > 0 or self.seconds > 0
 
 
 class Shortcuts(Section):
@@ -194,3 +211,4 @@ class Evaluate(Section):
     leave_one_generator_out: bool
     robustness_items: int = Field(ge=0)
     robustness_frames: int = Field(ge=1)
+    show_media: bool

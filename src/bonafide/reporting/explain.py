@@ -18,6 +18,7 @@ from bonafide.models import gradcam
 
 _SHOWN = 3  # frames of an item
 _EACH = 2  # items of each sort
+_BLANK = 127  # grey in the place of a frame that is not shown
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,9 @@ class _Item:
     curve_name: str
 
 
-def draw(model: keras.Model, items: pd.DataFrame, at: float, clean: Path, batch_size: int, scorer: ClipScorer | None) -> Figure:
+def draw(
+    model: keras.Model, items: pd.DataFrame, at: float, clean: Path, batch_size: int, scorer: ClipScorer | None, *, show_media: bool
+) -> Figure:
     """Draw the surest hits and the worst mistakes, a row each: a curve over time, then the frames that weigh most with their heat.
 
     Args:
@@ -41,12 +44,13 @@ def draw(model: keras.Model, items: pd.DataFrame, at: float, clean: Path, batch_
         clean: the folder of clean shards.
         batch_size: frames per call of the model.
         scorer: of clips; None where the detector scores frames.
+        show_media: draw the heat over the frames; else the heat alone, in which nothing of a picture can be seen.
     """
     chosen = pick(items, at)
     figure = Figure(figsize=(11, 2.7 * len(chosen)), layout="constrained")
     grid = figure.subplots(len(chosen), 1 + _SHOWN, squeeze=False, width_ratios=[1.4, *[1] * _SHOWN])
     for panels, (title, row) in zip(grid, chosen, strict=True):
-        _row(panels, _looked_at(model, title, row, clean, batch_size, scorer), model)
+        _row(panels, _looked_at(model, title, row, clean, batch_size, scorer), model, show_media)
     return figure
 
 
@@ -78,7 +82,7 @@ def _clip_curve(scored: ClipScore, count: int) -> tuple[NDArray[np.floating], st
     return np.zeros(count), ""
 
 
-def _row(panels: NDArray[np.object_], item: _Item, model: keras.Model) -> None:
+def _row(panels: NDArray[np.object_], item: _Item, model: keras.Model, show_media: bool) -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "You are using a softmax over axis", UserWarning)  # attention in a clip of one frame
         heat = gradcam.heatmaps(model, item.frames.astype(np.float32))
@@ -88,7 +92,7 @@ def _row(panels: NDArray[np.object_], item: _Item, model: keras.Model) -> None:
     for panel in panels[1:]:
         panel.axis("off")
     for panel, at in zip(panels[1:], top, strict=False):
-        panel.imshow(gradcam.overlay(item.frames[at], heat[at]))
+        panel.imshow(gradcam.overlay(item.frames[at] if show_media else np.full_like(item.frames[at], _BLANK), heat[at]))
         panel.set_title(f"{item.times_s[at]:.1f} s", fontsize=9)
 
 

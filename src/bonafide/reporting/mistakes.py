@@ -24,16 +24,16 @@ class Mistake:
 
     Attributes:
         media_id: which.
-        path: of the original, relative to the folder of originals.
+        name: path of the original, relative to the folder of originals; the beginning of its id where media are not shown.
         label: what it is, ``real`` or ``fake``.
         generator: what made it; empty where unknown or real.
         kind: ``image`` or ``video``.
         score: the item's probability of ``fake``.
-        picture: a data URI of a frame.
+        picture: a data URI of a frame; empty where media are not shown.
     """
 
     media_id: str
-    path: str
+    name: str
     label: str
     generator: str
     kind: str
@@ -41,14 +41,14 @@ class Mistake:
     picture: str
 
 
-def worst(items: pd.DataFrame, frames: pd.DataFrame, at: float, clean: Path, count: int) -> list[Mistake]:
+def worst(items: pd.DataFrame, frames: pd.DataFrame, at: float, clean: Path | None, count: int) -> list[Mistake]:
     """Return the ``count`` wrongly called items that lie farthest on the wrong side of the threshold, the worst first.
 
     Args:
         items: the item table of a split, with ``path``.
         frames: its frames with their scores.
         at: the threshold.
-        clean: the folder of clean shards.
+        clean: the folder of clean shards; None shows no media.
         count: at most so many.
     """
     fake = items["label"] == "fake"
@@ -62,14 +62,20 @@ def data_uri(data: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def _mistake(item: dict[Any, Any], frames: pd.DataFrame, clean: Path) -> Mistake:
+def _mistake(item: dict[Any, Any], frames: pd.DataFrame, clean: Path | None) -> Mistake:
     media_id, label = str(item["media_id"]), str(item["label"])
+    name = str(item["path"]) if clean else media_id[:12]
+    picture = _misleading(media_id, label, frames, clean) if clean else ""
+    facts = {fact: str(item[fact]) for fact in ("generator", "kind")}
+    return Mistake(media_id, name=name, label=label, score=float(item[MODEL]), picture=picture, **facts)
+
+
+def _misleading(media_id: str, label: str, frames: pd.DataFrame, clean: Path) -> str:
+    """The frame that misled the detector most, as a data URI."""
     scored = frames[frames["media_id"] == media_id].set_index("index")[MODEL]
     index = int(scored.index.to_numpy()[int(scored.argmin() if label == "fake" else scored.argmax())])
     pictures, indices, _ = read_frames(clean / f"{media_id}.tar")
-    picture = _thumbnail(pictures[int(np.flatnonzero(indices == index)[0])])
-    facts = {name: str(item[name]) for name in ("path", "generator", "kind")}
-    return Mistake(media_id, label=label, score=float(item[MODEL]), picture=picture, **facts)
+    return _thumbnail(pictures[int(np.flatnonzero(indices == index)[0])])
 
 
 def _thumbnail(frame: NDArray[np.uint8]) -> str:

@@ -14,11 +14,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from bonafide.errors import LedgerError
-from bonafide.metadata.schema import Action, Entry
+from bonafide.metadata.schema import Action, Authenticated, Entry, Via
 from bonafide.metadata.store import Store
 
 _ATTEMPTS = 20
 _FIRST = ""  # what stands in the first entry as the hash of the one before
+_SINCE = ("via", "authenticated", "overrides", "reason")  # entries from before these fields were hashed without them
 
 
 class Decision(BaseModel):
@@ -31,6 +32,10 @@ class Decision(BaseModel):
         reviewer: who decided; empty where nobody did.
         comment: why.
         evidence: what the reviewer was shown, and who was champion then.
+        via: the door that it came through.
+        authenticated: what vouches for the reviewer's name.
+        overrides: the rules that were not met and are overridden.
+        reason: why they are.
     """
 
     action: Action
@@ -39,6 +44,10 @@ class Decision(BaseModel):
     reviewer: str
     comment: str
     evidence: dict[str, Any]
+    via: Via
+    authenticated: Authenticated
+    overrides: tuple[str, ...] = ()
+    reason: str = ""
 
 
 def entries(store: Store) -> list[Entry]:
@@ -96,7 +105,7 @@ def verify(store: Store, noted: Iterable[str] = ()) -> int:
             raise LedgerError(f"ledger entry {place}", f"is missing; entry {entry.sequence} stands in its place")
         if entry.previous != before:
             raise LedgerError(f"ledger entry {place}", "does not follow from the one before: that one was replaced")
-        if digest(entry.model_dump(mode="json", exclude={"hash"})) != entry.hash:
+        if digest(_facts(entry)) != entry.hash:
             raise LedgerError(f"ledger entry {place}", "was changed after it was written")
         before = entry.hash
     known = {note(entry) for entry in chain}
@@ -104,6 +113,12 @@ def verify(store: Store, noted: Iterable[str] = ()) -> int:
         if decision not in known:
             raise LedgerError(f"ledger entry {decision.partition(' ')[0]}", "is noted on a model version, but is not in the ledger")
     return len(chain)
+
+
+def _facts(entry: Entry) -> dict[str, Any]:
+    """Return the fields that the entry was written with."""
+    facts = entry.model_dump(mode="json", exclude={"hash"})
+    return {name: value for name, value in facts.items() if value is not None or name not in _SINCE}
 
 
 def note(entry: Entry) -> str:

@@ -148,7 +148,7 @@ def _reloaded(version: int, revision: Revision, test: pd.DataFrame, settings: Se
     if done.returncode:
         raise RunError("bonafide detect", f"could not score the test clips: {(done.stderr or done.stdout).strip()[-300:]}")
     answers = {answer["path"]: answer for answer in json.loads(done.stdout)}
-    gaps = [abs(answers[path]["probability"] - score) for path, score in zip(paths, chosen[MODEL], strict=True)]
+    gaps = [abs(answers[path]["score"] - score) for path, score in zip(paths, chosen[MODEL], strict=True)]
     return statistics.median(sum(answer["seconds"].values()) for answer in answers.values()), max(gaps)
 
 

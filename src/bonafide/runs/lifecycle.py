@@ -3,15 +3,20 @@
 Airflow's DAGs and ``bonafide run`` both call these four steps, so that a run is the same commit by either door.
 """
 
+import getpass
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from bonafide import artefacts
+from bonafide.dataset import takedowns
+from bonafide.dataset.ingest import ingest
 from bonafide.errors import RunError
+from bonafide.feedback.taking import take_in
 from bonafide.files import link_or_copy
-from bonafide.metadata.store import open_store
+from bonafide.metadata import lineage, takedown
+from bonafide.metadata.store import Store, open_store
 from bonafide.metadata.sync import sync_models, sync_run
 from bonafide.runs import versions, worktree
 from bonafide.runs.graph import stages_of
@@ -27,23 +32,41 @@ _STILL_ARRIVING_S = 30.0  # a file in the inbox that changed so lately may be ha
 
 
 def open_run(
-    dag: str, settings: Settings, *, name: str = "", recipe: str | None = None, overrides: Mapping[str, object] | None = None
+    dag: str,
+    settings: Settings,
+    *,
+    name: str = "",
+    recipe: str | None = None,
+    overrides: Mapping[str, object] | None = None,
+    started_by: str = "",
 ) -> Run:
     """Open the worktree of a run of ``dag`` with its data and parameters. Raises RunError, DatasetError.
 
-    ``prepare_data`` takes in the inbox and a snapshot of the originals; ``train_model`` takes the newest dataset version.
+    ``prepare_data`` takes in the inbox, the feedback that people agree on and a snapshot of the originals; ``train_model`` takes the
+    newest dataset version and a snapshot of the regression set. ``started_by`` is the login name where it is left empty.
     """
     root = settings.root
-    run = Run(id=run_name(dag, name), dag=dag, base=git(root, "rev-parse", "HEAD"), uncommitted=worktree.uncommitted_edits(root))
+    run = Run(
+        id=run_name(dag, name),
+        dag=dag,
+        base=git(root, "rev-parse", "HEAD"),
+        uncommitted=worktree.uncommitted_edits(root),
+        started_by=started_by or getpass.getuser(),
+    )
     if run.uncommitted:
         log.warning("%s runs the last commit; these uncommitted edits are not part of it: %s", run.id, ", ".join(run.uncommitted))
     folder, newest = worktree.open_worktree(run, settings), versions.newest_dataset(root)
-    if dag == "prepare_data":
-        _take_in(settings)
-    if dag == "prepare_data" or newest is None:
-        worktree.snapshot_raw(folder, settings)
-    else:
-        worktree.take_dataset(folder, newest)
+    with open_store(settings) as store:
+        if dag == "prepare_data":
+            _take_in(store, settings)
+        if dag == "prepare_data" or newest is None:
+            worktree.snapshot_raw(folder, settings)
+            takedowns.write(folder / artefacts.TAKEDOWNS, takedown.barred(store))
+        else:
+            _refuse_taken_down(store, newest, settings)
+            worktree.take_dataset(folder, newest)
+    if dag != "prepare_data":
+        worktree.snapshot_regression(folder, settings)
     worktree.write_params(folder, recipe, overrides or {})
     if newest:
         worktree.keep_deal(folder, newest)
@@ -71,7 +94,7 @@ def register_run(run: Run, settings: Settings) -> ModelVersion:
     The same model again is the version that it was, whatever has been decided on it.
     """
     folder = run.folder(settings)
-    number = registry.register_folder(folder, commit=git(folder, "rev-parse", "HEAD"))
+    number = registry.register_folder(folder, commit=git(folder, "rev-parse", "HEAD"), trainer=run.started_by)
     version = registry.get(number)
     with open_store(settings) as store:
         sync_models(store, [version])
@@ -122,11 +145,22 @@ def run_all(dag: str, settings: Settings, *, recipe: str | None = None, override
     return Made(dag, run.branch, tag or "nothing new: the dataset is the same as the newest version", None)
 
 
-def _take_in(settings: Settings) -> None:
-    from bonafide.dataset.ingest import ingest
-
+def _take_in(store: Store, settings: Settings) -> None:
     if settings.inbox_dir.is_dir() and any(settings.inbox_dir.iterdir()):
         taken = ingest(
-            settings.inbox_dir, settings.raw_dir, cache_dir=settings.cache_dir, settled_s=_STILL_ARRIVING_S, workers=settings.workers
+            settings.inbox_dir,
+            settings.raw_dir,
+            cache_dir=settings.cache_dir,
+            settled_s=_STILL_ARRIVING_S,
+            workers=settings.workers,
+            barred=takedown.barred(store),
         )
         log.info("inbox: %s", taken)
+    take_in(store, settings)
+
+
+def _refuse_taken_down(store: Store, tag: str, settings: Settings) -> None:
+    held = lineage.taken_down_of(store, versions.digest_of(settings.root, tag))
+    if held:
+        reason = f"holds {len(held)} media items that were taken down since it was made, such as {held[0][:12]}"
+        raise RunError(tag, reason, "Make the next dataset version first: `bonafide run prepare_data`.")

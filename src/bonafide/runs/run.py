@@ -20,6 +20,7 @@ class Run(BaseModel):
         dag: the DAG whose stages it runs.
         base: the commit of the user's branch that it started from.
         uncommitted: edits of tracked files that were there at its start and are not part of it.
+        started_by: whose run it is: the login name, or in Airflow the user who triggered it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -28,6 +29,7 @@ class Run(BaseModel):
     dag: str
     base: str
     uncommitted: tuple[str, ...] = ()
+    started_by: str = ""
 
     @property
     def branch(self) -> str:

@@ -13,6 +13,8 @@ _COMMITTED = (
     "dvc.lock",
     "data/raw.dvc",
     "data/dealt.json",
+    "data/takedowns.json",
+    "data/regression.dvc",
     "data/shortcuts.json",
     "models/training.json",
     "reports/metrics.json",

@@ -54,17 +54,24 @@ def snapshot_raw(folder: Path, settings: Settings) -> None:
     if not files:
         _take_data_of(versions.newest_dataset(settings.root), folder)
         return
-    shutil.rmtree(target, ignore_errors=True)
-    for path in files:
-        link_or_copy(path, target / path.relative_to(settings.raw_dir))
+    _put(files, settings.raw_dir, target)
     dvc(folder, "add", "--quiet", str(artefacts.RAW))
+
+
+def snapshot_regression(folder: Path, settings: Settings) -> None:
+    """Put the living regression set into the worktree and its version under DVC; an empty set is an empty folder."""
+    living, target = settings.regression_dir, folder / artefacts.REGRESSION_MEDIA
+    _put([path for path in living.rglob("*") if path.is_file()], living, target)
+    target.mkdir(parents=True, exist_ok=True)
+    dvc(folder, "add", "--quiet", str(artefacts.REGRESSION_MEDIA))
 
 
 def take_dataset(folder: Path, tag: str) -> None:
     """Put the data and the parameters of a dataset version into the worktree."""
     _take_data_of(tag, folder)
-    # not in the DVC cache but in git: what DVC knows of the outputs, and the one that it leaves to git
-    git(folder, "checkout", tag, "--", "dvc.lock", str(artefacts.SHORTCUTS))
+    # not in the DVC cache but in git: what DVC knows of the outputs, and what it leaves to git; older versions had fewer of these
+    in_git = [path for path in (artefacts.SHORTCUTS, artefacts.TAKEDOWNS) if _recorded(folder, tag, path) is not None]
+    git(folder, "checkout", tag, "--", "dvc.lock", *map(str, in_git))
     recorded = yaml_at(folder, tag, artefacts.PARAMS)
     write_params(folder, recorded.get("recipe"), recorded.get("overrides") or {})
 
@@ -85,7 +92,7 @@ def keep_deal(folder: Path, tag: str) -> None:
 
     Where nothing has changed since, the file is the very one from which that version was dealt, so that its stage need not run again.
     """
-    shown = {path: git(folder, "show", f"{tag}:{path}") for path in (artefacts.PARAMS, f"{artefacts.RAW}.dvc")}
+    shown = {path: _recorded(folder, tag, path) for path in (artefacts.PARAMS, Path(f"{artefacts.RAW}.dvc"), artefacts.TAKEDOWNS)}
     if all((folder / path).read_text().strip() == text for path, text in shown.items()):
         git(folder, "checkout", tag, "--", str(artefacts.DEALT))
         return
@@ -100,6 +107,20 @@ def yaml_at(folder: Path, revision: str, path: Path) -> dict[str, Any]:
     """Return a YAML file as it stands at a revision."""
     values = YAML(typ="safe").load(git(folder, "show", f"{revision}:{path}"))
     return dict(values or {})
+
+
+def _put(files: list[Path], origin: Path, target: Path) -> None:
+    """Let ``target`` hold these files of ``origin`` and nothing else."""
+    shutil.rmtree(target, ignore_errors=True)
+    for path in files:
+        link_or_copy(path, target / path.relative_to(origin))
+
+
+def _recorded(folder: Path, revision: str, path: Path) -> str | None:
+    """Return a file of git's as it stands at a revision; None where that one has none."""
+    if not git(folder, "ls-tree", "--name-only", revision, "--", str(path)):
+        return None
+    return git(folder, "show", f"{revision}:{path}")
 
 
 def _take_data_of(tag: str | None, folder: Path) -> None:

@@ -24,13 +24,15 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("dags", nargs="+")
     parser.add_argument("--conf", type=json.loads, default={}, help="JSON: the form of the first DAG")
     parser.add_argument("--approve-as", help="answer the review's question with Approve, as this Airflow user")
+    parser.add_argument("--override", default="", help="why the rules of the gate that are not met don't count; without it they do")
     options = parser.parse_args(arguments)
     warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testclient`")  # Airflow does, and it is not ours to mend
     conf = options.conf
     _prepare_database()
     for dag_id in options.dags:
         if dag_id == "review_model" and options.approve_as:
-            threading.Thread(target=answer, args=(options.approve_as, get_settings()), daemon=True).start()
+            asked = {"user": options.approve_as, "settings": get_settings(), "override": options.override}
+            threading.Thread(target=answer, kwargs=asked, daemon=True).start()
         state = run_dag(dag_id, conf)
         print(f"{dag_id}: {state}", flush=True)
         if state != "success":
@@ -58,7 +60,9 @@ def _prepare_database() -> None:
     initdb()
 
 
-def answer(user: str, settings: Settings, option: str = "Approve", comment: str = "answered by the headless run") -> None:
+def answer(
+    user: str, settings: Settings, option: str = "Approve", comment: str = "answered by the headless run", override: str = ""
+) -> None:
     """Wait for the question that a DAG asks, and answer it through Airflow's own API as ``user``."""
     from airflow.api_fastapi.app import create_app
     from fastapi.testclient import TestClient
@@ -71,7 +75,8 @@ def answer(user: str, settings: Settings, option: str = "Approve", comment: str 
         time.sleep(_AFTER_WAITING_S)
         task = asked[0]["task_instance"]
         path = f"/api/v2/dags/{task['dag_id']}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}/-1/hitlDetails"
-        client.patch(path, headers=headers, json={"chosen_options": [option], "params_input": {"comment": comment}}).raise_for_status()
+        said = {"chosen_options": [option], "params_input": {"comment": comment, "override": override}}
+        client.patch(path, headers=headers, json=said).raise_for_status()
 
 
 def _open_questions(client: Any, headers: dict[str, str]) -> list[dict[str, Any]]:

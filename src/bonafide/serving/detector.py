@@ -4,9 +4,8 @@ import json
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Self
 
 import keras
 import mlflow
@@ -14,61 +13,14 @@ from pydantic import ValidationError
 
 from bonafide import artefacts, params
 from bonafide.errors import MediaError, NotMediaError, RegistryError
-from bonafide.evaluation.clips import ClipScorer
-from bonafide.evaluation.predict import load_model, score_frames_of
+from bonafide.evaluation.predict import load_model
+from bonafide.evaluation.scoring import Scored, Scorer
 from bonafide.files import sha256_of
 from bonafide.media.frames import Frames, frames_of
-from bonafide.models.aggregate import Aggregate, item_score
+from bonafide.models.aggregate import Aggregate
 from bonafide.params import Params
+from bonafide.serving.detection import Detection, FrameScore, Rule
 from bonafide.tracking import registry
-
-Verdict = Literal["real", "ai-generated", "not scored"]
-
-
-@dataclass(frozen=True)
-class FrameScore:
-    """The score of one frame.
-
-    Attributes:
-        time_s: when it is shown, seconds since the first frame.
-        score: its probability of ``fake``, in [0, 1].
-    """
-
-    time_s: float
-    score: float
-
-
-@dataclass(frozen=True)
-class Detection:
-    """What the detector says of one file.
-
-    Attributes:
-        path: the file.
-        verdict: ``real``, ``ai-generated``, or ``not scored`` where the file can't be used.
-        probability: that it is AI-generated, in [0, 1]; None where not scored.
-        threshold: from which probability on the verdict is ``ai-generated``.
-        looked_at: how many frames were looked at.
-        frames: each of them with its score; none where the detector scores the clip as a whole.
-        model: the version of the detector.
-        seconds: wall clock of ``decode`` and ``score``.
-        code: of ``bonafide.errors``, why it was not scored; empty where it was.
-        message: the same as a sentence.
-    """
-
-    path: str
-    verdict: Verdict
-    probability: float | None
-    threshold: float
-    looked_at: int
-    frames: tuple[FrameScore, ...]
-    model: str
-    seconds: Mapping[str, float]
-    code: str = ""
-    message: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
-        return asdict(self)
 
 
 class Detector:
@@ -78,15 +30,13 @@ class Detector:
         model: takes float32 RGB frames (N, size, size, 3) in [0, 255], gives (N, 1) the probability of ``fake``.
         run: the parameters with which it was trained: how files become frames and frames an item.
         aggregate: how the scores of frames become that of an item.
-        threshold: from which score on an item is called AI-generated.
+        rule: how an item's score becomes a verdict.
         version: what it is called.
     """
 
-    def __init__(self, model: keras.Model, run: Params, aggregate: Aggregate, threshold: float, version: str) -> None:
-        self._model, self._run, self._aggregate = model, run, aggregate
-        head = run.train.head
-        self._clips = ClipScorer(model, head.length, run.train.batch_size) if head.sequential else None
-        self.threshold, self.version = threshold, version
+    def __init__(self, model: keras.Model, run: Params, aggregate: Aggregate, rule: Rule, version: str) -> None:
+        self._scorer, self._run = Scorer(model, run, aggregate), run
+        self.rule, self.version = rule, version
 
     @classmethod
     def load(cls, which: str = registry.CHAMPION) -> Self:
@@ -106,7 +56,7 @@ class Detector:
         if missing := [file for file in files if not file.exists()]:
             raise RegistryError(missing[0], "is not there, so the folder holds no evaluated model", "Run `bonafide run train_model`.")
         metrics = json.loads(files[1].read_text())
-        return cls(load_model(files[0]), params.load(files[2]), metrics["aggregate"], float(metrics["threshold"]), str(folder))
+        return cls(load_model(files[0]), params.load(files[2]), metrics["aggregate"], Rule.of(metrics, files[1]), str(folder))
 
     @classmethod
     def _from_registry(cls, version: registry.ModelVersion) -> Self:
@@ -122,7 +72,7 @@ class Detector:
         except ValidationError as error:
             reason = f"was registered by a bonafide with other parameters ({error.errors()[0]['loc']})"
             raise RegistryError(f"version {version.version}", reason, "Train it anew with this bonafide: `bonafide run`.") from error
-        return cls(model, run, origin["aggregate"], float(origin["threshold"]), str(version.version))
+        return cls(model, run, origin["aggregate"], Rule.of(origin, f"version {version.version}"), str(version.version))
 
     def detect(self, path: Path) -> Detection:
         """Score one file; one that can't be used is ``not scored``, with the reason."""
@@ -131,31 +81,50 @@ class Detector:
             frames = frames_of(path, self._run)
             self._refuse_other_kinds(frames, path)
         except MediaError as error:
-            seconds = {"decode": time.monotonic() - began, "score": 0.0}
-            return Detection(str(path), "not scored", None, self.threshold, 0, (), self.version, seconds, error.code, str(error))
+            return Detection(
+                path=str(path),
+                verdict="not scored",
+                probability=None,
+                score=None,
+                band=self.rule.band,
+                threshold=self.rule.threshold,
+                looked_at=0,
+                frames=(),
+                model=self.version,
+                seconds={"decode": time.monotonic() - began, "score": 0.0},
+                code=error.code,
+                message=str(error),
+            )
         decoded = time.monotonic()
-        looked_at, scored, probability = self._scored(frames)
+        scored = self._scorer.score(frames.pictures)
+        seconds = {"decode": decoded - began, "score": time.monotonic() - decoded}
+        return self._detection(path, frames, scored, seconds)
+
+    def _detection(self, path: Path, frames: Frames, scored: Scored, seconds: Mapping[str, float]) -> Detection:
+        probability = self.rule.probability(scored.score)
         return Detection(
             path=str(path),
-            verdict="ai-generated" if probability >= self.threshold else "real",
+            verdict=self.rule.band.verdict(probability),
             probability=probability,
-            threshold=self.threshold,
-            looked_at=looked_at,
-            frames=scored,
+            score=scored.score,
+            band=self.rule.band,
+            threshold=self.rule.threshold,
+            looked_at=scored.looked_at,
+            frames=_timed(frames, scored),
             model=self.version,
-            seconds={"decode": decoded - began, "score": time.monotonic() - decoded},
+            seconds=seconds,
+            kind=frames.facts.kind,
+            features=scored.features,
         )
 
     def _refuse_other_kinds(self, frames: Frames, path: Path) -> None:
-        if self._clips and frames.facts.kind != "video":
+        if self._scorer.sequential and frames.facts.kind != "video":
             cure = "Use a version whose recipe scores frames: `bonafide registry list` shows their recipes."
             raise NotMediaError(path, f"is an image, and version {self.version} scores videos only", cure)
 
-    def _scored(self, frames: Frames) -> tuple[int, tuple[FrameScore, ...], float]:
-        """Return how many frames were looked at, their scores where each has one, and the file's score."""
-        if self._clips:
-            positions = self._clips.chosen(len(frames.pictures))
-            return len(positions), (), self._clips.score(frames.pictures[positions], positions).score
-        scores = score_frames_of(self._model, frames.pictures, self._run.train.batch_size)
-        timed = zip(frames.times_s, scores, strict=True)
-        return len(scores), tuple(FrameScore(float(at), float(score)) for at, score in timed), item_score(scores, self._aggregate)
+
+def _timed(frames: Frames, scored: Scored) -> tuple[FrameScore, ...]:
+    """Return the score of each frame with its time; none where the detector scores the clip as a whole."""
+    if scored.frames is None:
+        return ()
+    return tuple(FrameScore(float(at), float(score)) for at, score in zip(frames.times_s, scored.frames, strict=True))

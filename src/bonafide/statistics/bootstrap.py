@@ -3,15 +3,18 @@
 Percentile method: Efron & Tibshirani, An Introduction to the Bootstrap (1993), chapter 13. What is drawn with replacement is not the
 frame and not the item but the cluster: items of one group and near-duplicates are alike, and drawing them apart would make the
 interval too narrow (Field & Welsh, Bootstrapping clustered data, J. R. Stat. Soc. B 69, 2007). Drawing is stratified by which
-classes a cluster holds, so that both classes are in every resample.
+classes a cluster holds, so that every class is in every resample.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from bonafide.statistics.metrics import Bools, Draws, Floats
+from bonafide.statistics.arrays import Bools, Floats
+from bonafide.statistics.metrics import Draws
 
 MIN_CLUSTERS = 5
 """With fewer clusters of a class an interval would be a guess, and there is none."""
@@ -31,22 +34,23 @@ class Interval:
         return {name: None if np.isnan(value) else float(value) for name, value in vars(self).items()}
 
 
-def draw(clusters: "pd.Series[str]", fake: Bools, resamples: int, seed: int) -> Draws:
+def draw(clusters: "pd.Series[str]", classes: NDArray[Any], resamples: int, seed: int) -> Draws:
     """Draw clusters with replacement; equal for equal arguments.
 
     Args:
         clusters: (n,) the cluster of each row (an item, or a frame of one).
-        fake: (n,) truth.
+        classes: (n,) what each row is: the truth, or more classes than two, such as the generators.
         resamples: how many to draw.
         seed: of the random numbers.
     """
     codes, names = pd.factorize(clusters.to_numpy())
-    holds_fake = np.bincount(codes, weights=fake, minlength=len(names)) > 0
-    holds_real = np.bincount(codes, weights=~fake, minlength=len(names)) > 0
-    strata = holds_fake + 2 * holds_real
+    kinds, class_of = np.unique(classes, return_inverse=True)
+    holds = np.zeros((len(names), len(kinds)), np.bool_)
+    holds[codes, class_of] = True
+    strata = np.unique(holds, axis=0, return_inverse=True)[1]
     random = np.random.default_rng(seed)
     times = np.zeros((resamples, len(names)))
-    for stratum in np.unique(strata):
+    for stratum in range(strata.max(initial=-1) + 1):
         members = np.flatnonzero(strata == stratum)
         times[:, members] = random.multinomial(len(members), np.full(len(members), 1 / len(members)), size=resamples)
     return Draws(times, codes.astype(np.int64))

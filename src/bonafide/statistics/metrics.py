@@ -1,4 +1,4 @@
-"""Figures of merit at a threshold and over all thresholds, for many weightings of the same items at once.
+"""All figures of merit, for many weightings of the same items at once.
 
 A bootstrap resample is nothing but a weight per cluster of items, the number of times that it was drawn, so that all resamples cost
 a few matrix products instead of a loop. The positive class is ``fake``. The definitions are scikit-learn's, and the tests hold
@@ -9,15 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
+from bonafide.statistics import at_threshold, probability, ranking
+from bonafide.statistics.arrays import Bools, Floats, Ints
 
-THRESHOLDED = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")
-RANKING = ("roc_auc", "pr_auc")
-METRICS = (*RANKING, *THRESHOLDED)
+METRICS = (*ranking.NAMES, *at_threshold.NAMES, *probability.NAMES)
+LOWER_IS_BETTER = ("eer", *probability.NAMES)
 _BLOCK = 8_000_000  # weights held at once, 64 MB
 
 
@@ -40,59 +37,24 @@ class Draws:
             yield self.times[start : start + step, self.cluster]
 
 
-def figures(fake: Bools, scores: Floats, threshold: float, draws: Draws | None = None) -> dict[str, Floats]:
-    """Return every figure of ``METRICS``, each of shape (resamples,), in [0, 1]; NaN where a class is missing.
+def figures(
+    fake: Bools, scores: Floats, threshold: float, draws: Draws | None = None, probabilities: Floats | None = None
+) -> dict[str, Floats]:
+    """Return every figure of ``METRICS``, each of shape (resamples,); NaN where it needs both classes and one is missing.
 
     Args:
         fake: (n,) truth.
-        scores: (n,) probabilities of ``fake``.
+        scores: (n,) what ranks the items and is held against the threshold.
         threshold: a score at or above it is called fake.
         draws: resamples; without them the figures are those of the rows as they are, of shape (1,).
+        probabilities: (n,) of ``fake``, for the figures of probabilities; without them the scores are taken for probabilities.
     """
     blocks = draws.blocks() if draws else [np.ones((1, len(fake)))]
-    parts = [_at_threshold(fake, scores >= threshold, block) | _over_thresholds(fake, scores, block) for block in blocks]
+    sure = scores if probabilities is None else probabilities
+    parts = [
+        ranking.figures(fake, scores, block)
+        | at_threshold.figures(fake, scores >= threshold, block)
+        | probability.figures(fake, sure, block)
+        for block in blocks
+    ]
     return {name: np.concatenate([part[name] for part in parts]) for name in METRICS}
-
-
-def confusion(fake: Bools, scores: Floats, threshold: float) -> dict[str, int]:
-    """Return the four counts of the confusion matrix, named by truth and verdict."""
-    called = scores >= threshold
-    return {
-        "real_called_real": int((~fake & ~called).sum()),
-        "real_called_fake": int((~fake & called).sum()),
-        "fake_called_real": int((fake & ~called).sum()),
-        "fake_called_fake": int((fake & called).sum()),
-    }
-
-
-def _at_threshold(fake: Bools, called: Bools, weights: Floats) -> dict[str, Floats]:
-    """scikit-learn's definitions; precision and F1 are 0 where nothing is called fake."""
-    fakes, reals = weights @ fake, weights @ ~fake
-    hits, alarms = weights @ (fake & called), weights @ (~fake & called)
-    rejections = reals - alarms
-    recall = _ratio(hits, fakes)
-    return {
-        "accuracy": _ratio(hits + rejections, fakes + reals),
-        "balanced_accuracy": (recall + _ratio(rejections, reals)) / 2,
-        "precision": _ratio(hits, hits + alarms, empty=0.0),
-        "recall": recall,
-        "f1": _ratio(2 * hits, fakes + hits + alarms, empty=0.0),
-    }
-
-
-def _over_thresholds(fake: Bools, scores: Floats, weights: Floats) -> dict[str, Floats]:
-    """ROC-AUC as the Mann-Whitney statistic (ties count half; Hanley & McNeil 1982), PR-AUC as average precision."""
-    order = np.argsort(-scores, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(scores[order]) != 0])  # equal scores are one threshold
-    weights = weights[:, order]
-    fakes = np.add.reduceat(weights * fake[order], starts, axis=1)
-    reals = np.add.reduceat(weights * ~fake[order], starts, axis=1)
-    fakes_above, reals_above = np.cumsum(fakes, axis=1), np.cumsum(reals, axis=1)
-    all_fakes, all_reals = fakes_above[:, -1], reals_above[:, -1]
-    ranked = (fakes * (all_reals[:, None] - reals_above + reals / 2)).sum(axis=1)
-    precision = _ratio(fakes_above, fakes_above + reals_above, empty=0.0)
-    return {"roc_auc": _ratio(ranked, all_fakes * all_reals), "pr_auc": _ratio((fakes * precision).sum(axis=1), all_fakes)}
-
-
-def _ratio(part: Floats, whole: Floats, empty: float = np.nan) -> Floats:
-    return np.divide(part, whole, out=np.full_like(whole, empty, dtype=np.float64), where=whole > 0)

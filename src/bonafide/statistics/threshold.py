@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bonafide.statistics.metrics import Bools, Floats
+from bonafide.statistics.arrays import Bools, Floats
 
 DEFAULT = 0.5
 

@@ -26,7 +26,7 @@ from sklearn.exceptions import ConvergenceWarning
 from bonafide.errors import ParamsError
 from bonafide.files import write_text
 from bonafide.params import Params, Range, Train, with_values
-from bonafide.training import temporal, two_phase
+from bonafide.training import fitting
 from bonafide.training.callbacks import Listener
 from bonafide.training.job import Job
 
@@ -169,8 +169,7 @@ class _Tuner(keras_tuner.Tuner):
         trial.folder.mkdir(parents=True, exist_ok=True)
         with self._listen(trial) as follower:
             job = replace(self._job, train=train, folder=trial.folder, listeners=(follower.epoch,))
-            outcome = temporal.fit(self._build(train), job) if train.head.sequential else two_phase.fit(self._build(train), job)
-            objective = float(outcome.best[self._run.tune.objective])
+            objective = float(fitting.fit(self._build(train), job).best[self._run.tune.objective])
             follower.objective(objective)
         return objective
 

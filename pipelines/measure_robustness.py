@@ -1,0 +1,26 @@
+"""Score some test items again as they come after compression, blur, scaling, cropping and noise."""
+
+from bonafide import artefacts, params
+from bonafide.dataset import manifest
+from bonafide.dataset.batches import frame_table
+from bonafide.evaluation import robustness, tables
+from bonafide.evaluation.predict import load_model
+from bonafide.evaluation.scoring import open_scorer
+from bonafide.settings import get_settings
+from bonafide.training import runtime
+
+
+def main() -> None:
+    """Run the stage."""
+    settings, run = get_settings(), params.load(artefacts.RESOLVED)
+    runtime.prepare(settings.workers, run.seed)
+    splits = manifest.read(artefacts.SPLITS, manifest.SPLITS)
+    items = robustness.sample(splits, run.evaluate.robustness_items, run.seed)
+    scorer = open_scorer(load_model(artefacts.MODEL), run, frame_table(splits, artefacts.CLEAN, "val"), settings.workers)
+    table = robustness.measure(scorer, items, run, settings.workers)
+    tables.write(table, artefacts.ROBUSTNESS, robustness.SCHEMA)
+    print(f"measure_robustness: {len(items)} items, each degraded in {len(table) / max(1, len(items)):.1f} ways on average")
+
+
+if __name__ == "__main__":
+    main()

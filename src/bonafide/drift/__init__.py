@@ -1,0 +1,1 @@
+"""Is the champion shown something else than it was trained on?"""

@@ -1,0 +1,114 @@
+"""Opinions on files: who says that a file is what, and what two who agree make of it."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from bonafide.dataset import takedowns
+from bonafide.errors import NotMediaError
+from bonafide.files import atomic_path, sha256_of
+from bonafide.media.signature import HEAD_BYTES, sniff
+from bonafide.metadata.added import Feedback, RegressionItem, Takedown
+from bonafide.metadata.clock import now
+from bonafide.metadata.document import Label
+from bonafide.metadata.store import Store
+
+ENOUGH = 2
+"""People who must agree."""
+
+State = Literal["waits", "agreed", "disputed", "taken in"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A file and what people say of it.
+
+    Attributes:
+        media_id: the file.
+        said: one opinion per person, the oldest first.
+        taken: it is in the regression set, and so in the originals.
+    """
+
+    media_id: str
+    said: tuple[Feedback, ...]
+    taken: bool
+
+    @property
+    def state(self) -> State:
+        """``agreed`` where at least two say the same and nobody says otherwise; ``taken in`` where a run took it."""
+        if self.taken:
+            return "taken in"
+        if len({opinion.label for opinion in self.said}) > 1:
+            return "disputed"
+        return "agreed" if len(self.said) >= ENOUGH else "waits"
+
+    @property
+    def by(self) -> str:
+        """The people, with commas between."""
+        return ", ".join(opinion.by for opinion in self.said)
+
+    @property
+    def why(self) -> str:
+        """Their reasons."""
+        return "; ".join(opinion.why for opinion in self.said if opinion.why)
+
+
+def give(store: Store, folder: Path, file: Path, label: Label, why: str, by: str) -> Case:
+    """Keep a person's opinion of a file, and the file; return all that is said of it now.
+
+    Args:
+        store: where it is kept.
+        folder: where the file is kept, ``settings.feedback_dir``.
+        file: copied; it is never changed.
+        label: what it is.
+        why: how the person knows.
+        by: the person. The same person again replaces the earlier opinion.
+
+    Raises:
+        NotMediaError: the file is no image and no video.
+        TakenDownError: somebody asked to use it no longer.
+    """
+    media_id = checked(store, file)
+    kept = folder / f"{media_id}{file.suffix.lower()}"
+    copy(file, kept)
+    said = Feedback(
+        feedback_id=f"{media_id}-{by}", media_id=media_id, file=file.name, kept=kept.name, label=label, why=why, by=by, at=now()
+    )
+    store.upsert([said])
+    return next(case for case in cases(store) if case.media_id == media_id)
+
+
+def cases(store: Store) -> list[Case]:
+    """Return every file of which something is said, the latest news last."""
+    taken = store.keys(RegressionItem)
+    opinions = sorted(store.find(Feedback), key=lambda opinion: opinion.at)
+    by_file: dict[str, list[Feedback]] = {}
+    for opinion in opinions:
+        by_file.setdefault(opinion.media_id, []).append(opinion)
+    found = [Case(media_id, tuple(said), media_id in taken) for media_id, said in by_file.items()]
+    return sorted(found, key=lambda case: case.said[-1].at)
+
+
+def checked(store: Store, file: Path) -> str:
+    """Return the media id of a file that may be used. Raises NotMediaError, TakenDownError."""
+    with file.open("rb") as stream:
+        if sniff(stream.read(HEAD_BYTES)) is None:
+            raise NotMediaError(file, "is no image or video", "Name a media file.")
+    media_id = sha256_of(file)
+    if store.get(Takedown, media_id):
+        raise takedowns.refusal(file)
+    return media_id
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file to its place; what is there already stays."""
+    if not target.exists():
+        with atomic_path(target) as temporary:
+            shutil.copyfile(source, temporary)
+
+
+def agreed(found: Sequence[Case]) -> list[Case]:
+    """Return those that wait to be taken in."""
+    return [case for case in found if case.state == "agreed"]

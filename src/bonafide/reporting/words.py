@@ -1,0 +1,63 @@
+"""How figures are named and written for people."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_NONE = "\N{EN DASH}"
+METRIC_WORDS = {
+    "roc_auc": ("ROC-AUC", "Shown one AI-generated and one real item, how often the AI-generated one scores higher. 0.5 is guessing."),
+    "pr_auc": ("PR-AUC", "How often an alarm is right, averaged over all thresholds."),
+    "accuracy": ("Accuracy", "The share of items that is called right."),
+    "balanced_accuracy": ("Balanced accuracy", "The same, with both classes counting equally however many items they have."),
+    "precision": ("Precision", "Of what is called AI-generated, the share that is."),
+    "recall": ("Recall", "Of what is AI-generated, the share that is found."),
+    "f1": ("F1", "One figure for precision and recall together."),
+    "mcc": ("MCC", "Matthews correlation of verdict and truth: 0 is guessing, 1 is complete; it can't be raised by favouring one class."),
+    "eer": ("EER", "Equal error rate: where as many reals are called fake as fakes real. Lower is better."),
+    "log_loss": ("Log loss", "How surprised the probabilities are by the truth. Lower is better; always saying 0.5 gives 0.69."),
+    "brier": ("Brier score", "Mean squared error of the probabilities. Lower is better; always saying 0.5 gives 0.25."),
+    "ece": ("ECE", "Calibration error: how far a probability lies from the share that is really AI-generated. Lower is better."),
+}
+PERTURBATION_WORDS = {
+    "jpeg": ("JPEG recompression", "quality"),
+    "blur": ("Gaussian blur", "sigma, pixels"),
+    "downscale": ("Scaled down and back", "factor"),
+    "crop": ("Centre crop", "share of the side"),
+    "h264": ("H.264 recompression", "CRF"),
+    "noise": ("Gaussian noise", "sigma, of 255"),
+}
+DIMENSION_WORDS = {
+    "generator": "Generator",
+    "source": "Source",
+    "codec": "Codec",
+    "resolution": "Resolution",
+    "duration": "Duration",
+    "brightness": "Brightness",
+}
+
+
+def figure(value: float | None) -> str:
+    """Return a figure as people read it, such as ``0.87``; the last step below 1 is not rounded up to it."""
+    if value is None:
+        return _NONE
+    rounded = f"{value:.2f}"
+    return ">0.99" if rounded == "1.00" and value < 1 else rounded
+
+
+def between(entry: Mapping[str, Any]) -> str:
+    """Return an interval such as ``0.80 to 0.93``, or nothing where there is none."""
+    if entry.get("low") is None:
+        return ""
+    return f"{figure(entry['low'])} to {figure(entry['high'])}"
+
+
+def percent(part: float | None) -> str:
+    """Return a share in per cent."""
+    if part is None:
+        return _NONE
+    return f"{100 * part:.0f}\N{NO-BREAK SPACE}%"
+
+
+def signed(value: float | None) -> str:
+    """Return a difference with its sign, such as ``+0.03``."""
+    return _NONE if value is None else f"{value:+.2f}"

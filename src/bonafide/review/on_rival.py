@@ -1,0 +1,70 @@
+"""The rules that a version meets or fails beside the present champion, on the same items."""
+
+import numpy as np
+import pandas as pd
+
+from bonafide.review import originals, rescoring
+from bonafide.review.checked import Checked
+from bonafide.review.documents import SCORE, Documents
+from bonafide.review.rules import ChampionRule, RegressionRule
+from bonafide.review.same_items import SameItems, lay
+from bonafide.settings import get_settings
+from bonafide.statistics.paired import difference, mcnemar
+from bonafide.tracking.registry import ModelVersion
+
+RANKING, MISTAKES, REGRESSION = "ranks no worse than the champion", "no more mistakes than the champion", "regression set no worse"
+_NO_RIVAL = "there is no other champion to compare it with"
+_RESAMPLES, _SEED = 2000, 0
+
+
+def champion(rule: ChampionRule, candidate: Documents, rival: ModelVersion | None) -> list[Checked]:
+    """Compare both on the candidate's test items: ROC-AUC by the paired bootstrap over clusters, mistakes by McNemar's exact test.
+
+    Raises RegistryError where the evidence of one of them is missing or was changed.
+    """
+    needed = (f"difference of ROC-AUC surely above -{rule.margin:g}", f"not more mistakes with p at or below {rule.alpha:g}")
+    if rival is None:
+        return [Checked(name, True, _NO_RIVAL, need) for name, need in zip((RANKING, MISTAKES), needed, strict=True)]
+    same = lay(candidate, rival)
+    beside = f"version {rival.version} on {_items(same)}"
+    if same.fake.all() or not same.fake.any():
+        said = f"too few items are left beside {beside}"
+        return [Checked(name, None, said, need) for name, need in zip((RANKING, MISTAKES), needed, strict=True)]
+    gap = difference(same.fake, same.clusters, same.candidate, same.rival, "roc_auc", _RESAMPLES, _SEED)
+    ranks = None if np.isnan(gap.low) else gap.low >= -rule.margin
+    interval = "too few clusters for an interval" if ranks is None else f"{gap.low:+.3f} to {gap.high:+.3f}"
+    counts = mcnemar(same.candidate.wrong(same.fake), same.rival.wrong(same.fake))
+    told = f"wrong alone: {counts.only_a}, {beside}: {counts.only_b}, McNemar p {counts.p:.3f}"
+    return [
+        Checked(RANKING, ranks, f"ROC-AUC {gap.value:+.3f} ({interval}) beside {beside}", needed[0]),
+        Checked(MISTAKES, not (counts.only_a > counts.only_b and counts.p <= rule.alpha), told, needed[1]),
+    ]
+
+
+def regression(rule: RegressionRule, candidate: Documents, rival: ModelVersion | None) -> Checked:
+    """Count the mistakes of both on the items that were once reported wrong. Raises RegistryError as ``champion`` does."""
+    needed = f"at most {rule.more_mistakes_at_most} more mistakes than the champion"
+    items = candidate.regression
+    if items is None:
+        return Checked(REGRESSION, None, "the regression set was not scored", needed)
+    if items.empty:
+        return Checked(REGRESSION, True, "the regression set is empty", needed)
+    if rival is None:
+        return Checked(REGRESSION, True, f"{_mistakes(items, candidate.threshold)} mistakes on {len(items)} items; {_NO_RIVAL}", needed)
+    other = Documents.of(rival)
+    known = {} if other.regression is None else dict(zip(other.regression["media_id"], other.regression[SCORE], strict=True))
+    fresh = [media_id for media_id in items["media_id"] if media_id not in known]
+    known |= rescoring.scores(rival, fresh, originals.of_regression(get_settings()))
+    both = items[items["media_id"].isin(known)]
+    mine, theirs = _mistakes(both, candidate.threshold), _mistakes(both.assign(score=both["media_id"].map(known)), other.threshold)
+    said = f"{mine} mistakes on {len(both)} items, version {rival.version} makes {theirs}"
+    return Checked(REGRESSION, None if both.empty else mine - theirs <= rule.more_mistakes_at_most, said, needed)
+
+
+def _mistakes(items: pd.DataFrame, threshold: float) -> int:
+    return int(((items[SCORE] >= threshold) != (items["label"] == "fake")).sum())
+
+
+def _items(same: SameItems) -> str:
+    left_out = [f"{number} {why}" for number, why in ((same.seen, "seen in its training"), (same.lost, "lost")) if number]
+    return f"{len(same.table)} test items" + (f" ({', '.join(left_out)} left out)" if left_out else "")

@@ -1,0 +1,88 @@
+"""A registered version evaluated anew: at its own commit, on its own data; the model stays as it is, its evidence is measured again."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bonafide import artefacts
+from bonafide.errors import RunError
+from bonafide.metadata.store import open_store
+from bonafide.metadata.sync import sync_models
+from bonafide.runs import worktree
+from bonafide.runs.graph import Stage, stages_of
+from bonafide.runs.lifecycle import commit_run, keep_report
+from bonafide.runs.process import dvc, git
+from bonafide.runs.run import Run, run_name
+from bonafide.runs.stages import run_stage
+from bonafide.settings import Settings
+from bonafide.tracking import registry
+from bonafide.tracking.registry import ModelVersion
+
+_NEEDED = ("hold_out_generators", "measure_robustness")
+
+
+def evaluate(version: ModelVersion, settings: Settings, overrides: Mapping[str, object], started_by: str) -> dict[str, Any]:
+    """Run the stages that follow the training of a version, commit them, and put the new evidence on the version.
+
+    They run in a worktree of the version's own commit, with its code, data and parameters, and the regression set as it is today. What has
+    not changed since is not run again, the training never.
+
+    Args:
+        version: of the registry.
+        settings: of this checkout.
+        overrides: dotted keys of ``evaluate`` that beat the version's parameters.
+        started_by: whose run it is.
+
+    Returns:
+        The content of the new ``reports/metrics.json``.
+
+    Raises:
+        RunError: the version's commit is not in this repository or is older than these stages, or a stage failed.
+        RegistryError: the model in the worktree is not the version's.
+    """
+    name = f"evaluate-v{version.version}"
+    run = Run(id=run_name(name), dag="evaluate", base=_commit_of(version, settings.root), started_by=started_by)
+    folder = worktree.open_worktree(run, settings)
+    measured = _after_training(folder, version)
+    dvc(folder, "pull", "--quiet", f"{artefacts.RAW}.dvc")
+    worktree.snapshot_regression(folder, settings)
+    worktree.write_params(folder, None, overrides)
+    run.save(settings)
+    for stage in ("resolve_params", *(stage.name for stage in measured)):
+        run_stage(run, stage, settings)
+    _publish(run, version, settings)
+    metrics: dict[str, Any] = json.loads((folder / artefacts.METRICS).read_text())
+    worktree.close_worktree(run, settings)
+    return metrics
+
+
+def _publish(run: Run, version: ModelVersion, settings: Settings) -> None:
+    folder = run.folder(settings)
+    commit_run(run, settings)
+    registry.refresh_evidence(version.version, folder)
+    with open_store(settings) as store:
+        sync_models(store, [registry.get(version.version)])
+    keep_report(folder, version.version, settings)
+
+
+def _commit_of(version: ModelVersion, root: Path) -> str:
+    try:
+        return git(root, "rev-parse", "--verify", "--quiet", f"{version.commit}^{{commit}}")
+    except RunError as error:
+        reason = f"its commit {version.commit[:10]} is not in this repository"
+        raise RunError(f"version {version.version}", reason, "Fetch the branches runs/* from where it was trained.") from error
+
+
+def _after_training(folder: Path, version: ModelVersion) -> list[Stage]:
+    """Return the stages that read, at any remove, what the training wrote."""
+    stages = stages_of(folder / "dvc.yaml", "train_model")
+    known = {stage.name for stage in stages}
+    if missing := [name for name in _NEEDED if name not in known]:
+        reason = f"was trained by a bonafide that had no stage {missing[0]}, and it is evaluated by the code of its own commit"
+        raise RunError(f"version {version.version}", reason, f"Train it anew: `bonafide run train_model -S recipe={version.recipe}`.")
+    after = {"train"}
+    for stage in stages:
+        if after & set(stage.after):
+            after.add(stage.name)
+    return [stage for stage in stages if stage.name in after - {"train"}]

@@ -1,0 +1,74 @@
+"""The reference for drift: which items it holds, and that it is what the detector makes of them."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from clip_items import network, write_clips
+
+from bonafide import params
+from bonafide.dataset.batches import FrameReader
+from bonafide.evaluation import reference
+from bonafide.evaluation.scoring import Scorer
+from bonafide.params import Params
+
+COUNTS = [9, 2, 3, 6, 1, 5, 2, 7]  # frames of each item; the last two are of val
+
+
+@pytest.fixture(scope="module")
+def run(root: Path) -> Params:
+    shrunk = {"clean.size": 64, "train.head.length": 6, "train.batch_size": 8}
+    return params.resolve(root / "params.yaml", root / "recipes", recipe="scratch", overrides=shrunk).params
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
+    table = write_clips(tmp_path_factory.mktemp("clean"), COUNTS)
+    ids = sorted(table["media_id"].unique())
+    val = table["media_id"].isin(ids[-2:])
+    return {"train": table[~val].reset_index(drop=True), "val": table[val].reset_index(drop=True)}
+
+
+@pytest.fixture(scope="module")
+def splits(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    rows = [{"media_id": media_id, "split": split} for split, table in frames.items() for media_id in table["media_id"].unique()]
+    unseen = [{"media_id": "f" * 64, "split": "test"}]
+    return pd.DataFrame(rows + unseen).assign(label="real", kind="video")
+
+
+@pytest.fixture(scope="module")
+def scorer(run: Params) -> Scorer:
+    return Scorer(network("gap"), run, "mean")
+
+
+def test_it_holds_all_of_val_and_the_first_of_train(
+    scorer: Scorer, frames: dict[str, pd.DataFrame], splits: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reference, "TRAIN_ITEMS", 4)
+    ids = sorted(splits.loc[splits["split"] == "val", "media_id"])
+    val = pd.DataFrame({"media_id": ids, "score": [0.25, 0.75]})
+    table = reference.reference(scorer, frames, splits, val, 2)
+    assert table["split"].tolist() == ["train"] * 4 + ["val"] * 2
+    assert table["media_id"].tolist() == sorted(frames["train"]["media_id"].unique())[:4] + ids
+    assert table["score"].tolist()[4:] == [0.25, 0.75]
+    reference.write(table, tmp_path / "reports" / "reference.parquet")
+    back = pd.read_parquet(tmp_path / "reports" / "reference.parquet")
+    assert list(back.columns) == ["media_id", "label", "kind", "split", "score", "features"]
+    assert np.array_equal(np.stack(back["features"]), np.stack(table["features"]))
+
+
+@pytest.mark.parametrize("kind", ["gap", "gru"])
+def test_an_item_is_what_the_detector_makes_of_four_of_its_frames(
+    kind: str, run: Params, frames: dict[str, pd.DataFrame], splits: pd.DataFrame
+) -> None:
+    asked = run.model_copy(update={"train": run.train.model_copy(update={"head": run.train.head.model_copy(update={"kind": kind})})})
+    scorer = Scorer(network(kind), asked, "mean")
+    val = pd.DataFrame({"media_id": frames["val"]["media_id"].unique(), "score": 0.5})
+    table = reference.reference(scorer, frames, splits, val, 2).set_index("media_id")
+    longest = frames["train"]["media_id"].value_counts().idxmax()
+    rows = frames["train"].index[frames["train"]["media_id"] == longest].to_numpy()[[0, 3, 5, 8]]
+    alone = scorer.score(FrameReader(frames["train"], 1).read(rows))
+    assert table.loc[longest, "score"] == pytest.approx(alone.score, abs=1e-5)
+    assert table.loc[longest, "features"] == pytest.approx(alone.features, abs=1e-4)
+    assert not np.allclose(table.loc[longest, "features"], table["features"].iloc[-1])

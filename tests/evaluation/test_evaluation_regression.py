@@ -1,0 +1,77 @@
+"""The regression set: each readable file is scored as the detector scores it, and where the dataset holds it, its split is known."""
+
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from bonafide import artefacts
+from bonafide.evaluation import tables
+from bonafide.evaluation.predict import load_model
+from bonafide.evaluation.regression import SCHEMA, score_folder
+from bonafide.evaluation.scoring import Scorer
+from bonafide.media.frames import frames_of
+from tests.clip_items import network
+from tests.small_run import Small
+
+
+@pytest.fixture(scope="module")
+def scorer(small: Small) -> Scorer:
+    return Scorer(load_model(small.folder / artefacts.MODEL), small.run, "mean")
+
+
+@pytest.fixture
+def wrong(small: Small, tmp_path: Path) -> tuple[Path, Any, Any]:
+    """A folder with one item of train under its label, and the fake clip reported as real; the two items."""
+    image = next(small.splits[(small.splits["split"] == "train") & (small.splits["label"] == "fake")].itertuples())
+    clip = next(small.splits[(small.splits["kind"] == "video") & (small.splits["label"] == "fake")].itertuples())
+    folder = tmp_path / "regression"
+    for item, label in ((image, "fake"), (clip, "real")):
+        target = folder / label / Path(str(item.path)).name
+        target.parent.mkdir(parents=True)
+        shutil.copyfile(small.folder / artefacts.RAW / str(item.path), target)
+    return folder, image, clip
+
+
+def test_files_are_scored_under_the_label_of_their_folder(small: Small, scorer: Scorer, wrong: tuple[Path, Any, Any]) -> None:
+    folder, image, clip = wrong
+    table = score_folder(folder, scorer, small.run, small.splits[small.splits["media_id"] != clip.media_id]).set_index("media_id")
+    assert table.loc[image.media_id, ["label", "kind", "split"]].tolist() == ["fake", "image", "train"]
+    assert table.loc[clip.media_id, ["label", "kind", "split"]].tolist() == ["real", "video", ""]
+    for item in (image, clip):
+        frames = frames_of(small.folder / artefacts.RAW / str(item.path), small.run)
+        assert table.loc[item.media_id, "score"] == pytest.approx(scorer.score(frames.pictures).score, abs=1e-6)
+
+
+def test_what_can_t_be_read_is_left_out_and_named(
+    small: Small, scorer: Scorer, wrong: tuple[Path, Any, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = wrong[0]
+    (folder / "fake" / "torn.mp4").write_text("no film")
+    (folder / "fake" / ".hidden").write_text("not looked at")
+    with caplog.at_level(logging.WARNING):
+        table = score_folder(folder, scorer, small.run, small.splits)
+    assert len(table) == 2
+    assert "torn.mp4" in caplog.text
+    assert ".hidden" not in caplog.text
+
+
+def test_a_detector_of_clips_leaves_images_out(small: Small, wrong: tuple[Path, Any, Any], caplog: pytest.LogCaptureFixture) -> None:
+    head = small.run.train.head.model_copy(update={"kind": "lstm", "length": 6})
+    run = small.run.model_copy(update={"train": small.run.train.model_copy(update={"head": head})})
+    run = run.model_copy(update={"clean": run.clean.model_copy(update={"size": 64})})
+    table = score_folder(wrong[0], Scorer(network("lstm", 6), run, "mean"), run, small.splits)
+    assert table["kind"].tolist() == ["video"]
+    assert "scores videos only" in caplog.text
+
+
+def test_without_a_folder_there_are_no_rows_but_all_columns(small: Small, scorer: Scorer, tmp_path: Path) -> None:
+    table = score_folder(tmp_path / "nowhere", scorer, small.run, small.splits)
+    assert len(table) == 0
+    tables.write(table, tmp_path / "regression.parquet", SCHEMA)
+    back = pd.read_parquet(tmp_path / "regression.parquet")
+    assert list(back.columns) == ["media_id", "label", "kind", "split", "score"]
+    assert back["score"].dtype == "float64"
