@@ -219,7 +219,9 @@ def _went_in(settings: Settings) -> list[str]:
         return pd.read_parquet(io.BytesIO(version.read(path) or b""))
 
     balanced, splits = table(artefacts.BALANCED), table(artefacts.SPLITS)
-    rejected = {stage: table(artefacts.QUARANTINE / f"{stage}.parquet") for stage in ("catalog", "cure_media", "extract_frames", "clean_frames")}
+    rejected = {
+        stage: table(artefacts.QUARANTINE / f"{stage}.parquet") for stage in ("catalog", "cure_media", "extract_frames", "clean_frames")
+    }
     codes = pd.concat(rejected.values())["code"].value_counts()
     said = ", ".join(f"{count} {code}" for code, count in codes.items()) or "none"
     counts = splits.groupby(["split", "kind", "label"]).size()

@@ -55,10 +55,11 @@ def quality_of(rows: list[dict[str, object]], hashes: dict[str, str] | None = No
     """One kept frame per item; hashes are far apart unless they are given by media id."""
     frames = [
         {"media_id": row["media_id"], "index": 0, "time_s": 0.0, "kept": True, "reason": "", "std": 50.0, "sharpness": 50.0}
+        | {"brightness": 120.0}
         | {"phash": (hashes or {}).get(str(row["media_id"]), str(row["media_id"])[:16])}
         for row in rows
     ]
-    return pd.DataFrame(frames, columns=["media_id", "index", "time_s", "kept", "reason", "std", "sharpness", "phash"])
+    return pd.DataFrame(frames, columns=["media_id", "index", "time_s", "kept", "reason", "std", "sharpness", "brightness", "phash"])
 
 
 def picture(path: Path, seed: int = 0, size: tuple[int, int] = (48, 32)) -> Path:

@@ -14,7 +14,7 @@ from bonafide.errors import DatasetError
 from bonafide.files import write_text
 from bonafide.params import Params, Resolved
 from bonafide.settings import get_settings
-from pipelines import audit_shortcuts, balance_classes, catalog, split_dataset
+from pipelines import audit_shortcuts, balance_classes, catalog, cure_media, split_dataset
 
 OUTPUTS = (artefacts.MEDIA, artefacts.QUARANTINE / "catalog.parquet", artefacts.SHORTCUTS, artefacts.BALANCED, artefacts.SPLITS)
 
@@ -35,6 +35,7 @@ def folder(tmp_path: Path, params: Params, monkeypatch: pytest.MonkeyPatch) -> I
 
 def run() -> None:
     catalog.main()
+    cure_media.main()
     media = manifest.read(artefacts.MEDIA, manifest.MEDIA)
     quality_of(media.to_dict("records")).to_parquet(artefacts.QUALITY)  # type: ignore[arg-type]
     audit_shortcuts.main()
@@ -51,7 +52,7 @@ def test_from_files_to_splits_twice_the_same(folder: Path, capsys: pytest.Captur
     splits = manifest.read(artefacts.SPLITS, manifest.SPLITS)
     assert f"split_dataset: dataset {manifest.dataset_version(splits)}: train 8 real + 8 fake" in said
     assert set(splits["split"]) == {"train", "val", "test"} and len(splits) == 24
-    assert json.loads(artefacts.SHORTCUTS.read_text())["image"]["items"] == 24
+    assert json.loads(artefacts.SHORTCUTS.read_text())["kinds"]["image"]["items"] == 24
     first = [path.read_bytes() for path in OUTPUTS]
     run()
     assert [path.read_bytes() for path in OUTPUTS] == first

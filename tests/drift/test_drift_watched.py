@@ -46,7 +46,9 @@ def test_without_a_champion_there_is_nothing_to_watch(empty_registry: Path) -> N
 
 
 def _watch(settings: Settings, root: Path) -> list[dict[str, object]]:
-    """Run the DAG; return what the asset's events carry."""
+    """Run the DAG; return what the asset's events carry. Airflow reads all DAGs, and some of them these files."""
+    shutil.copyfile(root / "dvc.yaml", settings.root / "dvc.yaml")
+    shutil.copytree(root / "recipes", settings.root / "recipes", dirs_exist_ok=True)
     env = {**os.environ, **environment(settings), "AIRFLOW__CORE__DAGS_FOLDER": str(root / "dags"), "PYTHONPATH": str(root)}
     command = [sys.executable, "-m", "bonafide.services.headless", "watch_drift"]
     done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)

@@ -96,3 +96,11 @@ def test_too_few_items_of_any_give_no_mean(tables: tuple[pd.DataFrame, pd.DataFr
     found = measure(held_out[held_out["held_out"] == "rare"], test, 100, 0)
     assert found["macro"] == {"value": None, "low": None, "high": None, "generators": []}
     assert len(found["generators"]) == 1
+
+
+def test_a_small_generator_is_in_every_resample(tables: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    held_out, test = tables
+    small = held_out[(held_out["generator"] != "sora") | held_out["media_id"].isin([f"sora{number}" for number in range(5)])]
+    macro = measure(small, test, 2000, 0)["macro"]
+    assert macro["generators"] == ["sora", "veo"]
+    assert macro["low"] is not None

@@ -98,3 +98,13 @@ def test_items_of_one_cluster_are_one_witness(good: pd.DataFrame, splits: pd.Dat
     (row,) = (row for row in evidence_of(together, splits)["slices"]["generator"] if row["name"] == "sora")
     assert row["fake"] == 10
     assert "too_few" in row
+
+
+def test_a_generator_of_images_is_ranked_against_real_images(good: pd.DataFrame, splits: pd.DataFrame) -> None:
+    painter = (splits["generator"] == "sora") & (splits["kind"] == "image")
+    named = splits.assign(generator=splits["generator"].mask(painter, "painter"))
+    (row,) = (row for row in evidence_of(good, named)["slices"]["generator"] if row["name"] == "painter")
+    items = item_table(good[good["split"] == "test"], "mean")
+    painted = items["media_id"].isin(named.loc[painter, "media_id"])
+    both = items[painted | ((items["label"] == "real") & (items["kind"] == "image"))]
+    assert row["roc_auc"]["value"] == pytest.approx(roc_auc_score(both["label"] == "fake", both["score"]))

@@ -40,10 +40,11 @@ def run(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
 
 
 def catalogue(params: Params) -> None:
-    """Write the part of media.parquet that the media stages read."""
+    """Write the part of media.parquet that the media stages read, and let all items go on uncured."""
     files = [path for path in sorted(artefacts.RAW.iterdir()) if path.is_file()]
     rows = [{"media_id": sha256_of(path), "path": path.name, **asdict(probe(path, params.limits))} for path in files]
-    pd.DataFrame(rows).sort_values("media_id").to_parquet(artefacts.MEDIA)
+    for table in (artefacts.MEDIA, artefacts.CURED):
+        pd.DataFrame(rows).sort_values("media_id").to_parquet(table)
 
 
 def give(name: str, content: Path | Image.Image) -> str:
@@ -91,7 +92,7 @@ def test_from_originals_to_clean_frames(run: Params, numbered: Maker, capsys: py
     empty = pd.read_parquet(artefacts.QUARANTINE / "clean_frames.parquet")
     assert empty[["path", "sha256", "code"]].to_numpy().tolist() == [["grey.png", blank, "media.no-usable-frame"]]
     quality = pd.read_parquet(artefacts.QUALITY)
-    assert list(quality) == ["media_id", "index", "time_s", "kept", "reason", "std", "sharpness", "phash"]
+    assert list(quality) == ["media_id", "index", "time_s", "kept", "reason", "std", "sharpness", "brightness", "phash"]
     assert quality.kept.sum() == 6
     assert set(quality.media_id) == {*ids, blank}
     assert {path: (sha256_of(path), path.stat().st_mtime_ns) for path in artefacts.RAW.iterdir()} == before
@@ -115,7 +116,8 @@ def test_one_new_video_decodes_one_video(run: Params, numbered: Maker, capsys: p
 
 def test_no_items_leave_empty_tables(run: Params, capsys: pytest.CaptureFixture[str]) -> None:
     artefacts.MEDIA.parent.mkdir(parents=True)
-    pd.DataFrame({"media_id": [], "path": []}, dtype=str).to_parquet(artefacts.MEDIA)
+    for table in (artefacts.MEDIA, artefacts.CURED):
+        pd.DataFrame({"media_id": [], "path": []}, dtype=str).to_parquet(table)
     stages(capsys)
     assert artefacts.FRAMES.is_dir()
     assert len(pd.read_parquet(artefacts.QUALITY)) == 0

@@ -19,7 +19,7 @@ from bonafide.params import resolve
 from bonafide.reporting import card, plots
 from bonafide.reporting import page as report
 from bonafide.reporting.evidence import Evidence
-from bonafide.reporting.words import METRIC_WORDS, between, figure
+from bonafide.reporting.words import METRIC_WORDS, between, figure, value_at
 from tests.scored_items import evidence_of
 
 SHORTCUTS = {
@@ -130,10 +130,12 @@ def rendered(good: pd.DataFrame, splits: pd.DataFrame, root: Path, tmp_path: Pat
 
 def test_it_shows_the_figures_of_metrics_json(rendered: tuple[str, dict[str, Any]]) -> None:
     html, metrics = rendered
-    for row in (metrics["test"]["item"], metrics["floor"]["test"]["item"], metrics["test"]["frame"], metrics["val"]["item"]):
+    shown = dict(re.findall(r'data-figure="([^"]+)" data-as="figure">([^<]+)<', html))
+    for level in ("test.item", "floor.test.item", "test.frame", "val.item"):
         for name in METRIC_WORDS:
-            cell = f"<b>{row[name]['value']:.2f}</b><small>{row[name]['low']:.2f} to {row[name]['high']:.2f}</small>"
-            assert cell in html, name
+            entry = value_at(metrics, f"{level}.{name}")
+            assert shown[f"{level}.{name}.value"] == figure(entry["value"])
+            assert f"<small>{between(entry)}</small>" in html
     for number in (metrics["threshold"], *metrics["counts"]["test"]["item"].values()):
         assert (f"{number:.2f}" if isinstance(number, float) else str(number)) in html
 
@@ -226,7 +228,7 @@ def test_the_headline_is_the_figure_on_unseen_generators(
     rendered: tuple[str, dict[str, Any]], good: pd.DataFrame, splits: pd.DataFrame
 ) -> None:
     html, metrics = rendered
-    big = re.search(r'<div class="big">([^<]+)</div>', html)
+    big = re.search(r'<div class="big"><data [^>]+>([^<]+)</data>', html)
     assert big
     assert big[1] == figure(metrics["held_out"]["macro"]["value"])
     assert big[1] != figure(metrics["test"]["item"]["roc_auc"]["value"])
@@ -254,8 +256,8 @@ def test_every_change_of_a_file_is_in_the_table(rendered: tuple[str, dict[str, A
     html, metrics = rendered
     for points in metrics["robustness"]["curves"].values():
         for point in points:
-            assert f"{-point['drop']['value']:+.2f}" in html
-            assert f"<b>{figure(point['roc_auc']['value'])}</b>" in html
+            assert f">{point['drop']['value']:+.2f}</data>" in html
+            assert f">{figure(point['roc_auc']['value'])}</data>" in html
 
 
 def test_the_card_says_what_the_figures_say(good: pd.DataFrame, splits: pd.DataFrame, root: Path) -> None:

@@ -11,8 +11,8 @@ from bonafide.tracking import registry
 from tests import run_folder
 from tests.own_state import COMMIT, TRAINER
 
-ITEMS = 602  # 150 of them to test
-WIDTH = 100  # features of an item; as many as there are few training items for, so that wrong labels do harm
+ITEMS = 1202  # 300 of them to test
+WIDTH = 200  # features of an item; as many as there are few training items for, so that wrong labels do harm
 _APART = 3.0  # how far the classes lie apart, standard deviations
 
 

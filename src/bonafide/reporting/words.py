@@ -58,6 +58,24 @@ def percent(part: float | None) -> str:
     return f"{100 * part:.0f}\N{NO-BREAK SPACE}%"
 
 
+def count(number: int) -> str:
+    """Return a number of items."""
+    return f"{number:,}"
+
+
 def signed(value: float | None) -> str:
     """Return a difference with its sign, such as ``+0.03``."""
     return _NONE if value is None else f"{value:+.2f}"
+
+
+def shown(value: Any, how: str) -> str:
+    """Return a figure in one of the ways above, named by its function."""
+    return {"figure": figure, "percent": percent, "signed": signed, "count": count}[how](value)
+
+
+def value_at(metrics: Mapping[str, Any], path: str) -> Any:
+    """Return what stands under a dotted path of ``metrics.json``, such as ``slices.codec.0.right.value``. Raises KeyError."""
+    found: Any = metrics
+    for name in path.split("."):
+        found = found[int(name)] if isinstance(found, list) else found[name]
+    return found
