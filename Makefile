@@ -7,7 +7,7 @@ RUN := env -u VIRTUAL_ENV $(BIN)/bonafide
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format up run field lock clean
+.PHONY: help setup demo test lint format up serve run field cures lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -42,11 +42,17 @@ format: setup ## Put the code into its style
 up: setup ## Start Airflow, MLflow and the metadata store; Ctrl-C stops all of them
 	@$(RUN) up --airflow-port $(PORT)
 
+serve: setup ## Serve the web page: models, review, lineage
+	@$(RUN) serve $(ARGS)
+
 run: setup ## Run the whole pipeline on your own data: make run ARGS="-S recipe=efficientnetv2b0"
 	@$(RUN) run $(ARGS)
 
 field: setup ## Repeat docs/results.md on the field data (BONAFIDE_FIELD_DATA, BONAFIDE_WEIGHTS_DIR)
 	@$(BIN)/python -m bench.field $(ARGS)
+
+cures: setup ## Print what each cure leaves of the shortcuts in the field data (BONAFIDE_FIELD_DATA)
+	@$(BIN)/python -m bench.cures
 
 lock: $(UV) ## Resolve uv.lock anew after a change of pyproject.toml
 	@$(UV) lock

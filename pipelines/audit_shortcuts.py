@@ -49,7 +49,9 @@ def _sentence(report: Report, limit: float) -> str:
 
 def _refusal(leaking: dict[str, Report], items: pd.DataFrame, run: Params) -> ShortcutError:
     """Return the error that names what leaks, and the cures as parameters to copy."""
-    said, settings, facts = [], {}, []
+    said: list[str] = []
+    settings: dict[str, str] = {}
+    facts: list[str] = []
     for kind, report in leaking.items():
         told = cures.telling(report["facts"], run.shortcuts.limit)  # type: ignore[arg-type]
         figures = ", ".join(f"{name} {report['facts'][name]:.2f}" for name in told)  # type: ignore[index,call-overload]

@@ -44,14 +44,14 @@ def main() -> None:
     failed |= {name: result for name, result in results.items() if isinstance(result, MediaError)}
     going_on = {name: result for name, result in results.items() if isinstance(result, _Cured)}
     rows = [media.loc[name].to_dict() | asdict(result.facts) for name, result in going_on.items()]
-    rejected = [quarantine.row(media.loc[name, "path"], name, error) for name, error in failed.items()]
+    rejected = [quarantine.row(str(media.loc[name, "path"]), name, error) for name, error in failed.items()]
     quarantine.write(artefacts.QUARANTINE / f"{STAGE}.parquet", rejected)
     keep_only(artefacts.CURED_MEDIA, {cure.cured_name(row["media_id"], row["kind"], run.cure) for row in rows} if run.cure.rewrites else ())
     manifest.write(pd.DataFrame(rows, columns=manifest.MEDIA.names), artefacts.CURED, manifest.MEDIA)
     cached = sum(result.cached for result in going_on.values())
     print(f"{summary(STAGE, len(rows), cached, failed.values())}, {len(fitting) - len(items)} unmatched")
     if not rows:
-        raise DatasetError(artefacts.CURED, "the cure leaves no item", "Match fewer facts in cure.match, or lower cure.crop and cure.seconds.")
+        raise DatasetError(artefacts.CURED, "the cure leaves no item", "Match fewer facts, or lower cure.crop or cure.seconds.")
 
 
 def _cured(items: list[dict[str, Any]], run: Params) -> dict[str, _Cured | MediaError]:

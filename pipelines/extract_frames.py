@@ -48,9 +48,9 @@ def _sample(item: dict[str, Any], run: Params, cache: ItemCache) -> bool:
 
 def _depends_on(run: Params) -> dict[str, Any]:
     modules = [decode, extract, picture, sampling, shards, stream]
-    cured = {"cure": run.cure.model_dump(exclude={"match"}), "cure_code": source_digest(cure, reencode, square)} if run.cure.rewrites else {}
+    cured = [run.cure.model_dump(exclude={"match"}), source_digest(cure, reencode, square)] if run.cure.rewrites else []
     versions = [ffmpeg.version(), av.__version__, PIL.__version__]
-    return {"extract": run.extract.model_dump(), "code": source_digest(*modules), "versions": versions, **cured}
+    return {"extract": run.extract.model_dump(), "code": source_digest(*modules), "versions": versions, "cured": cured}
 
 
 def _path(item: dict[str, Any]) -> str:

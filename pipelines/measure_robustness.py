@@ -2,16 +2,18 @@
 
 from bonafide import artefacts, params
 from bonafide.dataset import manifest
-from bonafide.dataset.batches import frame_table
-from bonafide.evaluation import robustness, tables
-from bonafide.evaluation.predict import load_model
-from bonafide.evaluation.scoring import open_scorer
 from bonafide.settings import get_settings
-from bonafide.training import runtime
 
 
 def main() -> None:
     """Run the stage."""
+    # imported here: the processes that degrade import this module, and need no TensorFlow
+    from bonafide.dataset.batches import frame_table
+    from bonafide.evaluation import robustness, tables
+    from bonafide.evaluation.predict import load_model
+    from bonafide.evaluation.scoring import open_scorer
+    from bonafide.training import runtime
+
     settings, run = get_settings(), params.load(artefacts.RESOLVED)
     runtime.prepare(settings.workers, run.seed)
     splits = manifest.read(artefacts.SPLITS, manifest.SPLITS)

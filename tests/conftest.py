@@ -48,7 +48,7 @@ def pilot(tmp_path_factory: pytest.TempPathFactory) -> Pilot:
 
     root = copy_checkout(tmp_path_factory.mktemp("pilot"))
     media = tmp_path_factory.mktemp("media") / "set"
-    rendered = render(media, clips=12, images=12, unseen=2)
+    rendered = render(media, clips=12, images=20, unseen=2)  # five items of a generator, so that it is held out
     inbox = root / "inbox" / "fake"
     inbox.mkdir(parents=True)
     (inbox / "empty.mp4").touch()

@@ -12,7 +12,13 @@ from bonafide.settings import Settings
 ROOT = Path(__file__).resolve().parents[1]
 
 # the real configuration, shrunk
-SHRUNK = {"clean.size": 64, "train.phase1.epochs": 2, "evaluate.bootstrap": 100}
+SHRUNK = {
+    "clean.size": 64,
+    "train.phase1.epochs": 2,
+    "evaluate.bootstrap": 100,
+    "evaluate.robustness_items": 3,
+    "evaluate.robustness_frames": 2,
+}
 
 
 def copy_checkout(target: Path) -> Path:

@@ -4,8 +4,9 @@ import json
 
 import numpy as np
 from dataset_rows import item, table, two_classes
+from scipy.stats import binomtest
 
-from bonafide.dataset.shortcuts import audit
+from bonafide.dataset.shortcuts import audit, leaks
 
 
 def noisy(count: int, seed: int = 0) -> list[dict[str, object]]:
@@ -63,4 +64,38 @@ def test_too_few_items_are_said_instead_of_failing() -> None:
         report = audit(table(rows), 5, 1)["video"]
         assert "too few" in str(report["note"]) and "balanced_accuracy" not in report
     assert audit(table([]), 5, 1) == {}
-    assert audit(table(two_classes(2, 3)), 5, 1)["video"]["folds"] == 2
+    assert "no fact differs" in str(audit(table(two_classes(9, 9)), 5, 1)["video"]["note"])
+    unlike = [row | {"bytes": 1000 + at} for at, row in enumerate(two_classes(2, 3))]
+    report = audit(table(unlike), 5, 1)["video"]
+    assert (report["folds"], report["low"], report["high"]) == (2, None, None) and not leaks(report, 0.6)
+
+
+def test_a_leak_is_above_the_limit_and_not_by_luck() -> None:
+    assert leaks({"balanced_accuracy": 0.8, "low": 0.6}, 0.7)
+    assert not leaks({"balanced_accuracy": 0.8, "low": 0.45}, 0.7)
+    assert not leaks({"balanced_accuracy": 0.65, "low": 0.6}, 0.7)
+    assert not leaks({"note": "too few"}, 0.7)
+
+
+def test_a_dozen_items_of_which_most_are_guessed_right_may_be_luck() -> None:
+    rows = [item(at, ("real", "fake")[at % 2], fps=6.0 if at % 2 == (at >= 2) else 25.0) for at in range(12)]  # 10 of 12, or 2
+    report = audit(table(rows), 5, 1)["video"]
+    right = round(float(report["balanced_accuracy"]) * 12)  # type: ignore[arg-type]
+    assert report["low"] <= binomtest(right, 12).proportion_ci(method="exact").low + 1e-4  # type: ignore[operator]
+
+
+def test_the_interval_holds_the_figure_and_narrows_with_more_groups() -> None:
+    def shaky(count: int) -> list[dict[str, object]]:
+        rng = np.random.default_rng(5)
+        return [row | {"fps": 6.0 if (row["label"] == "fake") ^ (rng.random() < 0.25) else 25.0} for row in noisy(count)]
+
+    few, many = (audit(table(shaky(count)), 5, 1)["video"] for count in (40, 360))
+    for report in (few, many):
+        assert report["low"] < report["balanced_accuracy"] < report["high"]  # type: ignore[operator]
+    assert many["high"] - many["low"] < (few["high"] - few["low"]) / 2  # type: ignore[operator]
+
+
+def test_what_is_a_little_more_in_one_class_throughout_is_found() -> None:
+    rng = np.random.default_rng(0)
+    rows = [item(at, ("real", "fake")[at % 2], bytes=int(1e5 * (1 + at % 2 * 0.5 + rng.normal(0, 0.3)))) for at in range(200)]
+    assert audit(table(rows), 5, 1)["video"]["balanced_accuracy"] > 0.7  # type: ignore[operator]

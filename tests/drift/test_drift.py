@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import BEGAN, planted, reference_table, rules_text
+from drifting import BEGAN, planted, reference_table, rules_text
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st

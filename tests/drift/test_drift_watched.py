@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import planted
+from drifting import planted
 from typer.testing import CliRunner
 
 from bonafide.cli import app

@@ -17,7 +17,15 @@ from bonafide.params import Cure, Limits
 
 
 def cure(image: int = 0, video: int = 0, **changes: object) -> Cure:
-    usual = {"crop": {"image": image, "video": video}, "seconds": 0, "reencode": False, "crf": 23, "jpeg_quality": 90, "fps": 0, "match": []}
+    usual = {
+        "crop": {"image": image, "video": video},
+        "seconds": 0,
+        "reencode": False,
+        "crf": 23,
+        "jpeg_quality": 90,
+        "fps": 0,
+        "match": [],
+    }
     return Cure.model_validate(usual | changes)
 
 

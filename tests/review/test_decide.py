@@ -124,6 +124,20 @@ def test_a_decision_that_was_killed_midway_is_finished_by_its_second_attempt(dec
     assert len(ledger.entries(store)) == 1
 
 
+def test_a_decision_that_was_killed_between_alias_and_note_is_not_taken_for_a_hand(store: Store) -> None:
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "note_decision", die)
+        with pytest.raises(KeyboardInterrupt):
+            approve(3, "Ada", "ok")
+    assert aliases()["champion"] == 3
+    assert follow.notice(store) == []
+    (written,) = ledger.entries(store)
+    assert registry.get(3).decision == ledger.note(written)
+
+
 def test_a_rollback_that_was_killed_midway_does_not_go_back_twice(store: Store) -> None:
     for version in (1, 2, 3):
         approve(version, "Ada", "")

@@ -22,7 +22,7 @@ from tests.own_state import COMMIT, TRAINER
 from tests.review.asked import WHY, approve
 
 pytestmark = pytest.mark.usefixtures("three_versions")
-PASSWORD = "correct horse battery"  # noqa: S105
+PASSWORD = "correct horse battery"
 
 
 def call(*arguments: str, status: int = 0) -> str:

@@ -146,3 +146,32 @@ def test_who_never_comes_first_is_told(store: Store) -> None:
     with pytest.raises(LedgerError, match="came first 20 times"):
         ledger.append(store, decide)
     assert ledger.verify(store) == 20
+
+
+def test_entries_from_before_the_door_was_written_down_stay_verifiable(store: Store, collection: Collection) -> None:
+    facts = {
+        "sequence": 1,
+        "previous": "",
+        "action": "approve",
+        "version": 1,
+        "model_sha256": "0" * 64,
+        "reviewer": "Ada",
+        "comment": "",
+        "evidence": {"champion": None},
+        "at": "2026-01-01T00:00:00.000+00:00",
+    }
+    collection.insert_one({"_id": ledger.digest(facts), "hash": ledger.digest(facts), **facts})
+    ledger.append(store, lambda: decision(2))
+    assert ledger.verify(store) == 2
+    collection.update_one({"sequence": 1}, {"$set": {"via": "web"}})
+    with pytest.raises(LedgerError, match="ledger entry 1: was changed"):
+        ledger.verify(store)
+
+
+@pytest.mark.parametrize("field", ["via", "authenticated", "overrides", "reason"])
+def test_the_door_and_the_overrides_can_not_be_taken_out_of_an_entry(
+    field: str, store: Store, chain: list[Entry], collection: Collection
+) -> None:
+    collection.update_one({"sequence": 3}, {"$unset": {field: ""}})
+    with pytest.raises(LedgerError, match="ledger entry 3: was changed"):
+        ledger.verify(store)

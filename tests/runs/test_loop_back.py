@@ -81,7 +81,7 @@ def test_nothing_is_trained_on_a_dataset_that_holds_what_was_taken_down_since(ho
 
 
 def test_a_run_takes_in_what_people_agree_on_and_a_training_carries_the_regression_set(
-    home: Settings, store: Store, tmp_path: Path
+    home: Settings, store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     photo = _picture(tmp_path / "holiday.png", 99)
     for by in ("anna", "ben"):
@@ -95,4 +95,8 @@ def test_a_run_takes_in_what_people_agree_on_and_a_training_carries_the_regressi
     carried = run.folder(home) / artefacts.REGRESSION_MEDIA / "real" / f"{sha256_of(photo)}.png"
     assert sha256_of(carried) == sha256_of(photo)
     versions.commit(run.folder(home), "x")
+    carried.unlink()
+    (home.regression_dir / "real" / carried.name).unlink()
+    lifecycle.open_run("train_model", home, name="three")
+    assert "1 of the regression set's files" in caplog.text and carried.name in caplog.text
     assert "nfiles: 1" in git(home.root, "show", f"{run.branch}:{artefacts.REGRESSION_MEDIA}.dvc")

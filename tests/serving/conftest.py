@@ -13,9 +13,9 @@ import pytest
 
 from bonafide import artefacts
 from tests import small_run
-from tests.own_state import embedded_uri, empty_registry, settings
+from tests.own_state import embedded_uri, empty_registry, settings, store, three_versions
 
-__all__ = ["embedded_uri", "empty_registry", "settings"]
+__all__ = ["embedded_uri", "empty_registry", "settings", "store", "three_versions"]
 
 _STAGES = """
 import json, mlflow

@@ -42,7 +42,7 @@ def test_it_leaves_what_dvc_yaml_promises(evaluated: Any) -> None:
     html = (evaluated.folder / artefacts.REPORT).read_text()
     assert "Random weights" in html
     assert "Below its floor" in html if evaluated.metrics["below_floor"] else "Below its floor" not in html
-    assert len(list((evaluated.folder / artefacts.FIGURES).glob("*.png"))) == 7
+    assert len(list((evaluated.folder / artefacts.FIGURES).glob("*.png"))) == 11
 
 
 def test_its_figures_join_the_run_of_the_training(evaluated: Any) -> None:

@@ -1,4 +1,7 @@
 import json
+import shutil
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -9,9 +12,10 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from bonafide import artefacts
+from bonafide.dataset import manifest
 from bonafide.errors import RegistryError
 from bonafide.files import sha256_of, write_text
-from bonafide.tracking import experiment, registry
+from bonafide.tracking import evidence, experiment, registry
 from tests import run_folder
 from tests.own_state import COMMIT
 
@@ -132,3 +136,59 @@ def test_a_version_that_bonafide_did_not_register_is_none_of_its(three_versions:
     assert [version.version for version in registry.versions()] == [1, 2, 3]
     with pytest.raises(RegistryError, match=r"There are: 1, 2, 3\."):
         registry.get(4)
+
+
+def test_the_evidence_goes_with_the_version(folder: Path) -> None:
+    version = registry.get(registry.register_folder(folder, commit=COMMIT, trainer="Ada"))
+    metrics = json.loads((folder / artefacts.METRICS).read_text())
+    assert (version.trainer, version.shortcuts, version.test_split) == ("Ada", "passed", metrics["test_split"])
+    fetched = evidence.fetch(version)
+    for path in (artefacts.METRICS, artefacts.PREDICTIONS, artefacts.HELD_OUT, artefacts.ROBUSTNESS, artefacts.SPLITS, artefacts.RESOLVED):
+        assert (fetched / path.name).read_bytes() == (folder / path).read_bytes()
+    run = MlflowClient().get_run(version.mlflow_run)
+    stored = Path(run.info.artifact_uri.removeprefix("file://")) / "evidence"
+    check = subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=stored, check=False)
+    assert check.returncode == 0
+
+
+def test_the_trainer_of_a_model_that_is_trained_again_stays(folder: Path) -> None:
+    registry.register_folder(folder, commit=COMMIT, trainer="Ada")
+    assert registry.get(registry.register_folder(folder, commit=COMMIT, trainer="Bob")).trainer == "Ada"
+
+
+def test_an_evaluation_anew_replaces_the_evidence_but_not_the_mark_of_the_audit(folder: Path) -> None:
+    def evaluate(quality: float, allowed: bool, gone: tuple[Path, ...] = ()) -> None:
+        splits = manifest.read(folder / artefacts.SPLITS, manifest.SPLITS)
+        marks = {"passed": not allowed, "allowed": allowed}
+        found = replace(run_folder.evaluated(splits, quality), shortcuts=marks)
+        run_folder.write_evaluation(folder, found)
+        for path in gone:
+            (folder / path).unlink()
+
+    evaluate(0.2, allowed=True)
+    before = registry.get(registry.register_folder(folder, commit=COMMIT, trainer="Ada"))
+    first = evidence.fetch(before)
+    evaluate(0.9, allowed=False, gone=(artefacts.ROBUSTNESS,))
+    registry.refresh_evidence(before.version, folder)
+    after = registry.get(before.version)
+    assert after.figures["item"]["roc_auc"]["value"] > before.figures["item"]["roc_auc"]["value"]
+    assert (after.trainer, after.shortcuts) == ("Ada", "allowed")
+    fetched = evidence.fetch(after)
+    assert fetched != first
+    assert not (fetched / artefacts.ROBUSTNESS.name).exists(), "what the evaluation before left behind"
+    with pytest.raises(RegistryError, match="its evidence in MLflow is not what was registered with it"):
+        shutil.rmtree(first)
+        evidence.fetch(before)
+
+
+def test_another_models_evaluation_is_no_evidence(folder: Path) -> None:
+    version = registry.register_folder(folder, commit=COMMIT)
+    run_folder.write_model(folder, bias=0.9)
+    with pytest.raises(RegistryError, match="is not the model that was evaluated anew"):
+        registry.refresh_evidence(version, folder)
+
+
+def test_a_version_without_evidence_says_so(folder: Path) -> None:
+    version = registry.get(registry.register_folder(folder, commit=COMMIT))
+    with pytest.raises(RegistryError, match="was registered without its evidence"):
+        evidence.fetch(replace(version, evidence=""))

@@ -15,6 +15,7 @@ from bonafide.cli.drift import drift
 from bonafide.cli.evaluate import evaluate
 from bonafide.cli.frames import frames
 from bonafide.cli.ingest import ingest
+from bonafide.cli.serve import serve
 from bonafide.cli.takedown import takedown
 from bonafide.errors import BonafideError
 
@@ -37,6 +38,7 @@ app.command()(detect)
 app.command()(evaluate)
 app.command()(lineage.lineage)
 app.command()(takedown)
+app.command()(serve)
 app.command()(drift)
 app.command()(frames)
 app.add_typer(registry.app, name="registry")

@@ -13,7 +13,7 @@ _MOST_NAMED = 3
 
 
 def telling(facts: Mapping[str, float], limit: float) -> list[str]:
-    """Return the facts that each tell the classes apart beyond ``limit``, the most telling first; at least three where there are so many."""
+    """Return the facts that each tell the classes apart beyond ``limit``, the most telling first, and at least three if there are."""
     return [name for place, (name, accuracy) in enumerate(facts.items()) if place < _MOST_NAMED or accuracy > limit]
 
 

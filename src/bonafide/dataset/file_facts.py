@@ -41,14 +41,14 @@ def learner(facts: pd.DataFrame, model: ClassifierMixin) -> Pipeline:
     """Return ``model`` behind an encoding of the columns of ``facts``: a column per word, and per name that a list holds."""
     words = [name for name in facts if name in _NAMES]
     lists = [(_names_of_a_list(), name) for name in facts if name in _LISTS]
-    encoding = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), words), *lists, remainder="passthrough")
+    encoding = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), words), *lists, remainder="passthrough", sparse_threshold=0)
     return make_pipeline(encoding, model)
 
 
 def _names_of_a_list() -> CountVectorizer:
-    return CountVectorizer(binary=True, token_pattern=r"\S+", preprocessor=_never_empty)
+    return CountVectorizer(binary=True, analyzer=_names)
 
 
-def _never_empty(names: str) -> str:
-    """Add a name that all lists hold: scikit-learn refuses to learn from texts without any word."""
-    return f"- {names}"
+def _names(listed: str) -> list[str]:
+    """Return the names in a list, and one that all lists hold: scikit-learn refuses to learn from texts without any word."""
+    return ["-", *listed.split()]

@@ -4,7 +4,7 @@ Iacus, King & Porro (2012), "Causal Inference without Balance Checking: Coarsene
 equal width in the logarithm: half an octave.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,11 @@ def unmatched(items: pd.DataFrame, facts: Sequence[str], seed: int) -> set[str]:
     bins = [np.floor(np.log2(known[fact].clip(lower=_NAUGHT)) * _PER_OCTAVE).rename(fact) for fact in facts]
     out: set[str] = set()
     for _, members in items.groupby([items["kind"], *bins]):
-        classes = [sorted(members.loc[members["label"] == label, "media_id"], key=lambda name: lot(name, seed)) for label in ("real", "fake")]
+        classes = [_drawn(members.loc[members["label"] == label, "media_id"], seed) for label in ("real", "fake")]
         kept = min(map(len, classes))
         out.update(name for names in classes for name in names[kept:])
     return out
+
+
+def _drawn(names: Iterable[str], seed: int) -> list[str]:
+    return sorted(names, key=lambda name: lot(name, seed))

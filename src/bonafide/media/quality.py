@@ -37,8 +37,8 @@ def measure(frame: Image.Image) -> Quality:
     light = np.asarray(grey, np.float32)
     middle = light[1:-1, 1:-1]
     laplacian = light[:-2, 1:-1] + light[2:, 1:-1] + light[1:-1, :-2] + light[1:-1, 2:] - 4 * middle
-    measured = (light.std(), laplacian.var(), light.mean(dtype=np.float64))
-    return Quality(*(round(float(figure), 3) for figure in measured), str(imagehash.phash(grey)))
+    std, sharpness, brightness = (round(float(figure), 3) for figure in (light.std(), laplacian.var(), light.mean(dtype=np.float64)))
+    return Quality(std, sharpness, brightness, str(imagehash.phash(grey)))
 
 
 def reason_to_drop(quality: Quality, kept: Sequence[str], clean: Clean) -> str:

@@ -12,18 +12,25 @@ from PIL import Image
 
 # luminance, ITU-T T.81 annex K.1; libjpeg scales it by the quality, and so do the encoders that follow it
 _LUMINANCE = np.array(
-    ["16", "11", "10", "16", "24", "40", "51", "61", "12", "12", "14", "19", "26", "58", "60", "55", "14", "13", "16", "24", "40", "57", "69", "56", "14", "17", "22", "29", "51", "87", "80", "62", "18", "22", "37", "56", "68", "109", "103", "77", "24", "35", "55", "64", "81", "104", "113", "92", "49", "64", "78", "87", "103", "121", "120", "101", "72", "92", "95", "98", "112", "100", "103", "99"],
-    np.int64,
+    [
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99],
+    ]
 )
 _QUALITIES = np.arange(1, 101)
 _SCALES = np.where(_QUALITIES < 50, 5000 // _QUALITIES, 200 - 2 * _QUALITIES)
-_SUMS = ((_LUMINANCE * _SCALES[:, None] + 50) // 100).clip(1, 255).sum(axis=1)
+_SUMS = ((_LUMINANCE * _SCALES[:, None, None] + 50) // 100).clip(1, 255).sum(axis=(1, 2))
 
 _SAME = {"icc_profile": "icc", "jfif_version": "jfif", "jfif_unit": "jfif", "jfif_density": "jfif", "adobe_transform": "adobe"}
 _SAME |= {"xml:com.adobe.xmp": "xmp", "raw profile type exif": "exif", "raw profile type xmp": "xmp", "progression": "progressive"}
-_OF_THE_PICTURE = frozenset(
-    ["transparency", "background", "bbox", "bit_depth", "chroma", "compression", "duration", "extension", "gamma", "interlace", "loop", "primary", "srgb", "timestamp", "version"]
-)
+_OF_THE_PICTURE = {"transparency", "background", "bbox", "bit_depth", "chroma", "compression", "duration", "extension", "gamma"}
+_OF_THE_PICTURE |= {"interlace", "loop", "primary", "srgb", "timestamp", "version"}
 _MOST_NAMES = 64  # a file can name as many as it likes
 _LONGEST = 40
 
@@ -47,8 +54,9 @@ def carried_by_image(image: Image.Image) -> str:
 
 
 def carried_by_video(container: InputContainer, picture: VideoStream) -> str:
-    """Return what a video carries besides its pictures: the names of its tags, ``stream.`` before those of the picture stream, and the
-    kinds of its other streams, such as ``audio``; sorted, space-separated.
+    """Return what a video carries besides its pictures: the names of its tags, and the kinds of its other streams, such as ``audio``.
+
+    They are sorted and space-separated; ``stream.`` stands before the tags of the picture stream.
     """
     others = {stream.type for stream in container.streams if stream.index != picture.index}
     return _listed({*container.metadata, *(f"stream.{name}" for name in picture.metadata), *others})

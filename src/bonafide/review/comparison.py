@@ -102,9 +102,7 @@ def warnings(sides: list[Side]) -> list[str]:
     if candidate.below_floor:
         found.append(f"Version {candidate.version} ranks the test items worse than its floor, a regression on frozen features.")
     if candidate.shortcuts == ALLOWED:
-        found.append(
-            f"Version {candidate.version}: file facts alone tell its dataset's classes apart; the run was let through."
-        )
+        found.append(f"Version {candidate.version}: file facts alone tell its dataset's classes apart; the run was let through.")
     if len({side.version.test_split for side in sides}) > 1:
         found.append("The two were tested on different items: the gate compares them on the same ones, this table does not.")
     if any(figure.get("low") is None for figure in candidate.figures["item"].values()):

@@ -34,7 +34,8 @@ def champion(rule: ChampionRule, candidate: Documents, rival: ModelVersion | Non
     ranks = None if np.isnan(gap.low) else gap.low >= -rule.margin
     interval = "too few clusters for an interval" if ranks is None else f"{gap.low:+.3f} to {gap.high:+.3f}"
     counts = mcnemar(same.candidate.wrong(same.fake), same.rival.wrong(same.fake))
-    told = f"wrong alone: {counts.only_a}, {beside}: {counts.only_b}, McNemar p {counts.p:.3f}"
+    alone = f"it alone is wrong {counts.only_a} times, version {rival.version} alone {counts.only_b} times"
+    told = f"of {_items(same)} {alone}, McNemar p {_probability(counts.p)}"
     return [
         Checked(RANKING, ranks, f"ROC-AUC {gap.value:+.3f} ({interval}) beside {beside}", needed[0]),
         Checked(MISTAKES, not (counts.only_a > counts.only_b and counts.p <= rule.alpha), told, needed[1]),
@@ -63,6 +64,10 @@ def regression(rule: RegressionRule, candidate: Documents, rival: ModelVersion |
 
 def _mistakes(items: pd.DataFrame, threshold: float) -> int:
     return int(((items[SCORE] >= threshold) != (items["label"] == "fake")).sum())
+
+
+def _probability(p: float) -> str:
+    return "below 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _items(same: SameItems) -> str:

@@ -29,7 +29,7 @@ def of_dataset(paths: Mapping[str, str], commit: str, settings: Settings) -> Ite
 
         @cache
         def revision() -> Revision | None:
-            return Revision(settings.root, commit) if (settings.root / ".dvc").is_dir() else None
+            return _revision(settings.root, commit)
 
         def find(media_id: str) -> Path | None:
             living = settings.raw_dir / paths[media_id]
@@ -44,6 +44,15 @@ def of_regression(settings: Settings) -> Find:
     """Look in the folder of items that were reported wrong: ``data/regression/<label>/<media id>.<ext>``."""
     folder = settings.root / artefacts.REGRESSION_MEDIA
     return lambda media_id: next(folder.glob(f"*/{media_id}.*"), None)
+
+
+def _revision(root: Path, commit: str) -> Revision | None:
+    from dvc.exceptions import DvcException  # takes half a second to import
+
+    try:
+        return Revision(root, commit)
+    except DvcException:  # the commit of another clone, whose runs were not pushed to here
+        return None
 
 
 def _restored(revision: Revision | None, path: Path, folder: Path) -> Path | None:

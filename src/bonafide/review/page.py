@@ -79,8 +79,8 @@ def ungated(store: Store) -> list[str]:
 def told(entry: Entry) -> str:
     """Return what is said of an alias that was set or taken off by hand."""
     if entry.action == "removed":
-        return f"UNGATED: nothing serves. The alias champion of version {entry.version} was taken off by hand on {entry.at[:10]}."
-    return f"UNGATED: version {entry.version} serves past the review. Its alias champion was set by hand on {entry.at[:10]}."
+        return f"UNGATED: nothing serves. The alias champion of version {entry.version} was taken off by hand, as noticed on {entry.at[:10]}."
+    return f"UNGATED: version {entry.version} serves past the review. Its alias champion was set by hand, as noticed on {entry.at[:10]}."
 
 
 def _mistakes(candidate: Side) -> list[Mistake]:

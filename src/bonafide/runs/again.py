@@ -10,7 +10,7 @@ from bonafide.errors import RunError
 from bonafide.metadata.store import open_store
 from bonafide.metadata.sync import sync_models
 from bonafide.runs import worktree
-from bonafide.runs.graph import Stage, stages_of
+from bonafide.runs.graph import stages_of
 from bonafide.runs.lifecycle import commit_run, keep_report
 from bonafide.runs.process import dvc, git
 from bonafide.runs.run import Run, run_name
@@ -41,16 +41,18 @@ def evaluate(version: ModelVersion, settings: Settings, overrides: Mapping[str, 
         RunError: the version's commit is not in this repository or is older than these stages, or a stage failed.
         RegistryError: the model in the worktree is not the version's.
     """
-    name = f"evaluate-v{version.version}"
-    run = Run(id=run_name(name), dag="evaluate", base=_commit_of(version, settings.root), started_by=started_by)
+    base = _commit_of(version, settings.root)
+    _refuse_older(version, base, settings.root)
+    run = Run(id=run_name(f"evaluate-v{version.version}"), dag="evaluate", base=base, started_by=started_by)
     folder = worktree.open_worktree(run, settings)
-    measured = _after_training(folder, version)
+    stages = ["resolve_params", *_after_training(folder)]
     dvc(folder, "pull", "--quiet", f"{artefacts.RAW}.dvc")
     worktree.snapshot_regression(folder, settings)
     worktree.write_params(folder, None, overrides)
     run.save(settings)
-    for stage in ("resolve_params", *(stage.name for stage in measured)):
+    for stage in stages:
         run_stage(run, stage, settings)
+    dvc(folder, "pull", "--quiet", "split_dataset", "train", *stages)  # a stage that is skipped leaves its outputs in the cache
     _publish(run, version, settings)
     metrics: dict[str, Any] = json.loads((folder / artefacts.METRICS).read_text())
     worktree.close_worktree(run, settings)
@@ -74,15 +76,17 @@ def _commit_of(version: ModelVersion, root: Path) -> str:
         raise RunError(f"version {version.version}", reason, "Fetch the branches runs/* from where it was trained.") from error
 
 
-def _after_training(folder: Path, version: ModelVersion) -> list[Stage]:
-    """Return the stages that read, at any remove, what the training wrote."""
-    stages = stages_of(folder / "dvc.yaml", "train_model")
-    known = {stage.name for stage in stages}
+def _refuse_older(version: ModelVersion, commit: str, root: Path) -> None:
+    known = worktree.yaml_at(root, commit, Path("dvc.yaml"))["stages"]
     if missing := [name for name in _NEEDED if name not in known]:
         reason = f"was trained by a bonafide that had no stage {missing[0]}, and it is evaluated by the code of its own commit"
         raise RunError(f"version {version.version}", reason, f"Train it anew: `bonafide run train_model -S recipe={version.recipe}`.")
-    after = {"train"}
-    for stage in stages:
-        if after & set(stage.after):
-            after.add(stage.name)
-    return [stage for stage in stages if stage.name in after - {"train"}]
+
+
+def _after_training(folder: Path) -> list[str]:
+    """Return the names of the stages that read, at any remove, what the training wrote, in order."""
+    after: list[str] = []
+    for stage in stages_of(folder / "dvc.yaml", "train_model"):
+        if {"train", *after} & set(stage.after):
+            after.append(stage.name)
+    return after

@@ -10,15 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bonafide import artefacts
-from bonafide.dataset import takedowns
-from bonafide.dataset.ingest import ingest
 from bonafide.errors import RunError
-from bonafide.feedback.taking import take_in
 from bonafide.files import link_or_copy
-from bonafide.metadata import lineage, takedown
-from bonafide.metadata.store import Store, open_store
+from bonafide.metadata.store import open_store
 from bonafide.metadata.sync import sync_models, sync_run
-from bonafide.runs import versions, worktree
+from bonafide.runs import given, versions, worktree
 from bonafide.runs.graph import stages_of
 from bonafide.runs.process import git
 from bonafide.runs.run import Run, run_name
@@ -28,7 +24,6 @@ from bonafide.tracking import registry
 from bonafide.tracking.registry import ModelVersion
 
 log = logging.getLogger(__name__)
-_STILL_ARRIVING_S = 30.0  # a file in the inbox that changed so lately may be half copied; the next run takes it
 
 
 def open_run(
@@ -58,15 +53,10 @@ def open_run(
     folder, newest = worktree.open_worktree(run, settings), versions.newest_dataset(root)
     with open_store(settings) as store:
         if dag == "prepare_data":
-            _take_in(store, settings)
-        if dag == "prepare_data" or newest is None:
-            worktree.snapshot_raw(folder, settings)
-            takedowns.write(folder / artefacts.TAKEDOWNS, takedown.barred(store))
-        else:
-            _refuse_taken_down(store, newest, settings)
-            worktree.take_dataset(folder, newest)
-    if dag != "prepare_data":
-        worktree.snapshot_regression(folder, settings)
+            given.take_in(store, settings)
+        given.lay_out(folder, None if dag == "prepare_data" else newest, store, settings)
+        if dag != "prepare_data":
+            given.lay_out_regression(folder, store, settings)
     worktree.write_params(folder, recipe, overrides or {})
     if newest:
         worktree.keep_deal(folder, newest)
@@ -104,9 +94,14 @@ def register_run(run: Run, settings: Settings) -> ModelVersion:
 
 def keep_report(folder: Path, version: int, settings: Settings) -> Path:
     """Copy the report to where it outlives the worktree, named by the model version; return its path."""
-    kept = settings.state / "reports" / f"v{version}.html"
+    kept = report_of(version, settings)
     link_or_copy(folder / artefacts.REPORT, kept)
     return kept
+
+
+def report_of(version: int, settings: Settings) -> Path:
+    """Return where the report of a model version is kept."""
+    return settings.state / "reports" / f"v{version}.html"
 
 
 @dataclass(frozen=True)
@@ -143,24 +138,3 @@ def run_all(dag: str, settings: Settings, *, recipe: str | None = None, override
     if version:
         return Made(dag, run.branch, f"version {version.version} ({', '.join(version.aliases) or 'decided before'})", version.version)
     return Made(dag, run.branch, tag or "nothing new: the dataset is the same as the newest version", None)
-
-
-def _take_in(store: Store, settings: Settings) -> None:
-    if settings.inbox_dir.is_dir() and any(settings.inbox_dir.iterdir()):
-        taken = ingest(
-            settings.inbox_dir,
-            settings.raw_dir,
-            cache_dir=settings.cache_dir,
-            settled_s=_STILL_ARRIVING_S,
-            workers=settings.workers,
-            barred=takedown.barred(store),
-        )
-        log.info("inbox: %s", taken)
-    take_in(store, settings)
-
-
-def _refuse_taken_down(store: Store, tag: str, settings: Settings) -> None:
-    held = lineage.taken_down_of(store, versions.digest_of(settings.root, tag))
-    if held:
-        reason = f"holds {len(held)} media items that were taken down since it was made, such as {held[0][:12]}"
-        raise RunError(tag, reason, "Make the next dataset version first: `bonafide run prepare_data`.")

@@ -14,7 +14,6 @@ from bonafide.statistics import at_threshold, probability, ranking
 from bonafide.statistics.arrays import Bools, Floats, Ints
 
 METRICS = (*ranking.NAMES, *at_threshold.NAMES, *probability.NAMES)
-LOWER_IS_BETTER = ("eer", *probability.NAMES)
 _BLOCK = 8_000_000  # weights held at once, 64 MB
 
 

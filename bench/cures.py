@@ -1,0 +1,77 @@
+"""Prints, as Markdown, what file facts alone give away of the field data after each cure, and how many items each cure leaves.
+
+``make cures`` runs it. The data are found by BONAFIDE_FIELD_DATA, which is no part of this repository; what is cured lies in the state
+folder, where a second call finds it.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from bonafide import artefacts
+from bonafide.params import resolve
+from bonafide.settings import Settings, get_settings
+
+SHARED = Path("..") / "shared"
+_CUT: dict[str, Any] = {"cure.crop.image": 896, "cure.crop.video": 144, "cure.seconds": 1.8}
+_ENCODED: dict[str, Any] = {"cure.reencode": True, "cure.fps": 6}
+_MATCHED: dict[str, Any] = {"cure.match": ["pixels", "duration_s"]}
+CASES: dict[str, dict[str, Any]] = {
+    "none": {},
+    "match size and duration": _MATCHED,
+    "encode anew": {"cure.reencode": True},
+    "encode anew, at one rate": _ENCODED,
+    "crop and cut, without loss": _CUT,
+    "match, encode anew at one rate": {**_MATCHED, **_ENCODED},
+    "crop, cut, encode anew at one rate": {**_CUT, **_ENCODED},
+    "the same at crf 35 and JPEG quality 50": {**_CUT, **_ENCODED, "cure.crf": 35, "cure.jpeg_quality": 50},
+}
+_SEEDS = (42, 43, 44)
+
+
+def main() -> None:
+    """Audit the field data after each cure and print the table."""
+    data = Path(os.environ.get("BONAFIDE_FIELD_DATA", SHARED / "data")).resolve()
+    if not (data / "MANIFEST.csv").exists():
+        raise SystemExit(f"{data} has no MANIFEST.csv; name the folder with the field data by BONAFIDE_FIELD_DATA")
+    settings = get_settings()
+    folder = settings.state / "cures"
+    (folder / artefacts.RAW.parent).mkdir(parents=True, exist_ok=True)
+    (folder / artefacts.RAW).unlink(missing_ok=True)
+    (folder / artefacts.RAW).symlink_to(data, target_is_directory=True)
+    print("| cure | images | file facts alone | most telling | videos | file facts alone | most telling |")
+    print("| --- " * 7 + "|")
+    for title, overrides in CASES.items():
+        audits = [_audited(overrides, seed, folder, settings) for seed in _SEEDS]
+        print(f"| {title} | {' | '.join(_cells([audit['kinds'][kind] for audit in audits]) for kind in ('image', 'video'))} |", flush=True)
+
+
+def _audited(overrides: dict[str, Any], seed: int, folder: Path, settings: Settings) -> dict[str, Any]:
+    """Run the stages up to the audit in ``folder`` and return what the audit wrote."""
+    allowed = {**overrides, "seed": seed, "shortcuts.allow_shortcuts": True}
+    (folder / artefacts.RESOLVED).parent.mkdir(exist_ok=True)
+    resolve(settings.root / artefacts.PARAMS, settings.root / artefacts.RECIPES, overrides=allowed).save(folder / artefacts.RESOLVED)
+    own = {"BONAFIDE_HOME": str(folder / ".bonafide"), "PYTHONPATH": str(settings.root)}
+    for stage in ("catalog", "cure_media", "audit_shortcuts"):
+        command = [sys.executable, "-m", f"pipelines.{stage}"]
+        subprocess.run(command, cwd=folder, env=os.environ | own, stdout=subprocess.DEVNULL, check=True)  # noqa: S603
+    audit: dict[str, Any] = json.loads((folder / artefacts.SHORTCUTS).read_text())
+    return audit
+
+
+def _cells(audits: list[dict[str, Any]]) -> str:
+    """Return items, figure and facts of one kind; the figure is that of the first seed, the others' stand behind it."""
+    first = audits[0]
+    items = f"{first['real']} real, {first['fake']} fake"
+    if "note" in first:
+        return f"{items} | {first['note']} | "
+    others = ", ".join(f"{audit['balanced_accuracy']:.2f}" for audit in audits[1:])
+    figure = f"{first['balanced_accuracy']:.2f} ({first['low']:.2f} to {first['high']:.2f}; other seeds {others})"
+    return f"{items} | {figure} | {', '.join(f'{name} {value:.2f}' for name, value in list(first['facts'].items())[:3])}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The pages, one module per place that a visitor goes to."""

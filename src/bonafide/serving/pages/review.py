@@ -1,0 +1,59 @@
+"""The reviewer's page: the evidence beside the champion's, each rule met or not, and the decision."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from bonafide.errors import AccountError
+from bonafide.metadata.schema import Entry
+from bonafide.review import decide, follow, ledger
+from bonafide.review.page import gather
+from bonafide.review.reviewer import Reviewer
+from bonafide.serving.rendering import page
+from bonafide.serving.sessions import Visitor, signed_in
+from bonafide.tracking import registry
+from bonafide.tracking.registry import CHAMPION
+
+router = APIRouter()
+Choice = Literal["approve", "reject", "changes", "rollback"]
+
+
+@router.get("/versions/{version}")
+def show(request: Request, version: int, visitor: Annotated[Visitor, Depends(signed_in)]) -> Response:
+    """Show what a reviewer decides on."""
+    store = request.app.state.store
+    follow.notice(store)
+    chosen = registry.get(version)
+    about = [entry for entry in ledger.entries(store) if entry.version == version]
+    return page(
+        request, "review", visitor, version=chosen, evidence=gather(version, store), entries=about, serves=CHAMPION in chosen.aliases
+    )
+
+
+@router.post("/versions/{version}/decision")
+def take(
+    version: int,
+    visitor: Annotated[Visitor, Depends(signed_in)],
+    choice: Annotated[Choice, Form()],
+    comment: Annotated[str, Form()] = "",
+    override: Annotated[str, Form()] = "",
+    csrf: Annotated[str, Form()] = "",
+) -> Response:
+    """Write a decision into the ledger and carry it out."""
+    visitor.check_form(csrf)
+    if not visitor.decides:
+        raise AccountError(visitor.account.name, f"is {visitor.account.role}, who may look but not decide", "Ask a reviewer or an admin.")
+    reviewer = Reviewer(visitor.account.name, "web", "password")
+    _decided(choice, version, reviewer, comment, override)
+    return RedirectResponse(f"/versions/{version}", 303)
+
+
+def _decided(choice: Choice, version: int, reviewer: Reviewer, comment: str, override: str) -> Entry:
+    if choice == "approve":
+        return decide.approve(version, reviewer, comment, override)
+    if choice == "reject":
+        return decide.reject(version, reviewer, comment)
+    if choice == "changes":
+        return decide.ask_for_changes(version, reviewer, comment)
+    return decide.rollback(reviewer, comment)

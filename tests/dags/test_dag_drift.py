@@ -1,0 +1,75 @@
+"""A drift starts the loop: predictions that have moved raise the asset, and data and model are made anew."""
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.pilot import SHRUNK, Pilot
+
+pytestmark = pytest.mark.timeout(900)
+
+RULES = {"window": {"items": 4}, "min_items": 2, "last": 2, "drifting": 2, "psi": 0.25, "level": 0.1}
+PLANT = """
+import hashlib
+import numpy as np, pandas as pd
+from bonafide import artefacts
+from bonafide.metadata.added import Prediction
+from bonafide.metadata.clock import now
+from bonafide.metadata.store import open_store
+from bonafide.models import records
+from bonafide.settings import get_settings
+from bonafide.tracking import evidence, registry
+champion = registry.named("champion")
+reference = pd.read_parquet(evidence.fetch(champion) / artefacts.REFERENCE.name)
+moved = np.stack(reference["features"].to_list()).max(axis=0) + 1
+with open_store(get_settings()) as store:
+    for number in range(8):
+        sha256 = hashlib.sha256(str(number).encode()).hexdigest()
+        features = records.as_text((moved + np.random.default_rng(number).normal(0, 0.01, moved.shape)).astype(np.float32))
+        said = {"file": "x.mp4", "kind": "video", "model": champion.version, "verdict": "uncertain", "probability": 1.0, "score": 1.0}
+        store.upsert([Prediction(prediction_id=f"{champion.version}-{sha256}", sha256=sha256, features=features, at=now(), **said)])
+print(sorted(set(reference["split"])))
+"""
+
+
+@pytest.fixture(scope="module")
+def drifted(pilot: Pilot, tmp_path_factory: pytest.TempPathFactory) -> Pilot:
+    copy = pilot.copy(tmp_path_factory.mktemp("drifted") / "checkout")
+    (copy.root / "mlflow" / "drift.yaml").write_text(json.dumps(RULES))
+    copy.call("bonafide", "detect", str(pilot.unseen))
+    copy.call("bonafide", "drift")
+    planted = copy.root / "plant.py"
+    planted.write_text(PLANT)
+    assert copy.call("plant").strip().endswith("['train', 'val']")
+    planted.unlink()
+    return copy
+
+
+def _events(pilot: Pilot, asset: str) -> list[dict[str, object]]:
+    query = "select e.extra from asset_event e join asset a on a.id = e.asset_id where a.name = ? order by e.id"
+    with sqlite3.connect(pilot.root / ".bonafide" / "airflow" / "airflow.db") as database:
+        return [json.loads(extra) for (extra,) in database.execute(query, [asset])]
+
+
+def test_moved_predictions_raise_the_asset_and_what_it_starts_runs_to_its_end(drifted: Pilot) -> None:
+    drifted.call("bonafide", "drift", status=1)
+    drifted.call("bonafide.services.headless", "watch_drift")
+    (told,) = _events(drifted, "drift")
+    assert told["version"] == 1 and told["windows"]
+    conf = json.dumps({"recipe": "scratch", "overrides": SHRUNK, "retrain": True})
+    said = drifted.call("bonafide.services.headless", "prepare_data", "train_model", "--conf", conf)
+    assert said.count(": success") == 2
+    assert _events(drifted, "dataset") == [{"version": "dataset/v1"}]
+    assert _events(drifted, "candidate") == []  # the same data, the same model, decided on before
+    with sqlite3.connect(drifted.root / ".bonafide" / "mlflow.db") as database:
+        assert database.execute("select count(*) from model_versions").fetchone() == (1,)
+
+
+def test_without_a_drift_the_same_data_start_no_training(drifted: Pilot, tmp_path: Path) -> None:
+    shutil.rmtree(drifted.root / ".bonafide" / "airflow", ignore_errors=True)
+    conf = json.dumps({"recipe": "scratch", "overrides": SHRUNK})
+    drifted.call("bonafide.services.headless", "prepare_data", "--conf", conf)
+    assert _events(drifted, "dataset") == []

@@ -1,0 +1,54 @@
+"""A reference, and predictions that look like it or do not."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+
+from bonafide.metadata.added import Prediction
+from bonafide.models import records
+from tests import run_folder
+
+WIDTH = 12
+BEGAN = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def scores(random: np.random.Generator, count: int, shift: float = 0.0) -> np.ndarray:
+    """Scores between 0 and 1, higher by about ``shift``."""
+    return np.clip(random.beta(2, 2, count) + shift, 0, 1)
+
+
+def reference_table(seed: int = 0) -> pd.DataFrame:
+    random = np.random.default_rng(seed)
+    rows = pd.DataFrame({"media_id": [run_folder.media_id(number) for number in range(300)], "label": "real", "kind": "video"})
+    rows["split"] = ["train"] * 180 + ["val"] * 120
+    rows["score"] = scores(random, 300)
+    rows["features"] = list(random.normal(size=(300, WIDTH)).astype(np.float32))
+    return rows
+
+
+def planted(count: int, *, first: int = 0, shift: float = 0.0, moved: float = 0.0, model: int = 1) -> list[Prediction]:
+    """Predictions, ten minutes apart; ``shift`` moves their scores, ``moved`` their features."""
+    random = np.random.default_rng([first, count])
+    features = random.normal(moved, 1, (count, WIDTH)).astype(np.float32)
+    return [
+        Prediction(
+            prediction_id=f"{model}-{run_folder.media_id(number)}",
+            sha256=run_folder.media_id(number),
+            file=f"{number}.mp4",
+            kind="video",
+            model=model,
+            verdict="uncertain",
+            probability=float(score),
+            score=float(score),
+            features=records.as_text(vector),
+            at=(BEGAN + timedelta(minutes=10 * number)).isoformat(timespec="milliseconds"),
+        )
+        for number, score, vector in zip(range(first, first + count), scores(random, count, shift), features, strict=True)
+    ]
+
+
+def rules_text(**changes: object) -> str:
+    usual = {"window": {"items": 50}, "min_items": 20, "last": 5, "drifting": 3, "psi": 0.25, "level": 0.01}
+    return json.dumps(usual | changes)

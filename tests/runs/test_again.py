@@ -1,0 +1,45 @@
+"""Why a version can't be evaluated anew is said before anything runs."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bonafide.errors import RunError
+from bonafide.runs.again import evaluate
+from bonafide.settings import Settings
+from bonafide.tracking.version import ModelVersion
+
+
+def version_of(commit: str) -> ModelVersion:
+    texts = dict.fromkeys(("run_id", "mlflow_run", "created", "sha256", "dataset", "weights", "decision", "trainer", "shortcuts"), "")
+    texts |= {"commit": commit, "recipe": "scratch", "test_split": "", "evidence": ""}
+    return ModelVersion(version=3, aliases=(), threshold=0.5, figures={}, floor={}, below_floor=False, **texts)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A checkout whose commit has a training, but none of the stages that measure evidence."""
+    root = tmp_path / "checkout"
+    root.mkdir()
+    stages = "stages:\n  train: {cmd: x, outs: [m], meta: {dag: train_model}}\n"
+    stages += "  evaluate: {cmd: y, deps: [m], outs: [r], meta: {dag: train_model}}\n"
+    (root / "dvc.yaml").write_text(stages)
+    (root / ".dvc").mkdir()
+    (root / ".dvc" / "config").touch()
+    identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    for command in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-q", "-m", "old"]):
+        subprocess.run(["git", *command], cwd=root, check=True)
+    return Settings(root=root, home=tmp_path / "state")
+
+
+def test_a_version_older_than_the_stages_is_refused_with_a_cure(settings: Settings) -> None:
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=settings.root, capture_output=True, text=True, check=True).stdout.strip()
+    with pytest.raises(RunError, match=r"version 3: was trained by .* no stage hold_out_generators, .*train_model -S recipe=scratch"):
+        evaluate(version_of(head), settings, {}, "me")
+    assert not settings.state.exists()
+
+
+def test_a_version_of_another_repository_is_refused_with_a_cure(settings: Settings) -> None:
+    with pytest.raises(RunError, match=r"its commit cccccccccc is not in this repository\. Fetch"):
+        evaluate(version_of("c" * 40), settings, {}, "me")
