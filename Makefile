@@ -7,7 +7,7 @@ RUN := env -u VIRTUAL_ENV $(BIN)/bonafide
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format up serve run field cures lock clean
+.PHONY: help setup demo test lint format up serve run field example cures lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ run: setup ## Run the whole pipeline on your own data: make run ARGS="-S recipe=
 
 field: setup ## Repeat docs/results.md on the field data (BONAFIDE_FIELD_DATA, BONAFIDE_WEIGHTS_DIR)
 	@$(BIN)/python -m bench.field $(ARGS)
+
+example: setup ## Write docs/example-report.html anew, from the field data (BONAFIDE_FIELD_DATA, BONAFIDE_WEIGHTS_DIR)
+	@$(BIN)/python -m bench.example
 
 cures: setup ## Print what each cure leaves of the shortcuts in the field data (BONAFIDE_FIELD_DATA)
 	@$(BIN)/python -m bench.cures

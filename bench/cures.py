@@ -11,11 +11,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bench.sandbox import field_data
 from bonafide import artefacts
 from bonafide.params import resolve
 from bonafide.settings import Settings, get_settings
 
-SHARED = Path("..") / "shared"
 _CUT: dict[str, Any] = {"cure.crop.image": 896, "cure.crop.video": 144, "cure.seconds": 1.8}
 _ENCODED: dict[str, Any] = {"cure.reencode": True, "cure.fps": 6}
 _MATCHED: dict[str, Any] = {"cure.match": ["pixels", "duration_s"]}
@@ -34,9 +34,7 @@ _SEEDS = (42, 43, 44)
 
 def main() -> None:
     """Audit the field data after each cure and print the table."""
-    data = Path(os.environ.get("BONAFIDE_FIELD_DATA", SHARED / "data")).resolve()
-    if not (data / "MANIFEST.csv").exists():
-        raise SystemExit(f"{data} has no MANIFEST.csv; name the folder with the field data by BONAFIDE_FIELD_DATA")
+    data = field_data()
     settings = get_settings()
     folder = settings.state / "cures"
     (folder / artefacts.RAW.parent).mkdir(parents=True, exist_ok=True)

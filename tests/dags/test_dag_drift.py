@@ -26,7 +26,7 @@ champion = registry.named("champion")
 reference = pd.read_parquet(evidence.fetch(champion) / artefacts.REFERENCE.name)
 moved = np.stack(reference["features"].to_list()).max(axis=0) + 1
 with open_store(get_settings()) as store:
-    for number in range(8):
+    for number in range(12):
         sha256 = hashlib.sha256(str(number).encode()).hexdigest()
         features = records.as_text((moved + np.random.default_rng(number).normal(0, 0.01, moved.shape)).astype(np.float32))
         said = {"file": "x.mp4", "kind": "video", "model": champion.version, "verdict": "uncertain", "probability": 1.0, "score": 1.0}

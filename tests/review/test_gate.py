@@ -19,7 +19,7 @@ from bonafide.params import read_yaml
 from bonafide.review import gate, ledger, rules, same_items
 from bonafide.review.documents import Documents
 from bonafide.review.gate import Gate
-from bonafide.settings import Settings
+from bonafide.settings import Settings, get_settings
 from bonafide.tracking import registry
 from tests import run_folder
 from tests.own_state import COMMIT, TRAINER
@@ -226,3 +226,22 @@ def test_a_champion_of_another_test_split_scores_the_challengers_items(
         (settings.raw_dir / test.set_index("media_id").loc[media_id, "path"]).unlink()
     again = same_items.lay(Documents.of(challenger), champion)
     assert again.table.equals(same.table), "what was scored once is not scored again"
+
+
+def test_a_champion_scores_the_regression_items_that_came_in_after_it(pictures: pd.DataFrame, folder: Path, store: Store) -> None:
+    def register(regression: pd.DataFrame, bias: float) -> int:
+        run_folder.write_training(folder, pictures)
+        manifest.write(pictures, folder / artefacts.SPLITS, manifest.SPLITS)
+        run_folder.write_evaluation(folder, replace(run_folder.evaluated(pictures, 0.9), regression=regression))
+        run_folder.write_model(folder, bias)
+        return registry.register_folder(folder, commit=COMMIT)
+
+    settings = get_settings()
+    item = pictures[pictures["label"] == "real"].iloc[[0]][["media_id", "label", "kind", "split"]]
+    reported = settings.root / artefacts.REGRESSION_MEDIA / "real" / f"{item['media_id'].item()}.png"
+    reported.parent.mkdir(parents=True)
+    (settings.raw_dir / pictures.set_index("media_id").loc[item["media_id"].item(), "path"]).rename(reported)
+    approve(register(item.head(0).assign(score=0.0), bias=3.0), "Ada", "calls everything fake")
+    better = register(item.assign(score=0.01), bias=-3.0)
+    said = {rule.name: rule.said for rule in gate.check(better, store).rules}
+    assert said["regression set no worse"] == "0 mistakes on 1 items, version 1 makes 1"

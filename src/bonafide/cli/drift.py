@@ -45,12 +45,13 @@ def drift(
 def _show(seen: "Watch") -> None:
     from rich.box import SIMPLE
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("from", "to", "files", *_NAMES.values(), "", title=f"what version {seen.model} is shown", box=SIMPLE)
+    heads = [Column(head, no_wrap=True) for head in ("until", "files", *_NAMES.values(), "")]
+    table = Table(*heads, title=f"what version {seen.model} is shown", box=SIMPLE)
     for window in seen.windows:
         cells = [_cell(measure) for measure in window.measures]
-        table.add_row(window.begins[:16], window.ends[:16], str(window.items), *cells, "[red]drifts[/]" if window.drifting else "")
+        table.add_row(window.ends[5:16].replace("T", " "), str(window.items), *cells, "[red]drifts[/]" if window.drifting else "")
     console = Console()
     console.print(table)
     for place, name in enumerate(_NAMES.values()):

@@ -52,9 +52,7 @@ class Catalog:
         return f"catalog: {self.found} files = {parts}; {self.probed} probed anew"
 
 
-def catalogue(
-    raw_dir: Path, limits: Limits, cache_dir: Path, workers: int, barred: frozenset[str] = frozenset()
-) -> Catalog:
+def catalogue(raw_dir: Path, limits: Limits, cache_dir: Path, workers: int, barred: frozenset[str] = frozenset()) -> Catalog:
     """List the media items of ``raw_dir``.
 
     Args:

@@ -96,9 +96,11 @@ def _as_videos(item: Item, chosen: NDArray[np.int64], run: Params) -> dict[Pertu
                 reencode_video(item.original, facts, _encoding(run, how), run.limits, target)
                 frames = frames_of(target, run.model_copy(update={"clean": keep_all}))
             except MediaError as error:
-                _log.warning("%s is not measured as %s %g: %s", item.media_id[:12], how.name, how.level, error)
+                _log.warning("%s is not measured as %s %g: %s", item.original.name, how.name, how.level, error)
                 continue
-            made[how] = frames.pictures[np.isin(frames.indices, chosen)]
+            same = np.isin(frames.indices, chosen)
+            if same.sum() == len(chosen):  # else the encoder has left frames out, and nothing is left to compare
+                made[how] = frames.pictures[same]
     return made
 
 

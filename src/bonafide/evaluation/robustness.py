@@ -1,5 +1,6 @@
 """What a detector scores on degraded copies of some test items, beside the same frames as they are."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from functools import partial
 
@@ -11,12 +12,15 @@ from bonafide import artefacts
 from bonafide.dataset.balance import lot
 from bonafide.errors import MediaError
 from bonafide.evaluation.degraded import Item, degraded
+from bonafide.evaluation.perturb import OF_VIDEOS
 from bonafide.evaluation.scoring import Scorer
 from bonafide.media.parallel import for_each
 from bonafide.params import Params
 
 _TOGETHER = 16  # items whose degraded frames are in memory at a time
+_PROGRAMS = 3 * len(OF_VIDEOS) + 1  # run for one item at most, each within the limit: encode, cure and decode
 _FACTS = ["media_id", "label", "kind", "cluster"]
+_log = logging.getLogger(__name__)
 SCHEMA = pa.schema({**dict.fromkeys((*_FACTS, "perturbation"), pa.string()), "level": pa.float64(), "score": pa.float64()})
 
 
@@ -53,10 +57,12 @@ def _chunks(items: list[dict]) -> Iterator[list[dict]]:
 
 def _measured(scorer: Scorer, items: Sequence[dict], run: Params, workers: int) -> Iterator[dict]:
     files = [_files_of(item) for item in items]
-    results = for_each(partial(degraded, run=run), files, workers, run.limits.timeout_s, "degrade", lambda item: item.media_id)
+    limit = _PROGRAMS * run.limits.timeout_s
+    results = for_each(partial(degraded, run=run), files, workers, limit, "degrade", lambda item: item.media_id)
     for item, made in zip(items, results, strict=True):
         if isinstance(made, MediaError):
-            raise made
+            _log.warning("%s is not measured: %s", item["path"], made)
+            continue
         facts = {name: item[name] for name in _FACTS}
         for how, scored in zip(made, scorer.score_each(list(made.values())), strict=True):
             yield {**facts, "perturbation": how.name, "level": float(how.level), "score": scored.score}

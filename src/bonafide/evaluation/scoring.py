@@ -75,7 +75,7 @@ class Scorer:
 
     def _of_frames(self, rows: NDArray[np.float32]) -> Scored:
         scores = rows[:, -1].astype(np.float64)
-        return Scored(len(scores), scores, item_score(scores, self._aggregate), rows[:, :-1].max(axis=0))
+        return Scored(len(scores), scores, item_score(scores, self._aggregate), rows[:, :-1].mean(axis=0))
 
     def _clip(self, clips: ClipScorer, pictures: Pictures) -> Scored:
         positions = clips.chosen(len(pictures))

@@ -51,10 +51,20 @@ def worst(items: pd.DataFrame, frames: pd.DataFrame, at: float, clean: Path | No
         clean: the folder of clean shards; None shows no media.
         count: at most so many.
     """
+    return [_mistake(item, frames, clean) for item in wrongest(items, at, count).to_dict("records")]
+
+
+def wrongest(items: pd.DataFrame, at: float, count: int) -> pd.DataFrame:
+    """Return the rows of those items, the worst first.
+
+    Args:
+        items: the item table of a split.
+        at: the threshold.
+        count: at most so many.
+    """
     fake = items["label"] == "fake"
     wrongness = (items[MODEL] - at).where(~fake, at - items[MODEL])
-    wrong = items[(items[MODEL] >= at) != fake].assign(wrongness=wrongness).nlargest(count, "wrongness")
-    return [_mistake(item, frames, clean) for item in wrong.to_dict("records")]
+    return items[(items[MODEL] >= at) != fake].assign(wrongness=wrongness).nlargest(count, "wrongness")
 
 
 def data_uri(data: bytes, kind: str) -> str:

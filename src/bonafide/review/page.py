@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 
-import pandas as pd
-
 from bonafide.errors import RegistryError
 from bonafide.metadata.schema import Entry
 from bonafide.metadata.store import Store
+from bonafide.reporting.mistakes import wrongest
 from bonafide.review import comparison, gate, ledger, reign, split_uses
 from bonafide.review.comparison import Rows, Side
-from bonafide.review.documents import SCORE, Documents
+from bonafide.review.documents import SCORE
 from bonafide.review.gate import Gate
 from bonafide.review.split_uses import SplitUses
 from bonafide.tracking import registry
@@ -78,21 +77,17 @@ def ungated(store: Store) -> list[str]:
 
 def told(entry: Entry) -> str:
     """Return what is said of an alias that was set or taken off by hand."""
+    noticed = f"by hand, as noticed on {entry.at[:10]}."
     if entry.action == "removed":
-        return f"UNGATED: nothing serves. The alias champion of version {entry.version} was taken off by hand, as noticed on {entry.at[:10]}."
-    return f"UNGATED: version {entry.version} serves past the review. Its alias champion was set by hand, as noticed on {entry.at[:10]}."
+        return f"UNGATED: nothing serves. The alias champion of version {entry.version} was taken off {noticed}"
+    return f"UNGATED: version {entry.version} serves past the review. Its alias champion was set {noticed}"
 
 
 def _mistakes(candidate: Side) -> list[Mistake]:
+    if candidate.documents is None:
+        return []
     try:
-        return _worst(candidate.documents) if candidate.documents else []
+        wrong = wrongest(candidate.documents.test_items, candidate.documents.threshold, _WORST)
     except RegistryError:  # the evidence has no predictions
         return []
-
-
-def _worst(documents: Documents) -> list[Mistake]:
-    items, at = documents.test_items, documents.threshold
-    fake = items["label"] == "fake"
-    far: pd.Series[float] = (items[SCORE] - at).where(~fake, at - items[SCORE])
-    wrong = items[(items[SCORE] >= at) != fake].assign(far=far).nlargest(_WORST, "far")
     return [Mistake(str(row["path"]), str(row["label"]), float(row[SCORE])) for row in wrong.to_dict("records")]

@@ -1,6 +1,6 @@
 """Runs the DAGs one after another in this process, without Airflow's server: for the demo, for tests, and for a cron job.
 
-``python -m bonafide.services.headless prepare_data train_model review_model --conf '{"recipe": "scratch"}' --approve-as demo``
+``python -m bonafide.services.headless prepare_data train_model review_model --approve-as demo --override "it is a demo"``
 """
 
 import argparse

@@ -1,0 +1,60 @@
+"""Writes docs/example-report.html and, beside it, the scores from which a test computes every figure anew.
+
+``make example`` runs it on the field data: the schedule of the default recipe on EfficientNetV2B0, on the data as the cure leaves them,
+unseen generators and robustness included. The pictures and names of the media stay out: most of the files state no licence.
+"""
+
+import io
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from bench.sandbox import Field, field_data
+from bonafide import artefacts
+from bonafide.files import atomic_path, write_text
+from bonafide.metadata.sources import Revision
+from bonafide.params import loads
+from bonafide.runs.process import git
+from bonafide.settings import get_settings
+
+PAGE = Path("docs/example-report.html")
+BESIDE = Path("docs/example-report")
+# what the audit offers where the data as they are stop the run; `make cures` measures it beside other cures
+CURED = {"cure.crop.image": "896", "cure.crop.video": "144", "cure.seconds": "1.8", "cure.fps": "6", "cure.reencode": "true"}
+TRAINED = {"recipe": "efficientnetv2b0", "evaluate.leave_one_generator_out": "true", "evaluate.show_media": "false"}
+_TABLES = (artefacts.PREDICTIONS, artefacts.HELD_OUT, artefacts.ROBUSTNESS, artefacts.SPLITS, artefacts.QUALITY)
+_QUALITY = ["media_id", "kept", "brightness"]
+
+
+def main() -> None:
+    """Run the pipeline and copy what it left."""
+    work = Field(get_settings(), field_data())
+    work.prepare(CURED)
+    branch = work.train({**CURED, **TRAINED})
+    revision = Revision(work.settings.root, git(work.settings.root, "rev-parse", branch))
+    for path in _TABLES:
+        _write(pd.read_parquet(io.BytesIO(_read(revision, path))), BESIDE / path.name)
+    write_text(PAGE, _read(revision, artefacts.REPORT).decode())
+    write_text(BESIDE / "metrics.json", _read(revision, artefacts.METRICS).decode())
+    write_text(BESIDE / "card.md", _read(revision, artefacts.CARD).decode())
+    write_text(BESIDE / "params.json", json.dumps(loads(_read(revision, artefacts.RESOLVED)).model_dump(mode="json"), indent=1) + "\n")
+    print(f"wrote {PAGE} and {BESIDE}")
+
+
+def _write(table: pd.DataFrame, target: Path) -> None:
+    """Write a table without the names of files, and of the frames' quality what the slices need."""
+    kept = table[_QUALITY] if target.stem == artefacts.QUALITY.stem else table.drop(columns="path", errors="ignore")
+    with atomic_path(target) as temporary:
+        kept.to_parquet(temporary, index=False, compression="zstd")
+
+
+def _read(revision: Revision, path: Path) -> bytes:
+    data = revision.read(path)
+    if data is None:
+        raise SystemExit(f"the run did not leave {path}")
+    return data
+
+
+if __name__ == "__main__":
+    main()
