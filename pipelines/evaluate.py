@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from bonafide import artefacts, params
 from bonafide.dataset import manifest
 from bonafide.dataset.batches import frame_table
-from bonafide.evaluation import clips, evidence, predict, reference, regression, tables
+from bonafide.evaluation import clips, predict, reference, regression, tables
 from bonafide.evaluation.choose_aggregate import choose
 from bonafide.evaluation.clips import ClipScorer
 from bonafide.evaluation.scoring import Scorer
+from bonafide.evidence.assemble import Tables, assemble
 from bonafide.files import atomic_path, write_text
 from bonafide.models import probe
 from bonafide.models.aggregate import item_table
@@ -47,7 +48,7 @@ def main() -> None:
     tables.write(regression.score_folder(artefacts.REGRESSION_MEDIA, scorer, run, splits), artefacts.REGRESSION, regression.SCHEMA)
     reference.write(reference.reference(scorer, frames, splits, item_table(val, how), settings.workers), artefacts.REFERENCE)
 
-    figures = evidence.assemble(
+    figures = assemble(
         _tables(predictions, splits),
         how,
         resamples=run.evaluate.bootstrap,
@@ -86,12 +87,12 @@ def _floor(train: pd.DataFrame, scored: pd.DataFrame, run: Params) -> tuple[NDAr
     return probe.scores(floor, features.of_frames(scored)), probe.strength_of(floor)
 
 
-def _tables(predictions: pd.DataFrame, splits: pd.DataFrame) -> evidence.Tables:
+def _tables(predictions: pd.DataFrame, splits: pd.DataFrame) -> Tables:
     held_out, robustness, scored, quality = (
         pd.read_parquet(path) for path in (artefacts.HELD_OUT, artefacts.ROBUSTNESS, artefacts.REGRESSION, artefacts.QUALITY)
     )
     shortcuts = json.loads(artefacts.SHORTCUTS.read_text())
-    return evidence.Tables(predictions, splits, quality, shortcuts, held_out=held_out, robustness=robustness, regression=scored)
+    return Tables(predictions, splits, quality, shortcuts, held_out=held_out, robustness=robustness, regression=scored)
 
 
 def _log_to_mlflow(run_id: str, metrics: dict[str, Any]) -> None:

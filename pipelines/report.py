@@ -9,9 +9,9 @@ import pandas as pd
 
 from bonafide import artefacts, params
 from bonafide.dataset import manifest
-from bonafide.evaluation import cautions
 from bonafide.evaluation.clips import ClipScorer
 from bonafide.evaluation.predict import load_model
+from bonafide.evidence import cautions
 from bonafide.files import write_text
 from bonafide.models.aggregate import item_table
 from bonafide.params import Params

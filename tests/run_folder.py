@@ -9,7 +9,7 @@ import pandas as pd
 
 from bonafide import artefacts
 from bonafide.dataset import manifest
-from bonafide.evaluation.evidence import Tables, assemble
+from bonafide.evidence.assemble import Tables, assemble
 from bonafide.files import write_text
 from bonafide.params import resolve
 

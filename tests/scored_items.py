@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bonafide.evaluation.evidence import Tables, assemble
+from bonafide.evidence.assemble import Tables, assemble
 
 COLUMNS = ["media_id", "label", "kind", "generator", "source", "cluster", "split"]
 

@@ -17,10 +17,10 @@ FLOORS = [
     {"dataset"},
     {"models"},
     {"tracking", "metadata"},
-    {"training", "evaluation", "feedback", "drift"},
-    {"serving", "runs", "reporting"},
+    {"training", "evaluation", "evidence", "feedback", "drift"},
+    {"detection", "runs", "reporting"},
     {"review"},
-    {"services"},
+    {"serving", "services"},
     {"demo"},
     {"cli"},
 ]

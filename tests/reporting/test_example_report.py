@@ -12,7 +12,7 @@ import pytest
 from sklearn import metrics as sklearn
 from sklearn.linear_model import LogisticRegression
 
-from bonafide.evaluation.evidence import Tables, assemble
+from bonafide.evidence.assemble import Tables, assemble
 from bonafide.reporting.words import shown
 
 _FIGURE = re.compile(r'<data value="([^"]*)" data-figure="([^"]+)" data-as="(\w+)">([^<]*)</data>')

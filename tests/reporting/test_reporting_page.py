@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bonafide.evaluation import cautions
+from bonafide.evidence import cautions
 from bonafide.media.shards import write_shard
 from bonafide.models.aggregate import item_table
 from bonafide.params import resolve

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 if TYPE_CHECKING:
-    from bonafide.serving.detection import Detection
+    from bonafide.detection.detection import Detection
 
 _Paths = Annotated[list[Path], typer.Argument(help="videos, images, and folders of them", show_default=False, exists=True)]
 _Json = Annotated[bool, typer.Option("--json", help="print JSON and nothing else on standard output: one list, one entry per file")]
@@ -37,7 +37,7 @@ def detect(paths: _Paths, as_json: _Json = False, model: _Model = "champion", st
 
         bonafide detect --model challenger clip.mp4
     """
-    from bonafide.serving.files import files_in
+    from bonafide.detection.files import files_in
 
     files = files_in(paths)
     if not files:
@@ -55,7 +55,7 @@ def _detect_all(files: list[Path], model: str) -> list["Detection"]:
 
     with _silence() as terminal, Progress(console=Console(file=terminal), transient=True) as progress:
         loading = progress.add_task("loading the detector", total=None)
-        from bonafide.serving.detector import Detector
+        from bonafide.detection.detector import Detector
 
         detector = Detector.load(model)
         progress.remove_task(loading)
@@ -64,9 +64,9 @@ def _detect_all(files: list[Path], model: str) -> list["Detection"]:
 
 def _store(detections: list["Detection"]) -> None:
     """Keep what was said; that it can't be kept takes nobody's answer away."""
+    from bonafide.detection.predictions import keep
     from bonafide.errors import MetadataError
     from bonafide.metadata.store import open_store
-    from bonafide.serving.predictions import keep
     from bonafide.settings import get_settings
 
     try:

@@ -22,12 +22,13 @@ def ingest(
     generator: Annotated[str, typer.Option(help="what made all these files")] = "",
     source: Annotated[str, typer.Option(help="where all these files come from: a camera, a collection, a customer")] = "",
     group: Annotated[str, typer.Option(help="all these files belong together and stay in one split")] = "",
+    licence: Annotated[str, typer.Option(help="under which these files may be used; the model card says so")] = "",
 ) -> None:
     """Take videos and images into `data/raw`, by copy. Your files are never changed, and the same bytes are kept once.
 
     What is real and what is fake is read from the folders (`real/`, `fake/`, also `ai/`, `Celeb-real/`, `Celeb-synthesis/`, ...) or from a
-    CSV with the columns `file_path,label` and, where known, `generator,source,group,split,licence`. `fake/NAME/` names the generator, `real/NAME/`
-    the source; `train/`, `val/` and `test/` above them are splits that are kept.
+    CSV with the columns `file_path,label` and, where known, `generator,source,group,split,licence`. `fake/NAME/` names the generator,
+    `real/NAME/` the source; `train/`, `val/` and `test/` above them are splits that are kept.
 
     Examples:
         bonafide ingest ~/videos --manifest labels.csv
@@ -45,7 +46,7 @@ def ingest(
     from bonafide.settings import get_settings
 
     settings = get_settings()
-    facts = Entry("", label or "", generator, source, group)
+    facts = Entry("", label or "", generator, source, group, licence=licence)
     with open_store(settings) as store:
         taken_down = barred(store)
     summary = take_in(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from bonafide.evaluation.cautions import Caution
+from bonafide.evidence.cautions import Caution
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from bonafide.evaluation.evidence import MODEL
+from bonafide.evidence.assemble import MODEL
 from bonafide.media.shards import read_frames
 
 _SIDE = 220  # of a thumbnail, pixels

@@ -15,7 +15,7 @@ from bonafide.settings import get_settings
 from bonafide.tracking.registry import ModelVersion
 
 if TYPE_CHECKING:
-    from bonafide.serving.detector import Detector
+    from bonafide.detection.detector import Detector
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def scores(version: ModelVersion, media_ids: Iterable[str], original: Find) -> d
 def _score(version: ModelVersion, media_ids: list[str], original: Find, cache: ItemCache) -> None:
     @once
     def detector() -> "Detector":
-        from bonafide.serving.detector import Detector  # TensorFlow
+        from bonafide.detection.detector import Detector  # TensorFlow
 
         return Detector.load(str(version.version))
 

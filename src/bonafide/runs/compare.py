@@ -16,7 +16,7 @@ import pandas as pd
 
 from bonafide import artefacts, params
 from bonafide.errors import RunError, WeightsError
-from bonafide.evaluation.evidence import MODEL
+from bonafide.evidence.assemble import MODEL
 from bonafide.media.sampling import evenly
 from bonafide.metadata.sources import Revision
 from bonafide.models import backbones, weights

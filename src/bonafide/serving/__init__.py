@@ -1,1 +1,1 @@
-"""A file in, a verdict out."""
+"""The web application."""

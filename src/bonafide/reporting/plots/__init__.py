@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from bonafide.evaluation.evidence import FLOOR, MODEL
+from bonafide.evidence.assemble import FLOOR, MODEL
 from bonafide.reporting.evidence import Evidence
 from bonafide.reporting.plots import calibration, calls, groups, learning, ranking, robustness
 from bonafide.reporting.plots.drawing import STYLE, save

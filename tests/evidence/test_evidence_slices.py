@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from bonafide.evaluation import slices
+from bonafide.evidence import slices
 from bonafide.models.aggregate import item_table
 from tests.scored_items import evidence_of
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from bonafide.evaluation.on_unseen import measure
+from bonafide.evidence.unseen import measure
 from bonafide.statistics.threshold import choose
 
 APART = {"sora": 3.0, "veo": 0.5, "rare": 3.0}

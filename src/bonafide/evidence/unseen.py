@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from bonafide.evaluation.level import Figures, Level
+from bonafide.evidence.level import Figures, Level
 from bonafide.statistics import bootstrap, threshold
 from bonafide.statistics.arrays import Bools, Floats, Ints
 from bonafide.statistics.metrics import Draws, figures

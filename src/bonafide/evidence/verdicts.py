@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from bonafide.evaluation.level import Figures, Level
+from bonafide.evidence.level import Figures, Level
 from bonafide.statistics import calibration, conformal
 from bonafide.statistics.arrays import Bools, Floats
 from bonafide.statistics.conformal import Band

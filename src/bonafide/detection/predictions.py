@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from bonafide.detection.detector import Detection
 from bonafide.files import sha256_of
 from bonafide.metadata.added import Prediction
 from bonafide.metadata.clock import now
 from bonafide.metadata.store import Store
 from bonafide.metadata.takedown import barred
 from bonafide.models import records
-from bonafide.serving.detector import Detection
 
 
 def keep(store: Store, detections: Iterable[Detection]) -> int:

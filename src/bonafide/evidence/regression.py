@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from bonafide.evaluation.level import Figures
+from bonafide.evidence.level import Figures
 
 
 def measure(rows: pd.DataFrame | None, at: float) -> Figures | None:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from bonafide.evaluation.level import Figures, Level
+from bonafide.evidence.level import Figures, Level
 from bonafide.statistics.paired import Scored
 
 NONE = "none"

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bonafide.evaluation.level import Figures, Level
+from bonafide.evidence.level import Figures, Level
 from bonafide.statistics import bootstrap
 from bonafide.statistics.arrays import Bools
 

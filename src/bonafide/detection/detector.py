@@ -12,6 +12,7 @@ import mlflow
 from pydantic import ValidationError
 
 from bonafide import artefacts, params
+from bonafide.detection.detection import Detection, FrameScore, Rule
 from bonafide.errors import MediaError, NotMediaError, RegistryError
 from bonafide.evaluation.predict import load_model
 from bonafide.evaluation.scoring import Scored, Scorer
@@ -19,7 +20,6 @@ from bonafide.files import sha256_of
 from bonafide.media.frames import Frames, frames_of
 from bonafide.models.aggregate import Aggregate
 from bonafide.params import Params
-from bonafide.serving.detection import Detection, FrameScore, Rule
 from bonafide.tracking import registry
 
 

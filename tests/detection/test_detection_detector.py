@@ -14,12 +14,12 @@ from PIL import Image
 from scipy.special import expit, logit
 
 from bonafide import artefacts
+from bonafide.detection.detection import Rule
+from bonafide.detection.detector import Detector
+from bonafide.detection.files import files_in
 from bonafide.errors import RegistryError
 from bonafide.evaluation.predict import load_model
 from bonafide.files import sha256_of
-from bonafide.serving.detection import Rule
-from bonafide.serving.detector import Detector
-from bonafide.serving.files import files_in
 from bonafide.statistics.conformal import Band
 from bonafide.tracking import registry
 

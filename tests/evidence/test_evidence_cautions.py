@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bonafide.evaluation.cautions import cautions_of
+from bonafide.evidence.cautions import cautions_of
 from tests.scored_items import evidence_of
 
 MACRO = {"value": 0.8, "low": 0.7, "high": 0.9, "generators": ["sora", "veo"]}

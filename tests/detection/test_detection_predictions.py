@@ -8,12 +8,12 @@ import pytest
 from typer.testing import CliRunner
 
 from bonafide.cli import app
+from bonafide.detection.detector import Detector
+from bonafide.detection.predictions import keep
 from bonafide.metadata import takedown
 from bonafide.metadata.added import Prediction
 from bonafide.metadata.store import open_store
 from bonafide.models import records
-from bonafide.serving.detector import Detector
-from bonafide.serving.predictions import keep
 from bonafide.settings import Settings, get_settings
 from bonafide.tracking import registry
 

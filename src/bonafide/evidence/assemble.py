@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bonafide.evaluation import on_degraded, on_regression, on_unseen, slices, verdicts
-from bonafide.evaluation.level import Figures, Level
+from bonafide.evidence import degraded, regression, slices, unseen, verdicts
+from bonafide.evidence.level import Figures, Level
 from bonafide.models.aggregate import Aggregate, item_table
 from bonafide.statistics import bootstrap, calibration, threshold
 from bonafide.statistics.arrays import Bools
@@ -82,9 +82,9 @@ def assemble(tables: Tables, how: Aggregate, *, resamples: int, error: float, se
         **verdicts.measure(val, test, MODEL, temperature[MODEL], error),
         "per_kind": {kind: _kind(test, (test.table["kind"] == kind).to_numpy(), at) for kind in sorted(test.table["kind"].unique())},
         "slices": slices.measure(test, sliced, MODEL, at[MODEL]),
-        "held_out": on_unseen.measure(tables.held_out, test.table, resamples, seed),
-        "robustness": on_degraded.measure(tables.robustness, at[MODEL], resamples, seed),
-        "regression": on_regression.measure(tables.regression, at[MODEL]),
+        "held_out": unseen.measure(tables.held_out, test.table, resamples, seed),
+        "robustness": degraded.measure(tables.robustness, at[MODEL], resamples, seed),
+        "regression": regression.measure(tables.regression, at[MODEL]),
         "counts": _counts(tables.splits, levels),
     }
 

@@ -1,0 +1,1 @@
+"""A file in, a verdict out."""
