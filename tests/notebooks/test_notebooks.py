@@ -72,7 +72,7 @@ def test_train_goes_from_the_originals_to_a_challenger(trained: tuple[Pilot, Not
     assert "media.not-media" in said
     assert "recipe lstm" in said
     assert len(_shown(notebook, "image/png")) == 7  # clean frames of both classes, curves, three figures, explanations
-    assert (place.root / ".bonafide" / "reports" / "v2.html").exists()
+    assert (place.root / ".bonafide" / "reports" / "v2" / "report.html").exists()
     assert place.git("status", "--porcelain") == ""
 
 

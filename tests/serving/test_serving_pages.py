@@ -160,6 +160,21 @@ def test_lineage_of_a_version_and_of_nothing(client: TestClient) -> None:
         assert client.get(f"/lineage/{asked}").status_code == 404
 
 
+def test_the_kept_pages_of_a_version(client: TestClient, settings: Settings) -> None:
+    folder = settings.state / "reports" / "v3"
+    folder.mkdir(parents=True)
+    for name, text in (("report.html", "<h1>evidence</h1>"), ("card.md", "# Model card"), ("croissant.json", "{}")):
+        (folder / name).write_text(text)
+    enter(client, "ann")
+    assert "/versions/3/report" in client.get("/versions").text
+    report, card, data = (client.get(f"/versions/3/{name}") for name in ("report", "card", "data"))
+    assert report.text == "<h1>evidence</h1>"
+    assert "style-src 'unsafe-inline'" in report.headers["content-security-policy"]
+    assert "script-src" not in report.headers["content-security-policy"]
+    assert (card.text, card.headers["content-type"]) == ("# Model card", "text/plain; charset=utf-8")
+    assert data.headers["content-type"] == "application/ld+json"
+
+
 def test_what_is_not_there_is_told(client: TestClient) -> None:
     enter(client, "ada")
     for path in ("/versions/99", "/versions/3/report", "/nowhere"):

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.timeout(900)
 
 def test_a_version_is_evaluated_anew_and_not_trained(pilot: Pilot, tmp_path: Path) -> None:
     place = pilot.copy(tmp_path / "checkout")
-    before, report = _model(place), place.root / ".bonafide" / "reports" / "v1.html"
+    before, report = _model(place), place.root / ".bonafide" / "reports" / "v1" / "report.html"
     page = report.read_text()
     said = place.call("bonafide", "evaluate", "champion", "--no-leave-one-generator-out")
     assert "stage hold_out_generators: running" in said

@@ -41,5 +41,5 @@ def test_the_index_is_rebuilt_from_the_manifests_alone(pilot: Pilot) -> None:
 
 
 def test_the_report_outlives_the_run(pilot: Pilot) -> None:
-    report = (pilot.root / ".bonafide" / "reports" / "v1.html").read_text()
+    report = (pilot.root / ".bonafide" / "reports" / "v1" / "report.html").read_text()
     assert "data:image/png;base64" in report

@@ -18,4 +18,5 @@ def serve(
 
     from bonafide.serving.app import create_app
 
+    typer.echo(f"the web page: http://{host}:{port} (Ctrl-C stops it)")
     uvicorn.run(create_app(), host=host, port=port, log_level="warning", server_header=False)

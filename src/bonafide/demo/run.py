@@ -86,7 +86,7 @@ def _run(command: list[str], folder: Path, env: Mapping[str, str]) -> int:
 
 
 def _next(sandbox: Settings, seconds: float) -> None:
-    reports = sorted((sandbox.state / "reports").glob("v*.html"), key=lambda path: path.stat().st_mtime)
+    reports = sorted((sandbox.state / "reports").glob("v*/report.html"), key=lambda path: path.stat().st_mtime)
     home = os.path.relpath(sandbox.root)
     table = Table("what to open next", "", title=f"the demo took {seconds:.0f} s", show_header=False)
     table.add_row("the report", os.path.relpath(reports[-1]) if reports else "none")

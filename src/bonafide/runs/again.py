@@ -9,9 +9,9 @@ from bonafide import artefacts
 from bonafide.errors import RunError
 from bonafide.metadata.store import open_store
 from bonafide.metadata.sync import sync_models
-from bonafide.runs import worktree
+from bonafide.runs import reports, worktree
 from bonafide.runs.graph import stages_of
-from bonafide.runs.lifecycle import commit_run, keep_report
+from bonafide.runs.lifecycle import commit_run
 from bonafide.runs.process import dvc, git
 from bonafide.runs.run import Run, run_name
 from bonafide.runs.stages import run_stage
@@ -65,7 +65,7 @@ def _publish(run: Run, version: ModelVersion, settings: Settings) -> None:
     registry.refresh_evidence(version.version, folder)
     with open_store(settings) as store:
         sync_models(store, [registry.get(version.version)])
-    keep_report(folder, version.version, settings)
+    reports.keep(folder, version.version, settings)
 
 
 def _commit_of(version: ModelVersion, root: Path) -> str:

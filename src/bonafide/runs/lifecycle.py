@@ -7,14 +7,12 @@ import getpass
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from bonafide import artefacts
 from bonafide.errors import RunError
-from bonafide.files import link_or_copy
 from bonafide.metadata.store import open_store
 from bonafide.metadata.sync import sync_models, sync_run
-from bonafide.runs import given, versions, worktree
+from bonafide.runs import given, reports, versions, worktree
 from bonafide.runs.graph import stages_of
 from bonafide.runs.process import git
 from bonafide.runs.run import Run, run_name
@@ -88,20 +86,8 @@ def register_run(run: Run, settings: Settings) -> ModelVersion:
     version = registry.get(number)
     with open_store(settings) as store:
         sync_models(store, [version])
-    keep_report(folder, number, settings)
+    reports.keep(folder, number, settings)
     return version
-
-
-def keep_report(folder: Path, version: int, settings: Settings) -> Path:
-    """Copy the report to where it outlives the worktree, named by the model version; return its path."""
-    kept = report_of(version, settings)
-    link_or_copy(folder / artefacts.REPORT, kept)
-    return kept
-
-
-def report_of(version: int, settings: Settings) -> Path:
-    """Return where the report of a model version is kept."""
-    return settings.state / "reports" / f"v{version}.html"
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,15 @@
 """The model versions: which there are, who decided what about them, and the report of each."""
 
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response
 
+from bonafide import artefacts
 from bonafide.review import follow, ledger
 from bonafide.review.page import ungated
-from bonafide.runs.lifecycle import report_of
+from bonafide.runs import reports
 from bonafide.serving.rendering import page
 from bonafide.serving.sessions import Visitor, signed_in
 from bonafide.tracking import registry
@@ -29,8 +31,9 @@ def versions(request: Request, visitor: Annotated[Visitor, Depends(signed_in)]) 
     store = request.app.state.store
     follow.notice(store)
     chain = ledger.entries(store)
+    settings = request.app.state.settings
     rows = [
-        (version, registry.shown(version.figures["item"]["roc_auc"]), report_of(version.version, request.app.state.settings).exists())
+        (version, registry.shown(version.figures["item"]["roc_auc"]), reports.kept(version.version, artefacts.REPORT, settings).exists())
         for version in reversed(registry.versions())
     ]
     return page(request, "versions", visitor, rows=rows, entries=list(reversed(chain)), warnings=ungated(store))
@@ -39,7 +42,25 @@ def versions(request: Request, visitor: Annotated[Visitor, Depends(signed_in)]) 
 @router.get("/versions/{version}/report")
 def report(request: Request, version: int, visitor: Annotated[Visitor, Depends(signed_in)]) -> Response:
     """Show a version's report."""
-    file = report_of(version, request.app.state.settings)
+    return FileResponse(
+        _kept(request, version, artefacts.REPORT), media_type="text/html", headers={"Content-Security-Policy": _REPORT_POLICY}
+    )
+
+
+@router.get("/versions/{version}/card")
+def card(request: Request, version: int, visitor: Annotated[Visitor, Depends(signed_in)]) -> Response:
+    """Show a version's model card, as the text that it is."""
+    return FileResponse(_kept(request, version, artefacts.CARD), media_type="text/plain; charset=utf-8")
+
+
+@router.get("/versions/{version}/data")
+def data_card(request: Request, version: int, visitor: Annotated[Visitor, Depends(signed_in)]) -> Response:
+    """Show the card of a version's data, Croissant's JSON-LD."""
+    return FileResponse(_kept(request, version, artefacts.CROISSANT), media_type="application/ld+json")
+
+
+def _kept(request: Request, version: int, path: Path) -> Path:
+    file = reports.kept(version, path, request.app.state.settings)
     if not file.exists():
-        raise HTTPException(404, f"The report of version {version} is not kept here: `bonafide evaluate {version}` makes it anew.")
-    return FileResponse(file, media_type="text/html", headers={"Content-Security-Policy": _REPORT_POLICY})
+        raise HTTPException(404, f"{path.name} of version {version} is not kept here: `bonafide evaluate {version}` makes it anew.")
+    return file
