@@ -38,8 +38,8 @@ def cautions_of(metrics: dict[str, Any], splits: pd.DataFrame, shortcuts: dict[s
         shortcuts: the content of ``data/shortcuts.json``.
     """
     dangers = [_below_floor(metrics), _near_chance(metrics)]
-    careful = [_demo(splits), _random(metrics), _allowed(metrics), _unseen(metrics), _too_few(metrics), _error(metrics), *_leaks(shortcuts)]
-    return [caution for caution in (*dangers, *careful) if caution]
+    careful = [_demo(splits), _random(metrics), _allowed(metrics), _unseen(metrics), _blind(metrics), _too_few(metrics), _error(metrics)]
+    return [caution for caution in (*dangers, *careful, *_leaks(shortcuts)) if caution]
 
 
 def announce(found: list[Caution]) -> None:
@@ -116,6 +116,20 @@ def _unseen(metrics: dict[str, Any]) -> Caution | None:
     return Caution("caution", "Not measured on unseen generators", text)
 
 
+def _blind(metrics: dict[str, Any]) -> Caution | None:
+    rows = metrics["held_out"]["generators"] if metrics["held_out"] else []
+    areas = {row["name"]: row["roc_auc"] for row in rows if row["roc_auc"]["low"] is not None}
+    blind = [
+        f"{name} ({area['value']:.2f}, 95 % interval {area['low']:.2f} to {area['high']:.2f})"
+        for name, area in areas.items()
+        if area["low"] <= 0.5
+    ]
+    if not blind:
+        return None
+    text = f"Trained without them, nothing shows that the detector can do better than guessing (ROC-AUC 0.50) on {', '.join(blind)}."
+    return Caution("caution", "Blind to some unseen generators", text)
+
+
 def _error(metrics: dict[str, Any]) -> Caution | None:
     band = metrics["band"]
     if band["error"] <= band["asked"]:
@@ -133,7 +147,20 @@ def _too_few(metrics: dict[str, Any]) -> Caution | None:
 
 
 def _leaks(shortcuts: dict[str, Any]) -> list[Caution]:
-    return [_leak(kind, audit) for kind, audit in shortcuts["kinds"].items() if audit.get("balanced_accuracy", 0.0) >= LEAK]
+    known = {kind: audit for kind, audit in shortcuts["kinds"].items() if "balanced_accuracy" in audit}
+    return [
+        _leak(kind, audit) if audit["balanced_accuracy"] >= LEAK else _rest(kind, audit)
+        for kind, audit in known.items()
+        if audit["balanced_accuracy"] >= LEAK or (audit["low"] or 0.0) > 0.5
+    ]
+
+
+def _rest(kind: str, audit: dict[str, Any]) -> Caution:
+    text = (
+        f"{', '.join(list(audit['facts'])[:3])} alone reach a balanced accuracy of {audit['balanced_accuracy']:.2f} "
+        f"(95 % interval {audit['low']:.2f} to {audit['high']:.2f}; 0.50 is chance) on the {kind}s: below the limit, but not nothing."
+    )
+    return Caution("caution", f"File facts still say something of the {kind}s", text)
 
 
 def _leak(kind: str, audit: dict[str, Any]) -> Caution:

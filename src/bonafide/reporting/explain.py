@@ -102,3 +102,5 @@ def _curve(axes: Axes, item: _Item, weight: NDArray[np.floating], top: NDArray[n
     axes.set_title(item.title, fontsize=10)
     axes.set(xlabel="seconds", ylabel=item.curve_name or "heat")
     axes.set_ylim(bottom=0)
+    if len(weight) == 1:
+        axes.set_xticks(item.times_s)

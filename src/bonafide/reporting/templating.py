@@ -14,5 +14,5 @@ def environment(*, html: bool) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {name: getattr(words, name) for name in ("figure", "between", "percent", "signed", "shown", "value_at")}
+    made.filters |= {name: getattr(words, name) for name in ("figure", "between", "percent", "signed", "shown", "value_at", "worst_unseen")}
     return made

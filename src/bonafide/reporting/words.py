@@ -73,6 +73,13 @@ def shown(value: Any, how: str) -> str:
     return {"figure": figure, "percent": percent, "signed": signed, "count": count}[how](value)
 
 
+def worst_unseen(metrics: Mapping[str, Any]) -> int | None:
+    """Return the place, among the generators that were kept out of training, of the one that is recognised worst."""
+    areas = [row["roc_auc"]["value"] for row in metrics["held_out"]["generators"]]
+    known = [place for place, area in enumerate(areas) if area is not None]
+    return min(known, key=lambda place: areas[place], default=None)
+
+
 def value_at(metrics: Mapping[str, Any], path: str) -> Any:
     """Return what stands under a dotted path of ``metrics.json``, such as ``slices.codec.0.right.value``. Raises KeyError."""
     found: Any = metrics
