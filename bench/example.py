@@ -20,10 +20,12 @@ from bonafide.settings import get_settings
 
 PAGE = Path("docs/example-report.html")
 BESIDE = Path("docs/example-report")
+PICTURES = Path("docs/pictures")
 # what the audit offers where the data as they are stop the run; `make cures` measures it beside other cures
 CURED = {"cure.crop.image": "896", "cure.crop.video": "144", "cure.seconds": "1.8", "cure.fps": "6", "cure.reencode": "true"}
 TRAINED = {"recipe": "efficientnetv2b0", "evaluate.leave_one_generator_out": "true", "evaluate.show_media": "false"}
 _TABLES = (artefacts.PREDICTIONS, artefacts.HELD_OUT, artefacts.ROBUSTNESS, artefacts.SPLITS, artefacts.QUALITY)
+_PICTURES = ("unseen", "robustness", "verdicts")
 _QUALITY = ["media_id", "kept", "brightness"]
 
 
@@ -39,6 +41,9 @@ def main() -> None:
     write_text(BESIDE / "metrics.json", _read(revision, artefacts.METRICS).decode())
     write_text(BESIDE / "card.md", _read(revision, artefacts.CARD).decode())
     write_text(BESIDE / "params.json", json.dumps(loads(_read(revision, artefacts.RESOLVED)).model_dump(mode="json"), indent=1) + "\n")
+    for name in _PICTURES:
+        with atomic_path(PICTURES / f"example-{name}.png") as temporary:
+            temporary.write_bytes(_read(revision, artefacts.FIGURES / f"{name}.png"))
     print(f"wrote {PAGE} and {BESIDE}")
 
 
