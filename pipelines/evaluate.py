@@ -45,7 +45,7 @@ def main() -> None:
     val = predictions[predictions["split"] == "val"]
     how = choose(val) if run.evaluate.aggregate == "auto" else run.evaluate.aggregate
     scorer = Scorer(model, run, how)
-    tables.write(regression.score_folder(artefacts.REGRESSION_MEDIA, scorer, run, splits), artefacts.REGRESSION, regression.SCHEMA)
+    tables.write(regression.score_folder(artefacts.REGRESSION_MEDIA, scorer, run, splits), artefacts.REGRESSION, tables.REGRESSION)
     reference.write(reference.reference(scorer, frames, splits, item_table(val, how), settings.workers), artefacts.REFERENCE)
 
     figures = assemble(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from filelock import FileLock
@@ -10,32 +11,34 @@ from tqdm import tqdm
 
 from bonafide import artefacts, params
 from bonafide.dataset import manifest
-from bonafide.dataset.batches import frame_table
 from bonafide.evaluation import held_out, tables
 from bonafide.evaluation.held_out import Fold
-from bonafide.evaluation.scoring import open_scorer, score_table
-from bonafide.models import backbones
-from bonafide.models.weights import Weights, find
 from bonafide.params import Params, with_values
 from bonafide.settings import Settings, get_settings
-from bonafide.training import fitting, phase, runtime
+
+if TYPE_CHECKING:
+    from bonafide.models.weights import Weights
+
+# What needs TensorFlow is imported where a fold is trained: a run that holds nothing out is done in a second.
 
 
 def main() -> None:
     """Run the stage."""
     settings, run = get_settings(), params.load(artefacts.RESOLVED)
-    runtime.prepare(settings.workers, run.seed)
-    splits = manifest.read(artefacts.SPLITS, manifest.SPLITS)
-    folds = _folds(splits, run)
+    folds = _folds(manifest.read(artefacts.SPLITS, manifest.SPLITS), run)
     scored = list(_each_scored(folds, run, settings)) if folds else []
-    rows = pd.concat([part for part, _ in scored], ignore_index=True) if scored else pd.DataFrame(columns=held_out.SCHEMA.names)
-    tables.write(rows, artefacts.HELD_OUT, held_out.SCHEMA)
-    for _, folder in scored:
-        phase.forget(folder)
+    rows = pd.concat([part for part, _ in scored], ignore_index=True) if scored else tables.empty(tables.HELD_OUT)
+    tables.write(rows, artefacts.HELD_OUT, tables.HELD_OUT)
+    _forget([folder for _, folder in scored])
 
 
 def _each_scored(folds: list[Fold], run: Params, settings: Settings) -> Iterator[tuple[pd.DataFrame, Path]]:
     """Yield the rows of each fold, and the folder where they are kept until all are done."""
+    from bonafide.models import backbones
+    from bonafide.models.weights import find
+    from bonafide.training import runtime
+
+    runtime.prepare(settings.workers, run.seed)
     tuned = json.loads(artefacts.TRAINING.read_text())["tuned"]
     run = run.model_copy(update={"train": with_values(run.train, tuned)})
     weights = find(run.train.weights, backbones.get(run.train.backbone), settings)
@@ -65,8 +68,11 @@ def _say_of_unknown(splits: pd.DataFrame) -> None:
         print(f"hold_out_generators: {unknown} AI-generated items name no generator; each training keeps them, whoever made them")
 
 
-def _scored(fold: Fold, run: Params, weights: Weights, settings: Settings) -> tuple[pd.DataFrame, Path]:
+def _scored(fold: Fold, run: Params, weights: "Weights", settings: Settings) -> tuple[pd.DataFrame, Path]:
     """Return the rows of a fold and the folder where they are kept, so that after a kill what is done is not done again."""
+    from bonafide.dataset.batches import frame_table
+    from bonafide.training import fitting
+
     frames = {split: frame_table(fold.splits, artefacts.CLEAN, split) for split in ("train", "val", "test")}
     name = fitting.name_of(run, frames, fold.generator, run.balance.method, run.evaluate.aggregate)
     folder = settings.state / "training" / f"held-out-{name}"
@@ -75,18 +81,29 @@ def _scored(fold: Fold, run: Params, weights: Weights, settings: Settings) -> tu
     with FileLock(folder.with_suffix(".lock")):
         if not part.exists():
             print(f"trained without {fold.generator}:", flush=True)
-            tables.write(held_out.rows_of(fold, _scores(frames, run, weights, folder, settings)), part, held_out.SCHEMA)
+            tables.write(held_out.rows_of(fold, _scores(frames, run, weights, folder, settings)), part, tables.HELD_OUT)
     return pd.read_parquet(part), folder
 
 
-def _scores(frames: dict[str, pd.DataFrame], run: Params, weights: Weights, folder: Path, settings: Settings) -> dict[str, float]:
+def _scores(frames: dict[str, pd.DataFrame], run: Params, weights: "Weights", folder: Path, settings: Settings) -> dict[str, float]:
     """Train on the fold, by the code of the stage ``train``, and return the score of each item of val and test."""
+    from bonafide.evaluation.scoring import open_scorer, score_table
+    from bonafide.training import fitting
+
     learned = {split: frames[split] for split in ("train", "val")}
     model = fitting.builder(run, weights)(run.train)
     fitting.fit(model, fitting.job_of(run, learned, folder, settings))
     scorer = open_scorer(model, run, frames["val"], settings.workers)
     asked = pd.concat([frames["val"], frames["test"]], ignore_index=True)
     return {media_id: scored.score for media_id, scored in score_table(scorer, asked, settings.workers)}
+
+
+def _forget(folders: list[Path]) -> None:
+    if folders:
+        from bonafide.training import phase
+
+        for folder in folders:
+            phase.forget(folder)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,9 @@ SHRUNK = {
     "evaluate.robustness_frames": 2,
 }
 
+# for a second training: unseen generators and degraded files are measured in the pilot's own
+BARE = {**SHRUNK, "evaluate.leave_one_generator_out": False, "evaluate.robustness_items": 0}
+
 
 def copy_checkout(target: Path) -> Path:
     """Copy what git knows of the working tree, edits and new files included, into a repository of its own."""

@@ -11,7 +11,7 @@ import pytest
 from bonafide import artefacts
 from bonafide.evaluation import tables
 from bonafide.evaluation.predict import load_model
-from bonafide.evaluation.regression import SCHEMA, score_folder
+from bonafide.evaluation.regression import score_folder
 from bonafide.evaluation.scoring import Scorer
 from bonafide.media.frames import frames_of
 from tests.clip_items import network
@@ -71,7 +71,7 @@ def test_a_detector_of_clips_leaves_images_out(small: Small, wrong: tuple[Path, 
 def test_without_a_folder_there_are_no_rows_but_all_columns(small: Small, scorer: Scorer, tmp_path: Path) -> None:
     table = score_folder(tmp_path / "nowhere", scorer, small.run, small.splits)
     assert len(table) == 0
-    tables.write(table, tmp_path / "regression.parquet", SCHEMA)
+    tables.write(table, tmp_path / "regression.parquet", tables.REGRESSION)
     back = pd.read_parquet(tmp_path / "regression.parquet")
     assert list(back.columns) == ["media_id", "label", "kind", "split", "score"]
     assert back["score"].dtype == "float64"

@@ -12,11 +12,11 @@ from nbformat import NotebookNode
 
 from bonafide.services.airflow import environment
 from bonafide.settings import Settings
-from tests.pilot import ROOT, SHRUNK, Pilot
+from tests.pilot import BARE, ROOT, Pilot
 
 pytestmark = pytest.mark.timeout(900)
 NOTEBOOKS = ["compare_recipes", "predict", "preprocess", "train"]
-TINY = {**SHRUNK, "train.phase1.epochs": 1, "train.weights": "random", "split.min_per_class": 1}
+TINY = {**BARE, "train.phase1.epochs": 1, "train.weights": "random", "split.min_per_class": 1}
 
 
 @pytest.fixture(scope="module")

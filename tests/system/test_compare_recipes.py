@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.pilot import SHRUNK, Pilot
+from tests.pilot import BARE, Pilot
 
 pytestmark = pytest.mark.timeout(900)
 RECIPES = ("lstm", "efficientnetv2b0-bilstm")
 SMALL = {
-    **SHRUNK,
+    **BARE,
     "train.backbone": "residual_cnn",
     "train.weights": "random",
     "split.min_per_class": 1,

@@ -8,19 +8,13 @@ Generative Models" (2023), who test across generators for that reason.
 from dataclasses import dataclass
 
 import pandas as pd
-import pyarrow as pa
 
 from bonafide.dataset.split import balanced_train
+from bonafide.evaluation import tables
 from bonafide.params import Balance
 
 LEAST_ITEMS = 5
 """A generator with fewer items says nothing, and is not held out."""
-SCHEMA = pa.schema(
-    {
-        **dict.fromkeys(("held_out", "split", "media_id", "label", "kind", "generator", "source", "cluster"), pa.string()),
-        "score": pa.float64(),
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -87,4 +81,4 @@ def rows_of(fold: Fold, scores: dict[str, float]) -> pd.DataFrame:
         scores: of its val and test items, by ``media_id``, by the detector that was trained on its train items.
     """
     scored = fold.splits[fold.splits["split"] != "train"].sort_values(["split", "media_id"], ascending=[False, True])
-    return scored.assign(held_out=fold.generator, score=scored["media_id"].map(scores))[SCHEMA.names].reset_index(drop=True)
+    return scored.assign(held_out=fold.generator, score=scored["media_id"].map(scores))[tables.HELD_OUT.names].reset_index(drop=True)

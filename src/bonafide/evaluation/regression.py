@@ -6,17 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 from tqdm import tqdm
 
 from bonafide.dataset.split import LABELS
 from bonafide.errors import MediaError
+from bonafide.evaluation import tables
 from bonafide.evaluation.scoring import Scorer
 from bonafide.files import sha256_of
 from bonafide.media.frames import frames_of
 from bonafide.params import Params
 
-SCHEMA = pa.schema({**dict.fromkeys(("media_id", "label", "kind", "split"), pa.string()), "score": pa.float64()})
 _log = logging.getLogger(__name__)
 
 
@@ -36,7 +35,7 @@ def score_folder(folder: Path, scorer: Scorer, run: Params, splits: pd.DataFrame
     known = splits.set_index("media_id")["split"].to_dict()
     files = [(label, path) for label in LABELS for path in sorted((folder / label).glob("[!.]*")) if path.is_file()]
     rows = list(_scored(files, scorer, run, known))
-    return pd.DataFrame(rows, columns=SCHEMA.names).sort_values("media_id", ignore_index=True)
+    return pd.DataFrame(rows, columns=tables.REGRESSION.names).sort_values("media_id", ignore_index=True)
 
 
 def _scored(files: list[tuple[str, Path]], scorer: Scorer, run: Params, known: dict[Any, str]) -> Iterator[dict[str, Any]]:

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 import pandas as pd
-import pyarrow as pa
 from tqdm import tqdm
 
 from bonafide import artefacts
 from bonafide.dataset.balance import lot
 from bonafide.errors import MediaError
+from bonafide.evaluation import tables
 from bonafide.evaluation.degraded import Item, degraded
 from bonafide.evaluation.perturb import OF_VIDEOS
 from bonafide.evaluation.scoring import Scorer
@@ -21,7 +21,6 @@ _TOGETHER = 16  # items whose degraded frames are in memory at a time
 _PROGRAMS = 3 * len(OF_VIDEOS) + 1  # run for one item at most, each within the limit: encode, cure and decode
 _FACTS = ["media_id", "label", "kind", "cluster"]
 _log = logging.getLogger(__name__)
-SCHEMA = pa.schema({**dict.fromkeys((*_FACTS, "perturbation"), pa.string()), "level": pa.float64(), "score": pa.float64()})
 
 
 def sample(splits: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
@@ -38,7 +37,7 @@ def sample(splits: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
 
 
 def measure(scorer: Scorer, items: pd.DataFrame, run: Params, workers: int) -> pd.DataFrame:
-    """Return the rows of ``reports/robustness.parquet``, of the columns of ``SCHEMA``: one per item and degradation.
+    """Return the rows of ``reports/robustness.parquet``, of the columns of ``tables.ROBUSTNESS``: one per item and degradation.
 
     Args:
         scorer: the detector.
@@ -47,7 +46,7 @@ def measure(scorer: Scorer, items: pd.DataFrame, run: Params, workers: int) -> p
         workers: processes that degrade.
     """
     rows = [row for some in _chunks(items.to_dict("records")) for row in _measured(scorer, some, run, workers)]
-    return pd.DataFrame(rows, columns=SCHEMA.names)
+    return pd.DataFrame(rows, columns=tables.ROBUSTNESS.names)
 
 
 def _chunks(items: list[dict]) -> Iterator[list[dict]]:
