@@ -115,7 +115,8 @@ REMARKS = """## What is bad about these figures
 - File facts alone tell the classes apart (`audit_shortcuts`, above): part of every figure may be read from size, codec or frame rate,
   by way of the pixels.
 - The test split holds other items than the training split, but of the same sources and generators. The data's own README reports that a
-  probe trained on these photos falls to 0.54 ROC-AUC on other sources. None of this says how the detector does on an unseen generator.
+  probe trained on these photos falls to 0.54 ROC-AUC on other sources. How the recipe does on unseen generators, and on the same data with
+  their file facts cured, stands in [example-report.html](example-report.html) (`make example`).
 - The sets are small, and so the intervals are wide. Labels are the uploaders'.
 - Random weights are no detector: those rows show that the default recipe runs, not what it reaches with ImageNet weights.
 """

@@ -42,6 +42,7 @@ class Compared:
         head: its kind.
         figures: of the test clips, with intervals: those of ``FIGURES``.
         floor: the ROC-AUC of its floor.
+        validation: its ROC-AUC on the validation clips.
         test_items: the clips of the test split.
         run_s: wall clock of the whole run, features included where they were not cached, seconds.
         training_s: of the training alone.
@@ -56,6 +57,7 @@ class Compared:
     head: str
     figures: dict[str, dict[str, Any]]
     floor: dict[str, Any]
+    validation: dict[str, Any]
     test_items: frozenset[str]
     run_s: float
     training_s: float
@@ -129,6 +131,7 @@ def _measured(recipe: str, made: Made, seconds: float, settings: Settings, clips
         head=params.loads(_bytes(revision, artefacts.RESOLVED)).train.head.kind,
         figures={name: item[name] for name in FIGURES},
         floor=metrics["floor"]["test"]["item"]["roc_auc"],
+        validation=metrics["val"]["item"]["roc_auc"],
         test_items=frozenset(test["media_id"]),
         run_s=seconds,
         training_s=training["seconds"],

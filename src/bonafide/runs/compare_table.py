@@ -13,7 +13,7 @@ _CHANCE = 0.5
 
 def markdown(compared: Sequence[Compared]) -> str:
     """Return the table, what it was measured on, and the recipes that are no better than chance."""
-    heads = ["recipe", "backbone (weights)", "head", *FIGURES, "floor, roc_auc", "run, s", "training, s", "model, MB", "s per clip"]
+    heads = ["recipe", "backbone (weights)", "head", "validation, roc_auc", *FIGURES, "floor, roc_auc", "run, s", "training, s", "model, MB", "s per clip"]
     lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads), *map(_line, compared), "", *_remarks(compared)]
     return "\n".join(lines)
 
@@ -37,7 +37,7 @@ def section_of(page: Path) -> str:
 def _line(row: Compared) -> str:
     figures = [shown(row.figures[name]) for name in FIGURES]
     costs = [f"{row.run_s:.0f}", f"{row.training_s:.0f}", f"{row.model_bytes / 1e6:.1f}", f"{row.clip_s:.2f}"]
-    return "| " + " | ".join([row.recipe, row.backbone, row.head, *figures, shown(row.floor), *costs]) + " |"
+    return "| " + " | ".join([row.recipe, row.backbone, row.head, shown(row.validation), *figures, shown(row.floor), *costs]) + " |"
 
 
 def _remarks(compared: Sequence[Compared]) -> list[str]:
@@ -45,6 +45,7 @@ def _remarks(compared: Sequence[Compared]) -> list[str]:
     counts = sorted({len(row.test_items) for row in compared})
     split = f"All were tested on the same {counts[0]} clips" if same else f"The test splits differ: {counts} clips"
     remarks = [
+        "Choose by `validation`: a test split that is chosen by says less each time.",
         f"{split}; figures are per clip, with 95 % intervals by bootstrap over clusters of clips.",
         "`run` is the whole run, features included where no earlier run had computed them; `s per clip` is the median of decoding and",
         "scoring a test clip by the model loaded from the registry in a fresh process. Its scores differ from the evaluation's by at most",
