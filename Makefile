@@ -28,7 +28,7 @@ demo: setup ## Render a labelled set, run the whole job on it, and detect clips 
 	@$(RUN) demo
 
 test: setup ## Run all tests
-	@env -u VIRTUAL_ENV $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@env -u VIRTUAL_ENV $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 lint: setup ## Check style and types
 	@$(BIN)/ruff check .

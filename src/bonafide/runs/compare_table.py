@@ -13,7 +13,18 @@ _CHANCE = 0.5
 
 def markdown(compared: Sequence[Compared]) -> str:
     """Return the table, what it was measured on, and the recipes that are no better than chance."""
-    heads = ["recipe", "backbone (weights)", "head", "validation, roc_auc", *FIGURES, "floor, roc_auc", "run, s", "training, s", "model, MB", "s per clip"]
+    heads = [
+        "recipe",
+        "backbone (weights)",
+        "head",
+        "validation, roc_auc",
+        *FIGURES,
+        "floor, roc_auc",
+        "run, s",
+        "training, s",
+        "model, MB",
+        "s per clip",
+    ]
     lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads), *map(_line, compared), "", *_remarks(compared)]
     return "\n".join(lines)
 
