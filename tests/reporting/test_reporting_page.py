@@ -19,6 +19,7 @@ from bonafide.params import resolve
 from bonafide.reporting import card, plots
 from bonafide.reporting import page as report
 from bonafide.reporting.evidence import Evidence
+from bonafide.reporting.plots import robustness
 from bonafide.reporting.words import METRIC_WORDS, between, figure, value_at
 from tests.scored_items import evidence_of
 
@@ -258,6 +259,13 @@ def test_every_change_of_a_file_is_in_the_table(rendered: tuple[str, dict[str, A
         for point in points:
             assert f">{point['drop']['value']:+.2f}</data>" in html
             assert f">{figure(point['roc_auc']['value'])}</data>" in html
+
+
+def test_a_change_of_some_items_begins_at_the_same_items() -> None:
+    plain = {"real": 10, "fake": 10, "roc_auc": {"value": 0.8, "low": 0.7, "high": 0.9}}
+    point = {"real": 4, "fake": 6, "roc_auc": {"value": 0.85}, "drop": {"value": 0.05}}
+    assert robustness._as_is(point, plain) == {"value": pytest.approx(0.9), "low": None, "high": None}
+    assert robustness._as_is({**point, "real": 10, "fake": 10}, plain) == plain["roc_auc"]
 
 
 def test_the_card_says_what_the_figures_say(good: pd.DataFrame, splits: pd.DataFrame, root: Path) -> None:
