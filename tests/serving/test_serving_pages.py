@@ -80,7 +80,7 @@ def test_a_reviewer_approves_with_a_reason_and_the_ledger_says_so(client: TestCl
     enter(client, "ada")
     page = client.get("/versions/3")
     assert page.status_code == 200
-    assert "rules are not met" in page.text
+    assert "not met.</b>" in page.text
     form = {"choice": "approve", "comment": "<b>good</b> enough", "csrf": csrf_of(page.text)}
     refused = client.post("/versions/3/decision", data=form)
     assert refused.status_code == 409
