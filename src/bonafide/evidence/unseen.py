@@ -1,6 +1,5 @@
 """Leave-one-generator-out: what a detector is worth on a generator that its training has not seen."""
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -8,7 +7,7 @@ import pandas as pd
 
 from bonafide.evidence.level import Figures, Level
 from bonafide.statistics import bootstrap, threshold
-from bonafide.statistics.arrays import Bools, Floats, Ints
+from bonafide.statistics.arrays import Floats, Ints
 from bonafide.statistics.metrics import Draws, figures
 
 _SEEN, _UNSEEN = "seen", "unseen"
@@ -51,24 +50,11 @@ def _generator(name: str, part: pd.DataFrame, at: float, resamples: int, seed: i
     return {"name": name, **level.counts, "threshold": at, **kept, **level.too_few()}
 
 
-@dataclass(frozen=True)
-class _Folds:
+class _Folds(Level):
     """What several detectors, each trained without one generator, say of the items on which it is tested.
 
-    Attributes:
-        table: ``held_out``, ``label``, ``cluster`` and score columns; a real item has a row in each fold that it serves.
-        resamples: of the intervals.
-        seed: of the resamples.
+    Its rows have ``held_out`` too; a real item has a row in each fold that it serves.
     """
-
-    table: pd.DataFrame
-    resamples: int
-    seed: int
-
-    @cached_property
-    def fake(self) -> Bools:
-        """The truth, (n,)."""
-        return (self.table["label"] == "fake").to_numpy()
 
     @cached_property
     def draws(self) -> Draws:
@@ -79,15 +65,15 @@ class _Folds:
     def enough(self) -> dict[str, Ints]:
         """The places of the rows of each generator with enough clusters of both classes."""
         places = {str(name): np.asarray(rows) for name, rows in self.table.groupby("held_out").indices.items()}
-        return {name: rows for name, rows in places.items() if self.clusters(rows) >= bootstrap.MIN_CLUSTERS}
+        return {name: rows for name, rows in places.items() if self.clusters_of(rows) >= bootstrap.MIN_CLUSTERS}
 
-    def clusters(self, rows: Ints) -> int:
+    def clusters_of(self, rows: Ints) -> int:
         """How many clusters of the rows hold the rarer class."""
         return bootstrap.smaller_class(self.table["cluster"].iloc[rows], self.fake[rows])
 
     def areas(self, column: str, draws: Draws | None) -> Floats:
         """The mean ROC-AUC over the generators, (resamples,); without resamples, that of the rows as they are."""
-        scores = self.table[column].to_numpy(np.float64)
+        scores = self.scores(column)
         drawn = {name: Draws(draws.times, draws.cluster[rows]) if draws else None for name, rows in self.enough.items()}
         each = [figures(self.fake[rows], scores[rows], 0.5, drawn[name])["roc_auc"] for name, rows in self.enough.items()]
         return np.asarray(np.mean(each, axis=0))
@@ -96,7 +82,7 @@ class _Folds:
         """The mean ROC-AUC over the generators with its interval, and which generators they are; nulls where there are none."""
         if not self.enough:
             return {**_NOTHING, "generators": []}
-        fewest = min(self.clusters(rows) for rows in self.enough.values())
+        fewest = min(self.clusters_of(rows) for rows in self.enough.values())
         found = bootstrap.interval(float(self.areas(column, None)[0]), self.areas(column, self.draws), fewest)
         return {**found.as_dict(), "generators": list(self.enough)}
 
