@@ -46,7 +46,8 @@ def main() -> None:
     how = choose(val) if run.evaluate.aggregate == "auto" else run.evaluate.aggregate
     scorer = Scorer(model, run, how)
     tables.write(regression.score_folder(artefacts.REGRESSION_MEDIA, scorer, run, splits), artefacts.REGRESSION, tables.REGRESSION)
-    reference.write(reference.reference(scorer, frames, splits, item_table(val, how), settings.workers), artefacts.REFERENCE)
+    known = reference.reference(scorer, frames, splits, item_table(val, how), settings.workers)
+    tables.write(known, artefacts.REFERENCE, tables.REFERENCE)
 
     figures = assemble(
         _tables(predictions, splits),

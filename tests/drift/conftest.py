@@ -6,7 +6,7 @@ import pytest
 from drifting import reference_table
 
 from bonafide import artefacts
-from bonafide.evaluation import reference
+from bonafide.evaluation import tables
 from bonafide.settings import Settings
 from bonafide.tracking import registry
 from tests import run_folder
@@ -21,7 +21,7 @@ def champion(empty_registry: Path, settings: Settings, tmp_path: Path) -> int:
     folder = tmp_path / "run"
     run_folder.write_training(folder, run_folder.write_data(folder, 60))
     run_folder.write_model(folder, bias=0.1)
-    reference.write(reference_table(), folder / artefacts.REFERENCE)
+    tables.write(reference_table(), folder / artefacts.REFERENCE, tables.REFERENCE)
     version = registry.register_folder(folder, commit=COMMIT)
     registry.set_alias(registry.CHAMPION, version)
     return version

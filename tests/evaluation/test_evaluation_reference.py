@@ -9,7 +9,7 @@ from clip_items import network, write_clips
 
 from bonafide import params
 from bonafide.dataset.batches import FrameReader
-from bonafide.evaluation import reference
+from bonafide.evaluation import reference, tables
 from bonafide.evaluation.scoring import Scorer
 from bonafide.params import Params
 
@@ -52,7 +52,7 @@ def test_it_holds_all_of_val_and_the_first_of_train(
     assert table["split"].tolist() == ["train"] * 4 + ["val"] * 2
     assert table["media_id"].tolist() == sorted(frames["train"]["media_id"].unique())[:4] + ids
     assert table["score"].tolist()[4:] == [0.25, 0.75]
-    reference.write(table, tmp_path / "reports" / "reference.parquet")
+    tables.write(table, tmp_path / "reports" / "reference.parquet", tables.REFERENCE)
     back = pd.read_parquet(tmp_path / "reports" / "reference.parquet")
     assert list(back.columns) == ["media_id", "label", "kind", "split", "score", "features"]
     assert np.array_equal(np.stack(back["features"]), np.stack(table["features"]))

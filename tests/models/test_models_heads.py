@@ -51,11 +51,12 @@ def test_the_order_of_the_frames_counts(kind: str) -> None:
 def test_attention_is_a_share_of_each_frame_and_none_of_padding() -> None:
     model = built("bilstm_attention")
     padded = np.concatenate([clip()[0], np.zeros((4, WIDTH), np.float32)])
-    shares = heads.attention_of(model, padded)
-    assert shares is not None
+    attention = heads.attention_model(model)
+    assert attention is not None
+    shares = np.asarray(attention(padded[None]))[0]
     assert shares.sum() == pytest.approx(1, abs=1e-5)
     assert (shares[9:] < 1e-6).all() and (shares[:9] > 1e-3).all()
-    assert heads.attention_of(built("lstm"), padded) is None
+    assert heads.attention_model(built("lstm")) is None
 
 
 def test_features_are_standardized_inside() -> None:

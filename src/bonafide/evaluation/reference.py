@@ -1,32 +1,18 @@
 """What the detector makes of the items that it was trained and validated on: what its later predictions are compared with for drift."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from bonafide.dataset.batches import FrameReader
 from bonafide.evaluation.scoring import Pictures, Scorer
-from bonafide.files import atomic_path
 from bonafide.media.sampling import evenly
 
 TRAIN_ITEMS = 300
 FRAMES = 4
 _TOGETHER = 8  # items whose frames are in memory at a time
-COLUMNS = pa.schema(
-    {
-        "media_id": pa.string(),
-        "label": pa.string(),
-        "kind": pa.string(),
-        "split": pa.string(),
-        "score": pa.float64(),
-        "features": pa.list_(pa.float32()),
-    }
-)
 
 
 def reference(scorer: Scorer, frames: Mapping[str, pd.DataFrame], splits: pd.DataFrame, val: pd.DataFrame, workers: int) -> pd.DataFrame:
@@ -51,12 +37,6 @@ def reference(scorer: Scorer, frames: Mapping[str, pd.DataFrame], splits: pd.Dat
     known = table["media_id"].map(val.set_index("media_id")["score"])
     table["score"] = known.where(table["split"] == "val", table["score"])
     return table.sort_values(["split", "media_id"], ignore_index=True)
-
-
-def write(table: pd.DataFrame, path: Path) -> None:
-    """Write what :func:`reference` returned."""
-    with atomic_path(path) as temporary:
-        pq.write_table(pa.Table.from_pandas(table, schema=COLUMNS, preserve_index=False), temporary, compression="zstd")
 
 
 def _scored(scorer: Scorer, frames: pd.DataFrame, workers: int) -> Iterator[dict[str, object]]:

@@ -54,17 +54,6 @@ def standardize(head: keras.Model, mean: np.ndarray, variance: np.ndarray) -> No
         layer.finalize_state()
 
 
-def attention_of(head: keras.Model, sequence: np.ndarray) -> np.ndarray | None:
-    """Return how much each frame of a clip weighs in its score, float32 (T,), of sum 1; None where the head has no attention.
-
-    Args:
-        head: built here.
-        sequence: the features of one clip, float32 (T, width).
-    """
-    attention = attention_model(head)
-    return None if attention is None else np.asarray(attention(sequence[None]))[0]
-
-
 def attention_model(head: keras.Model) -> keras.Model | None:
     """Return the part of a head that gives its attention, (B, T, width) -> (B, T); None where it has none."""
     if all(layer.name != ATTENTION for layer in head.layers):
