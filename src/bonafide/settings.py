@@ -24,6 +24,11 @@ class Settings(BaseSettings):
     mongodb_uri: str | None = Field(default=None, validation_alias="MONGODB_URI")
     mongodb_database: str = "bonafide"
     mlflow_tracking_uri: str | None = Field(default=None, validation_alias="MLFLOW_TRACKING_URI")
+    queue_limit: int = Field(default=200, ge=1, description="files that may wait to be scored; above it the API answers 429")
+    batch_limit: int = Field(default=20_000, ge=1, description="files of batches that may wait besides")
+    upload_max_bytes: int = Field(default=512_000_000, ge=1, description="of one file that is handed in")
+    uploads_per_minute: int = Field(default=240, ge=1, description="of one account or API key")
+    keep_days: int = Field(default=30, ge=0, description="after which a file that was handed in is removed; its answer stays. 0: never")
     dagshub_repo: str | None = Field(default=None, description="OWNER/REPO on DagsHub")
     dagshub_user_token: str | None = Field(default=None, validation_alias="DAGSHUB_USER_TOKEN")
 
@@ -51,6 +56,11 @@ class Settings(BaseSettings):
     def inbox_dir(self) -> Path:
         """The folder in which new files arrive."""
         return self.inbox or self.root / "inbox"
+
+    @property
+    def uploads_dir(self) -> Path:
+        """The files that were handed in to be scored, and their pictures."""
+        return self.state / "uploads"
 
     @property
     def cache_dir(self) -> Path:

@@ -14,7 +14,7 @@ FLOORS = [
     {"errors", "files"},
     {"artefacts", "params", "settings", "cache", "statistics"},
     {"media"},
-    {"dataset"},
+    {"dataset", "provenance"},
     {"models"},
     {"tracking", "metadata"},
     {"training", "evaluation", "evidence", "feedback", "drift"},

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from bonafide.metadata.added import DriftWindow, Feedback, Prediction, RegressionItem, Takedown
+from bonafide.metadata.detections import DetectionRecord
 from bonafide.metadata.document import Document, Membership, Part, Sha256, SplitName, Version
 
 Action = Literal["approve", "reject", "changes", "rollback", "timeout", "ungated", "removed"]
@@ -174,4 +175,4 @@ class Entry(Document):
 
 DERIVED: tuple[type[Document], ...] = (Media, Dataset, TrainingRun, Evaluation, Model)
 """What the manifests say again at any time; the rest is people's."""
-DOCUMENTS: tuple[type[Document], ...] = (*DERIVED, Entry, Prediction, Feedback, RegressionItem, Takedown, DriftWindow)
+DOCUMENTS: tuple[type[Document], ...] = (*DERIVED, Entry, Prediction, Feedback, RegressionItem, Takedown, DriftWindow, DetectionRecord)

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pymongo import DESCENDING, MongoClient, UpdateOne, WriteConcern
+from pymongo import ASCENDING, DESCENDING, MongoClient, ReturnDocument, UpdateOne, WriteConcern
 from pymongo.collection import Collection
 from pymongo.errors import ConfigurationError, DuplicateKeyError, PyMongoError
 
@@ -110,6 +110,39 @@ class Store:
         with _told(self.address):
             row = self._collection(cls).find_one(sort=[(field, DESCENDING)])
         return None if row is None else self._document(cls, row)
+
+    def page(self, cls: type[D], where: Where, limit: int) -> list[D]:
+        """Return at most ``limit`` of the documents that match, the highest keys first."""
+        with _told(self.address):
+            rows = list(self._collection(cls).find(where).sort("_id", DESCENDING).limit(limit))
+        return [self._document(cls, row) for row in rows]
+
+    def count(self, cls: type[Document], where: Where) -> int:
+        """Return how many documents match."""
+        with _told(self.address):
+            return int(self._collection(cls).count_documents(where))
+
+    def claim(self, cls: type[D], where: Where, changes: Row, counter: str, order: Sequence[str]) -> D | None:
+        """Change the first document that matches, add 1 to its ``counter``, and return it as it is then; two callers never get the same.
+
+        Args:
+            cls: of the document.
+            where: what it must match.
+            changes: the new values of its fields, by name (dotted for parts), as JSON.
+            counter: a number field.
+            order: the fields by which it is the first, rising.
+        """
+        changed = {"$set": changes, "$inc": {counter: 1}}
+        with _told(self.address):
+            row = self._collection(cls).find_one_and_update(
+                where, changed, sort=[(field, ASCENDING) for field in order], return_document=ReturnDocument.AFTER
+            )
+        return None if row is None else self._document(cls, row)
+
+    def change(self, cls: type[Document], key: str, changes: Row, where: Where | None = None) -> bool:
+        """Give fields of a document new values (dotted names for parts, as JSON); return False where it is gone or does not match."""
+        with _told(self.address):
+            return bool(self._collection(cls).update_one({"_id": key, **(where or {})}, {"$set": changes}).matched_count)
 
     def insert(self, document: Document) -> None:
         """Write what people add: once, and safe on disk when this returns. Raises LedgerError where another one stands in its place."""
