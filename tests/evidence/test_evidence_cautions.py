@@ -77,5 +77,5 @@ def test_what_file_facts_still_say(
     metrics: dict[str, Any], splits: pd.DataFrame, value: float, low: float | None, title: list[str]
 ) -> None:
     audit = {"balanced_accuracy": value, "low": low, "high": 0.95, "facts": {"bytes": 0.6}}
-    found = cautions_of(metrics, splits, {"kinds": {"video": audit, "image": {"note": "too few"}}})
+    found = cautions_of(metrics, splits, {"kinds": {"video": audit, "image": {"note": "too few"}}, "limit": 0.7})
     assert [caution.title for caution in found] == title

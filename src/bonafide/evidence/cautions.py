@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from bonafide.dataset.shortcuts import leaks
+
 CHANCE = 0.5
 """ROC-AUC and balanced accuracy of who guesses."""
-LEAK = 0.7
-"""Balanced accuracy of file facts alone from which a dataset is called leaky; 0.5 is chance."""
 _DEMO = "demo-"  # what the names of the cameras and generators of `bonafide demo-data` begin with
 _log = logging.getLogger(__name__)
 
@@ -149,9 +149,9 @@ def _too_few(metrics: dict[str, Any]) -> Caution | None:
 def _leaks(shortcuts: dict[str, Any]) -> list[Caution]:
     known = {kind: audit for kind, audit in shortcuts["kinds"].items() if "balanced_accuracy" in audit}
     return [
-        _leak(kind, audit) if audit["balanced_accuracy"] >= LEAK else _rest(kind, audit)
+        _leak(kind, audit) if leaks(audit, shortcuts["limit"]) else _rest(kind, audit)
         for kind, audit in known.items()
-        if audit["balanced_accuracy"] >= LEAK or (audit["low"] or 0.0) > 0.5
+        if (audit["low"] or 0.0) > CHANCE
     ]
 
 
