@@ -1,10 +1,11 @@
 """Decoding a video with FFmpeg: all its frames in order, of which the chosen ones are kept, each with its tick."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import ffmpeg
 
@@ -14,29 +15,29 @@ from bonafide.media.stream import OPEN_OPTIONS
 from bonafide.params import Limits
 
 # zlib level 1: a third of the time of level 6 for a fifth more bytes, of files that live as long as a stage.
-_PNG: dict[str, Any] = {"f": "image2", "vcodec": "png", "compression_level": 1, "pred": "mixed", "start_number": 0, "threads": 1}
+_PNG: dict[str, Any] = {"f": "image2pipe", "vcodec": "png", "compression_level": 1, "pred": "mixed", "threads": 1}
 _SCALER = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp+bitexact"  # the same pixels on every processor
 _SHOWN = re.compile(r"^\[Parsed_showinfo\S* @ \S+\] n: *\d+ pts: *(-?\d+) ", re.MULTILINE)
 _DECODED = re.compile(r"(\d+) frames decoded")
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """The frames that were kept.
+class Shown:
+    """What a decoder showed.
 
     Attributes:
-        files: one lossless PNG per kept frame, RGB, or RGBA where the video has transparency, upright.
-        ticks: when each is shown, in the stream's time base.
+        ticks: when each of the chosen frames is shown, in the stream's time base.
         decoded: how many frames the decoder gave in all.
     """
 
-    files: tuple[Path, ...]
     ticks: tuple[int, ...]
     decoded: int
 
 
-def decode_frames(source: Path, container: str, stream: int, chosen: Sequence[int], limits: Limits, folder: Path) -> Pictures:
-    """Decode a video once and write its ``chosen`` frames into ``folder``.
+def decode_frames(
+    source: Path, container: str, stream: int, chosen: Sequence[int], limits: Limits, take: Callable[[int, bytes], None]
+) -> Shown:
+    """Decode a video once and hand over its ``chosen`` frames, each as soon as it is there.
 
     Args:
         source: the video.
@@ -44,18 +45,18 @@ def decode_frames(source: Path, container: str, stream: int, chosen: Sequence[in
         stream: the index of its picture stream.
         chosen: indices among the decoded frames.
         limits: what the decoder may cost.
-        folder: where the pictures go; older ones in it are replaced.
+        take: is given a place among the chosen frames, and the frame: an upright, lossless PNG, RGB, or RGBA where the video has
+            transparency.
 
     Raises:
         UndecodableError: the decoder met an error.
         OverLimitError: it takes more than ``limits`` allows.
     """
-    for old in folder.iterdir():
-        old.unlink()
     kept = pictures_of(source, container, stream, limits).filter("select", _any_of(chosen)).filter("showinfo", checksum=0)
     upright = kept.filter("scale", flags=_SCALER).filter("format", "rgb24|rgba")
-    log = run(upright.output(str(folder / "%05d.png"), fps_mode="passthrough", bitexact=None, **_PNG), limits, source)
-    return Pictures(tuple(sorted(folder.iterdir())), _ticks(log), sum(int(count) for count in _DECODED.findall(log)))
+    piped = upright.output("pipe:1", fps_mode="passthrough", bitexact=None, **_PNG)
+    log = run(piped, limits, source, partial(_hand_over, take=take))
+    return Shown(_ticks(log), sum(int(count) for count in _DECODED.findall(log)))
 
 
 def decode_ticks(source: Path, container: str, stream: int, limits: Limits) -> tuple[int, ...]:
@@ -81,3 +82,21 @@ def pictures_of(source: Path, container: str, stream: int, limits: Limits) -> An
 
 def _ticks(log: str) -> tuple[int, ...]:
     return tuple(int(tick) for tick in _SHOWN.findall(log))
+
+
+def _hand_over(pipe: IO[bytes], take: Callable[[int, bytes], None]) -> None:
+    for place, picture in enumerate(_pngs(pipe)):
+        take(place, picture)
+
+
+def _pngs(pipe: IO[bytes]) -> Iterator[bytes]:
+    """Yield each PNG that stands whole in ``pipe``: a signature of 8 bytes, then chunks up to ``IEND`` (ISO/IEC 15948)."""
+    while signature := pipe.read(8):
+        parts, kind = [signature], b""
+        while kind != b"IEND":
+            head = pipe.read(8)
+            length, kind = int.from_bytes(head[:4], "big") + 4, head[4:]  # and the checksum
+            parts += [head, pipe.read(length)]
+            if len(head) < 8 or len(parts[-1]) < length:
+                return  # the decoder broke off; its log says why
+        yield b"".join(parts)

@@ -4,20 +4,23 @@ The display matrix of a video is applied here, by FFmpeg, and nowhere else: the 
 enters the shard byte by byte, so its EXIF orientation is applied when it is cleaned.
 """
 
-import tempfile
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from typing import TypeVar
 
 from PIL import Image
 
 from bonafide.errors import UndecodableError
-from bonafide.media.decode import decode_frames, decode_ticks
+from bonafide.media.decode import Shown, decode_frames, decode_ticks
 from bonafide.media.picture import flattened, opened
 from bonafide.media.probe import MediaFacts
 from bonafide.media.sampling import choose
 from bonafide.media.shards import write_shard
 from bonafide.media.stream import PictureStream, read_stream
 from bonafide.params import Extract, Limits
+
+Made = TypeVar("Made")
 
 _SUFFIXES = {"jpeg": "jpg", "heif": "heic"}
 
@@ -42,24 +45,49 @@ def extract(source: Path, media_id: str, facts: MediaFacts, extract: Extract, li
             image.load()  # finds a file that is cut short
         times, frames = [0.0], [(f"00000.{_SUFFIXES.get(facts.container, facts.container)}", source.read_bytes())]
     else:
-        times, frames = _video_frames(source, facts.container, extract, limits)
+        times, frames = sampled(source, facts.container, extract, limits, lambda frame, _: frame)
     shard = {"media_id": media_id, "kind": facts.kind, "container": facts.container, "rotation": facts.rotation, "times_s": times}
     write_shard(target, shard, frames)
 
 
-def _video_frames(source: Path, container: str, extract: Extract, limits: Limits) -> tuple[list[float], list[tuple[str, bytes]]]:
+def sampled(
+    source: Path, container: str, extract: Extract, limits: Limits, make: Callable[[tuple[str, bytes], int], Made]
+) -> tuple[list[float], list[Made]]:
+    """Return when each sampled frame of a video is shown, seconds since its first frame, and what ``make`` makes of it.
+
+    Args:
+        source: the video.
+        container: of ``signature.DEMUXERS``.
+        extract: which frames and how they are encoded.
+        limits: what the decoder may cost.
+        make: is given a frame as it stands in a shard, its name and its bytes, as soon as it is decoded, and how many there will be. Where
+            the decoder shows other frames than the packets promise, it is called anew from the first.
+
+    Raises:
+        UndecodableError: the file is cut short or damaged.
+        OverLimitError: decoding it takes more than ``limits`` allows.
+    """
     stream = read_stream(source, container, limits)
-    with tempfile.TemporaryDirectory() as folder:
-        chosen = choose(stream.times, extract.sampling, extract.max_frames)
-        pictures = decode_frames(source, container, stream.index, chosen, limits, Path(folder))
-        if pictures.decoded != len(stream.ticks) or list(pictures.ticks) != [stream.ticks[index] for index in chosen]:
-            stream = _as_decoded(source, container, stream, limits)
-            chosen = choose(stream.times, extract.sampling, extract.max_frames)
-            pictures = decode_frames(source, container, stream.index, chosen, limits, Path(folder))
-        if list(pictures.ticks) != [stream.ticks[index] for index in chosen]:
-            raise UndecodableError(source, "gives other frames each time that it is decoded", "Export it again.")
-        times = [round(float(stream.times[index]), 6) for index in chosen]
-        return times, [_encoded(place, file, extract.encoding) for place, file in enumerate(pictures.files)]
+    chosen, made, shown = _decoded(source, container, stream, extract, limits, make)
+    if shown.decoded != len(stream.ticks) or list(shown.ticks) != [stream.ticks[index] for index in chosen]:
+        stream = _as_decoded(source, container, stream, limits)
+        chosen, made, shown = _decoded(source, container, stream, extract, limits, make)
+    if list(shown.ticks) != [stream.ticks[index] for index in chosen]:
+        raise UndecodableError(source, "gives other frames each time that it is decoded", "Export it again.")
+    return [round(float(stream.times[index]), 6) for index in chosen], made
+
+
+def _decoded(
+    source: Path, container: str, stream: PictureStream, extract: Extract, limits: Limits, make: Callable[[tuple[str, bytes], int], Made]
+) -> tuple[list[int], list[Made], Shown]:
+    """Choose frames and decode them: the indices, what was made of each, and what the decoder showed, which is to be compared."""
+    made: list[Made] = []
+    chosen = choose(stream.times, extract.sampling, extract.max_frames)
+
+    def take(place: int, picture: bytes) -> None:
+        made.append(make(_encoded(place, picture, extract.encoding), len(chosen)))
+
+    return chosen, made, decode_frames(source, container, stream.index, chosen, limits, take)
 
 
 def _as_decoded(source: Path, container: str, stream: PictureStream, limits: Limits) -> PictureStream:
@@ -70,10 +98,10 @@ def _as_decoded(source: Path, container: str, stream: PictureStream, limits: Lim
     return stream.shown_at(ticks)
 
 
-def _encoded(place: int, file: Path, encoding: str) -> tuple[str, bytes]:
+def _encoded(place: int, picture: bytes, encoding: str) -> tuple[str, bytes]:
     if encoding == "png":
-        return f"{place:05d}.png", file.read_bytes()
+        return f"{place:05d}.png", picture
     data = BytesIO()
-    with Image.open(file) as image:
+    with Image.open(BytesIO(picture)) as image:
         flattened(image).save(data, "JPEG", quality=95, subsampling=0)
     return f"{place:05d}.jpg", data.getvalue()

@@ -1,24 +1,22 @@
 """The FFmpeg program: which one is used, and running it within limits, so that no file can hang or flood the machine."""
 
-import math
-import os
 import re
 import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import IO, Any
 
 import ffmpeg
 import imageio_ffmpeg
 
 from bonafide.errors import OverLimitError, SetupError, UndecodableError
+from bonafide.media.limited import limited
 from bonafide.params import Limits
 
 _OLDEST = (5, 1)  # the first with -fps_mode
-_LIMITED = 'ulimit -v "$1"; ulimit -t "$2"; shift 2; exec "$@"'  # in a shell of its own: preexec_fn is unsafe where threads run
-
 _COMPLAINT = re.compile(r"error|invalid|corrupt|truncat|missing|prematurely|unsupported|fail", re.IGNORECASE)
 
 
@@ -40,40 +38,31 @@ def version() -> str:
     return _banner(executable()).split("\n", 1)[0]
 
 
-def run(stream: Any, limits: Limits, thing: object) -> str:
+def run(stream: Any, limits: Limits, thing: object, read: Callable[[IO[bytes]], None] | None = None) -> str:
     """Run an ffmpeg-python output within ``limits``, alone in its process group, and return its log.
 
     Args:
         stream: an output node of ffmpeg-python.
         limits: wall clock and CPU time (``timeout_s``), address space (``max_memory_mb``).
         thing: the file that it is about, for errors.
+        read: is given what FFmpeg writes to its standard output while it runs, and takes it all; by default nothing is read.
 
     Raises:
         OverLimitError: it took too long or too much memory; the whole process group has been killed.
         UndecodableError: FFmpeg failed; its last word is in the reason.
     """
-    command = ["-nostdin", "-hide_banner", "-nostats", "-loglevel", "verbose", *ffmpeg.get_args(stream)]
-    caps = [str(limits.max_memory_mb * 1024), str(math.ceil(limits.timeout_s))]
-    shell = ["/bin/sh", "-c", _LIMITED, "sh", *caps, executable(), *command]
+    command = [executable(), "-nostdin", "-hide_banner", "-nostats", "-loglevel", "verbose", *ffmpeg.get_args(stream)]
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(shell, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)  # noqa: S603
-        code = _wait(process, limits, thing)
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE if read else log, "stderr": log}
+        with limited(command, limits.max_memory_mb, limits.timeout_s, **streams) as process:
+            if read and process.stdout:
+                read(process.stdout)
+            code = process.wait()
         log.seek(0)
         text = log.read().decode(errors="replace")
     if code != 0:
         raise _failure(code, text, limits, thing)
     return text
-
-
-def _wait(process: "subprocess.Popen[bytes]", limits: Limits, thing: object) -> int:
-    try:
-        return process.wait(timeout=limits.timeout_s)
-    except subprocess.TimeoutExpired as error:
-        raise _too_slow(limits, thing) from error
-    finally:  # also when this process is told to stop
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 def _failure(code: int, log: str, limits: Limits, thing: object) -> Exception:
