@@ -4,9 +4,9 @@
 unseen generators and robustness included. The pictures and names of the media stay out: most of the files state no licence.
 """
 
-import io
 import json
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 
@@ -18,6 +18,7 @@ from bonafide.params import loads
 from bonafide.runs.process import git
 from bonafide.settings import get_settings
 
+Found = TypeVar("Found")
 PAGE = Path("docs/example-report.html")
 BESIDE = Path("docs/example-report")
 PICTURES = Path("docs/pictures")
@@ -36,7 +37,7 @@ def main() -> None:
     branch = work.train({**CURED, **TRAINED})
     revision = Revision(work.settings.root, git(work.settings.root, "rev-parse", branch))
     for path in _TABLES:
-        _write(pd.read_parquet(io.BytesIO(_read(revision, path))), BESIDE / path.name)
+        _write(_left(revision.table(path), path), BESIDE / path.name)
     write_text(PAGE, _read(revision, artefacts.REPORT).decode())
     write_text(BESIDE / "metrics.json", _read(revision, artefacts.METRICS).decode())
     write_text(BESIDE / "card.md", _read(revision, artefacts.CARD).decode())
@@ -55,10 +56,13 @@ def _write(table: pd.DataFrame, target: Path) -> None:
 
 
 def _read(revision: Revision, path: Path) -> bytes:
-    data = revision.read(path)
-    if data is None:
+    return _left(revision.read(path), path)
+
+
+def _left(found: Found | None, path: Path) -> Found:
+    if found is None:
         raise SystemExit(f"the run did not leave {path}")
-    return data
+    return found
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Writes docs/results.md: the pipeline on real camera media against the output of ten generators. ``make field`` runs it."""
 
 import argparse
-import io
 import json
 import platform
 import statistics
@@ -164,7 +163,10 @@ def _went_in(settings: Settings) -> list[str]:
     version = Revision(settings.root, str(newest_dataset(settings.root)))
 
     def table(path: Path) -> pd.DataFrame:
-        return pd.read_parquet(io.BytesIO(version.read(path) or b""))
+        found = version.table(path)
+        if found is None:
+            raise SystemExit(f"the dataset version's run did not leave {path}")
+        return found
 
     balanced, splits = table(artefacts.BALANCED), table(artefacts.SPLITS)
     rejected = {

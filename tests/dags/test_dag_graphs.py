@@ -1,6 +1,7 @@
 """The DAGs as Airflow parses them: their graphs are drawn from dvc.yaml, their forms refuse what is wrong, and parsing is cheap."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -38,7 +39,7 @@ def parsed(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict:
 def test_all_parse_and_import_nothing_heavy(parsed: dict) -> None:
     assert parsed["errors"] == {}
     assert parsed["heavy"] == []
-    assert set(parsed["dags"]) == {"prepare_data", "train_model", "review_model", "watch_drift"}
+    assert set(parsed["dags"]) == {"prepare_data", "train_model", "review_model", "watch_drift", "score_media"}
 
 
 @pytest.mark.parametrize(
@@ -60,9 +61,18 @@ def test_the_form_of_train_model_offers_the_recipes_and_epochs(parsed: dict, roo
     assert form["phase1_epochs"]["minimum"] == 1
 
 
+def test_score_media_lists_scores_and_gathers_and_its_form_refuses_what_is_no_name(parsed: dict) -> None:
+    dag = parsed["dags"]["score_media"]
+    assert dag["edges"] == [["list_files", "score_shard"], ["score_shard", "gather_scores"]]
+    assert dag["form"]["shard"]["minimum"] == 1
+    named = re.compile(dag["form"]["name"]["pattern"])
+    assert [bool(named.search(name)) for name in ("", "news-2026.1", "../x", ".hidden", "a b", "x" * 81)] == [True, True] + 4 * [False]
+
+
 def test_what_starts_what(parsed: dict) -> None:
     schedule = {name: dag["schedule"] for name, dag in parsed["dags"].items()}
     assert "Asset" in schedule["train_model"]
     assert "Asset" in schedule["review_model"]
     assert schedule["prepare_data"] == "AssetOrTimeSchedule"
     assert "Asset" not in schedule["watch_drift"]
+    assert schedule["score_media"] == "NullTimetable"

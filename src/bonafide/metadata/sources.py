@@ -1,12 +1,16 @@
 """Where a run's artefacts are read from: its folder while it runs, or its commit at any time after."""
 
+import io
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bonafide.errors import MetadataError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _REFS = ("refs/heads/runs/", "refs/remotes/*/runs/*", "refs/tags/dataset/")
 _FIELDS = "%(if)%(*objectname)%(then)%(*objectname) %(*committerdate:unix)%(else)%(objectname) %(committerdate:unix)%(end) %(refname)"
@@ -18,9 +22,16 @@ class Source(Protocol):
     def read(self, path: Path) -> bytes | None:
         """Return the bytes of ``path``, or None where this run did not make it. Raises MetadataError where they are lost."""
 
+    def table(self, path: Path, columns: Sequence[str] | None = None) -> "pd.DataFrame | None":
+        """Return the Parquet table ``path``, or some of its columns; None where this run did not make it. Raises MetadataError."""
+        import pandas as pd  # takes half a second to import
+
+        data = self.read(path)
+        return None if data is None else pd.read_parquet(io.BytesIO(data), columns=None if columns is None else list(columns))
+
 
 @dataclass(frozen=True)
-class Folder:
+class Folder(Source):
     """A folder in which stages ran."""
 
     root: Path
@@ -31,7 +42,7 @@ class Folder:
         return file.read_bytes() if file.exists() else None
 
 
-class Revision:
+class Revision(Source):
     """A commit; what git does not hold comes from the DVC cache or the remote.
 
     Args:
@@ -55,6 +66,21 @@ class Revision:
             return bytes(self._files.read_bytes(path.as_posix()))
         except FileNotFoundError as error:
             raise MetadataError(f"{path} of {self._commit[:10]}", "is neither in the DVC cache nor on the remote", "`dvc fetch`") from error
+
+    def inside(self, folder: Path) -> list[Path]:
+        """Return the files that a folder holds at the commit, in order; none where this run did not make it. None of them is read."""
+        if not self._ran or not self._files.isdir(folder.as_posix()):
+            return []
+        return sorted(Path(entry["name"]) for entry in self._files.ls(folder.as_posix()) if entry["type"] == "file")
+
+    def cached(self, path: Path) -> Path | None:
+        """Return where the DVC cache of this machine keeps a file; None where it does not, though the remote may."""
+        try:
+            known = self._files.info(path.as_posix()).get("dvc_info", {}).get("md5")
+        except FileNotFoundError:
+            return None
+        kept = Path(self._files.repo.cache.local.oid_to_path(known)) if known else None
+        return kept if kept and kept.is_file() else None
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,8 @@
 """A request to use a media item no longer: what it has touched, the record of it, and its files out of this checkout's folders."""
 
-import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
 
 from bonafide import artefacts
 from bonafide.dataset import takedowns
@@ -108,11 +105,11 @@ def _relatives(root: Path, known: MediaLineage) -> tuple[str, ...]:
         return ()
     newest = max(tags, key=lambda tag: int(tag.rpartition("/v")[2]))
     try:
-        data = Revision(root, newest).read(artefacts.SPLITS)
+        splits = Revision(root, newest).table(artefacts.SPLITS)
     except MetadataError:
         return ()
-    if data is None:
+    if splits is None:
         return ()
-    items = pd.read_parquet(io.BytesIO(data)).set_index("media_id")
+    items = splits.set_index("media_id")
     beside = items[items["cluster"] == items["cluster"].get(known.media.media_id)].drop(index=known.media.media_id, errors="ignore")
     return tuple(sorted(beside["path"]))

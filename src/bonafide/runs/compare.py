@@ -1,6 +1,5 @@
 """Several recipes on the same dataset, each through the very pipeline, and their figures in one table."""
 
-import io
 import json
 import logging
 import statistics
@@ -9,7 +8,8 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import mlflow
 import pandas as pd
@@ -27,6 +27,7 @@ from bonafide.settings import Settings
 from bonafide.tracking import experiment
 
 log = logging.getLogger(__name__)
+Found = TypeVar("Found")
 FIGURES = ("accuracy", "precision", "recall", "f1", "roc_auc")
 VIDEOS: Mapping[str, object] = {"balance.kinds": ["video"]}
 
@@ -120,7 +121,7 @@ def _measured(recipe: str, made: Made, seconds: float, settings: Settings, clips
     assert made.version is not None
     revision = Revision(settings.root, git(settings.root, "rev-parse", made.branch))
     metrics, training = (json.loads(_bytes(revision, path)) for path in (artefacts.METRICS, artefacts.TRAINING))
-    predictions = pd.read_parquet(io.BytesIO(_bytes(revision, artefacts.PREDICTIONS)))
+    predictions = _table(revision, artefacts.PREDICTIONS)
     test = item_table(predictions[predictions["split"] == "test"], metrics["aggregate"])
     clip_s, gap = _reloaded(made.version, revision, test, settings, clips)
     item = metrics["test"]["item"]
@@ -143,20 +144,27 @@ def _measured(recipe: str, made: Made, seconds: float, settings: Settings, clips
 
 def _reloaded(version: int, revision: Revision, test: pd.DataFrame, settings: Settings, clips: int) -> tuple[float, float]:
     """Score some test clips by the registered model in a fresh process; return the median seconds and the largest difference."""
-    splits = pd.read_parquet(io.BytesIO(_bytes(revision, artefacts.SPLITS))).set_index("media_id")["path"]
+    splits = _table(revision, artefacts.SPLITS).set_index("media_id")["path"]
     chosen = test.iloc[evenly(range(len(test)), clips)]
     paths = [str(settings.raw_dir / splits[media_id]) for media_id in chosen["media_id"]]
-    command = [sys.executable, "-m", "bonafide", "detect", "--json", "--model", str(version), *paths]
+    command = [sys.executable, "-m", "bonafide", "detect", "--json", "--anew", "--model", str(version), *paths]
     done = subprocess.run(command, cwd=settings.root, env=environment(settings.root), capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         raise RunError("bonafide detect", f"could not score the test clips: {(done.stderr or done.stdout).strip()[-300:]}")
-    answers = {answer["path"]: answer for answer in json.loads(done.stdout)}
+    answers = {answer["file"]: answer for answer in json.loads(done.stdout)}
     gaps = [abs(answers[path]["score"] - score) for path, score in zip(paths, chosen[MODEL], strict=True)]
     return statistics.median(sum(answer["seconds"].values()) for answer in answers.values()), max(gaps)
 
 
-def _bytes(revision: Revision, path: Any) -> bytes:
-    data = revision.read(path)
-    if data is None:
+def _bytes(revision: Revision, path: Path) -> bytes:
+    return _there(revision.read(path), path)
+
+
+def _table(revision: Revision, path: Path) -> pd.DataFrame:
+    return _there(revision.table(path), path)
+
+
+def _there(found: Found | None, path: Path) -> Found:
+    if found is None:
         raise RunError(path, "the run did not leave it")
-    return data
+    return found

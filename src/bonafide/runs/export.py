@@ -1,6 +1,5 @@
 """What a dataset version holds, frame by frame, as one table for people and other programs."""
 
-import io
 from pathlib import Path
 
 import pandas as pd
@@ -48,7 +47,7 @@ def sampled_frames(root: Path, tag: str) -> pd.DataFrame:
 
 
 def _table(version: Revision, path: Path, tag: str) -> pd.DataFrame:
-    data = version.read(path)
-    if data is None:
+    table = version.table(path)
+    if table is None:
         raise DatasetError(f"{path} of {tag}", "was not made by that version's run", "Choose another version.")
-    return pd.read_parquet(io.BytesIO(data))
+    return table

@@ -1,12 +1,10 @@
 """A run's worktree: the user's last commit, the run's parameters and a snapshot of the data, on a branch of its own."""
 
-import io
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from filelock import FileLock
 from ruamel.yaml import YAML
 
@@ -97,10 +95,10 @@ def keep_deal(folder: Path, tag: str) -> None:
         git(folder, "checkout", tag, "--", str(artefacts.DEALT))
         return
     version = Revision(folder, tag)
-    splits, resolved = version.read(artefacts.SPLITS), version.read(artefacts.RESOLVED)
-    if splits and resolved:
+    splits, resolved = version.table(artefacts.SPLITS), version.read(artefacts.RESOLVED)
+    if splits is not None and resolved:
         values = YAML(typ="safe").load(resolved)
-        dealt.write(folder / artefacts.DEALT, pd.read_parquet(io.BytesIO(splits)), values["split"], values["seed"])
+        dealt.write(folder / artefacts.DEALT, splits, values["split"], values["seed"])
 
 
 def yaml_at(folder: Path, revision: str, path: Path) -> dict[str, Any]:

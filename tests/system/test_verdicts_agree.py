@@ -1,0 +1,142 @@
+"""One file, one probability: by the command, by the scoring of folders, by the REST API's worker, and by the pipeline's evaluation."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from bonafide import artefacts
+from bonafide.media.ffmpeg import executable
+from bonafide.metadata import accounts, keys
+from bonafide.metadata.store import Store
+from bonafide.models.aggregate import item_table
+from bonafide.scoring.gather import gather
+from bonafide.scoring.plan import plan
+from bonafide.scoring.shard import score_parts
+from bonafide.serving import supervise
+from bonafide.serving.app import create_app
+from bonafide.settings import Settings
+from bonafide.statistics import calibration
+from bonafide.tracking import registry
+from tests.detection.conftest import Evaluated, evaluated
+from tests.own_state import embedded_uri, empty_registry, settings, store
+
+__all__ = ["embedded_uri", "empty_registry", "evaluated", "settings", "store"]
+pytestmark = pytest.mark.timeout(300)
+CLIPS = {
+    "h264.mp4": ["-c:v", "libx264", "-pix_fmt", "yuv420p"],
+    "mpeg4.avi": ["-c:v", "mpeg4", "-q:v", "9"],
+    "vp9.webm": ["-c:v", "libvpx-vp9", "-b:v", "200k"],
+    "animated.gif": [],
+}
+FIELD = 2  # files of each folder: images and videos, real and fake
+ITEMS = 4
+
+
+def _make(folder: Path) -> None:
+    """Make clips of several codecs, and pictures: one stored on its side, one with an alpha channel."""
+    for name, codec in CLIPS.items():
+        source = ["-f", "lavfi", "-i", "mandelbrot=size=120x90:rate=10", "-t", "2", *codec]
+        subprocess.run([executable(), "-v", "error", *source, str(folder / name)], check=True)
+    pixels = np.random.default_rng(0).normal(128, 40, (90, 120, 3)).clip(0, 255).astype(np.uint8)
+    sideways = Image.Exif()
+    sideways[0x0112] = 6
+    Image.fromarray(pixels).save(folder / "sideways.jpg", exif=sideways)
+    Image.fromarray(pixels).convert("RGBA").save(folder / "alpha.png")
+    (folder / "broken.mp4").write_bytes((folder / "h264.mp4").read_bytes()[:3000])
+
+
+def _field(request: pytest.FixtureRequest, folder: Path) -> bool:
+    try:
+        data = Path(request.getfixturevalue("field_data"))
+    except pytest.skip.Exception:
+        return False
+    for part in ("images/real", "images/fake", "videos/real", "videos/fake"):
+        smallest = sorted((file for file in (data / part).rglob("*") if file.is_file()), key=lambda file: file.stat().st_size)
+        for file in smallest[:FIELD]:
+            shutil.copyfile(file, folder / f"{part.replace('/', '-')}-{file.name}")
+    return True
+
+
+def _by_pipeline(run: Evaluated, folder: Path) -> dict[str, float]:
+    """Copy some validation items there; return what the evaluation left of each."""
+    frames = pd.read_parquet(run.folder / artefacts.PREDICTIONS)
+    items = item_table(frames[frames["split"] == "val"], run.metrics["aggregate"])
+    said = dict(zip(items["media_id"], calibration.apply(items["score"].to_numpy(), run.metrics["temperature"]), strict=True))
+    names = {}
+    for item in run.splits[run.splits["split"] == "val"].head(ITEMS).itertuples():
+        name = f"val-{item.label}-{Path(str(item.path)).name}"
+        shutil.copyfile(run.file(item), folder / name)
+        names[name] = float(said[item.media_id])
+    return names
+
+
+def _by_command(folder: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", "bonafide", "detect", "--json", "--no-store", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr  # one is broken
+    return {Path(said["file"]).name: said["probability"] for said in json.loads(done.stdout)}
+
+
+def _by_folder(folder: Path, settings: Settings) -> dict[str, Any]:
+    shutil.rmtree(settings.cache_dir / "answers")  # the command's, which would be taken as they are
+    made = plan(str(folder), settings, shard=7)
+    score_parts(made.job, made.parts, settings)
+    return {row["file"]: row["probability"] for row in pq.read_table(gather(made.job).table).to_pylist()}
+
+
+def _by_api(folder: Path, settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.setattr(accounts, "_N", 2)
+    accounts.add(store, "ann", "analyst", "correct horse battery")
+    key = {"Authorization": f"Bearer {keys.add(store, 'program', 'analyst', 'ann')}"}
+    said = {}
+    with supervise.workers(settings, 1), TestClient(create_app(settings), base_url="http://127.0.0.1:8000", headers=key) as service:
+        for file in sorted(folder.iterdir()):
+            given = service.post("/api/v1/detections", params={"wait": 60}, files={"file": (file.name, file.read_bytes())})
+            assert given.status_code == 200, given.text
+            said[given.json()["file"]] = given.json()["answer"]["probability"]
+    return said
+
+
+def test_all_doors_give_one_probability(
+    request: pytest.FixtureRequest,
+    evaluated: Evaluated,
+    empty_registry: Path,
+    settings: Settings,
+    store: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    registry.set_alias(registry.CHAMPION, registry.register_folder(evaluated.folder, commit="c" * 40))
+    folder = tmp_path / "files"
+    folder.mkdir()
+    _make(folder)
+    field, by_pipeline = _field(request, folder), _by_pipeline(evaluated, folder)
+    table = pd.DataFrame(
+        {
+            "command": _by_command(folder),
+            "folder": _by_folder(folder, settings),
+            "api": _by_api(folder, settings, store, monkeypatch),
+        },
+        dtype=float,
+    )
+    assert len(table) == len(list(folder.iterdir())) == len(CLIPS) + 3 + len(by_pipeline) + 4 * FIELD * field
+    assert list(table.index[table.isna().any(axis=1)]) == ["broken.mp4"]
+    assert table.loc["broken.mp4"].isna().all()
+    scored = table.drop(index="broken.mp4")
+    assert scored["command"].std() > 1e-3  # or any two would agree
+    for door in ("folder", "api"):
+        np.testing.assert_allclose(scored[door], scored["command"], atol=1e-5, rtol=0)
+    items = scored.loc[list(by_pipeline)]
+    np.testing.assert_allclose(items.to_numpy(), np.tile(list(by_pipeline.values()), (3, 1)).T, atol=1e-5, rtol=0)
+    if not field:
+        pytest.skip("the doors agree on what was made here; there is no field data")
