@@ -20,13 +20,27 @@ The code is what the quarantine table, the API and the command line share::
     │   ├── TooSmallError            media.too-small
     │   ├── UnlabelledError          media.unlabelled
     │   ├── NoUsableFrameError       media.no-usable-frame
+    │   ├── CrashesDetectorError     media.crashes
     │   └── TakenDownError           media.taken-down
     ├── RunError                     run.failed
     ├── RegistryError                registry.refused
     │   ├── GateError                registry.gate
     │   └── AccountError             registry.account
-    └── MetadataError                metadata.unavailable
-        └── LedgerError              metadata.ledger
+    ├── MetadataError                metadata.unavailable
+    │   └── LedgerError              metadata.ledger
+    └── RequestError                 request.refused      (of the web application)
+        ├── BodyError                request.body
+        ├── CallerError              request.caller
+        ├── ForbiddenError           request.forbidden
+        ├── NotThereError            request.not-there
+        ├── NotKeptError             request.not-kept
+        ├── SlowError                request.slow
+        ├── TooLargeError            request.too-large
+        ├── BodyTypeError            request.body-type
+        ├── NoRoomError              request.no-room
+        └── LaterError               request.later
+            ├── BusyError            request.busy
+            └── TooOftenError        request.too-often
 """
 
 from typing import ClassVar
@@ -155,6 +169,12 @@ class NoUsableFrameError(MediaError):
     code = "media.no-usable-frame"
 
 
+class CrashesDetectorError(MediaError):
+    """A file at which the detector's process ended each time."""
+
+    code = "media.crashes"
+
+
 class TakenDownError(MediaError):
     """A file that somebody asked to use no longer."""
 
@@ -195,3 +215,93 @@ class LedgerError(MetadataError):
     """The ledger's chain is broken, or a second writer came first."""
 
     code = "metadata.ledger"
+
+
+class RequestError(BonafideError):
+    """A request to the web application that is refused."""
+
+    code = "request.refused"
+
+
+class BodyError(RequestError):
+    """A body that is cut short, or is not what its header says."""
+
+    code = "request.body"
+
+
+class CallerError(RequestError):
+    """Nobody says who asks, or with a key or a session that is not valid."""
+
+    code = "request.caller"
+
+
+class ForbiddenError(RequestError):
+    """Something that the caller's role does not allow."""
+
+    code = "request.forbidden"
+
+
+class NotThereError(RequestError):
+    """Something that is not there, or not for the caller's eyes."""
+
+    code = "request.not-there"
+
+
+class NotKeptError(RequestError):
+    """Something that would need a file which is kept no more."""
+
+    code = "request.not-kept"
+
+
+class SlowError(RequestError):
+    """A body that comes so slowly that nobody waits for it."""
+
+    code = "request.slow"
+
+
+class TooLargeError(RequestError):
+    """A file larger than this service takes."""
+
+    code = "request.too-large"
+
+
+class BodyTypeError(RequestError):
+    """A body in a format that this address does not read."""
+
+    code = "request.body-type"
+
+
+class NoRoomError(RequestError):
+    """A disk that is full."""
+
+    code = "request.no-room"
+
+
+class LaterError(RequestError):
+    """A request that may be sent again after a while.
+
+    Args:
+        thing: as in every error.
+        reason: as in every error.
+        cure: as in every error.
+        wait_s: whole seconds after which it is worth another try.
+    """
+
+    code = "request.later"
+
+    def __init__(self, thing: object, reason: str, cure: str = "", wait_s: int = 1) -> None:
+        super().__init__(thing, reason, cure)
+        self.args = (thing, reason, cure, wait_s)
+        self.wait_s = wait_s
+
+
+class BusyError(LaterError):
+    """The queue is full."""
+
+    code = "request.busy"
+
+
+class TooOftenError(LaterError):
+    """More requests in a minute than one caller is allowed."""
+
+    code = "request.too-often"

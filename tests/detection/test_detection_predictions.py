@@ -38,12 +38,13 @@ def test_what_is_said_is_kept_once(evaluated: Any, champion: str, tmp_path: Path
     assert said.exit_code == 1
     stored = {prediction.sha256: prediction for prediction in _stored()}
     assert set(stored) == {item.media_id for item in items}
-    detection = Detector.load(champion).detect(Path(files[0]))
+    found = Detector.load(champion).detect(Path(files[0]))
+    detection = found.detection
     kept = stored[items[0].media_id]
     assert (kept.file, kept.model, kept.verdict, kept.kind) == (Path(files[0]).name, int(champion), detection.verdict, "image")
     assert (kept.score, kept.probability) == (detection.score, detection.probability)
-    assert detection.features is not None
-    assert np.allclose(records.from_text(kept.features), detection.features, rtol=1e-3, atol=1e-3 * np.abs(detection.features).max())
+    assert found.features is not None
+    assert np.allclose(records.from_text(kept.features), found.features, rtol=1e-3, atol=1e-3 * np.abs(found.features).max())
     assert CliRunner().invoke(app, ["detect", files[0]]).exit_code == 0
     assert stored == {prediction.sha256: prediction for prediction in _stored()}
 
@@ -53,6 +54,14 @@ def test_it_is_not_kept_where_that_is_not_wanted(evaluated: Any, champion: str) 
     assert CliRunner().invoke(app, ["detect", "--no-store", file]).exit_code == 0
     assert CliRunner().invoke(app, ["detect", "--model", str(evaluated.folder), file]).exit_code == 0
     assert _stored() == []
+
+
+def test_an_answer_that_was_not_stored_is_stored_later(evaluated: Any, champion: str) -> None:
+    item = next(evaluated.splits.itertuples())
+    CliRunner().invoke(app, ["detect", "--no-store", str(evaluated.file(item))])
+    said = CliRunner().invoke(app, ["detect", str(evaluated.file(item))])
+    assert said.exit_code == 0
+    assert [prediction.sha256 for prediction in _stored()] == [item.media_id]
 
 
 def test_what_was_taken_down_is_not_kept(evaluated: Any, champion: str, settings: Settings) -> None:

@@ -54,7 +54,7 @@ def test_frames_are_scored_as_the_whole_model_does_and_put_together_by_the_rule(
         assert scored.frames is not None
         np.testing.assert_allclose(scored.frames, expected, atol=1e-5)
         assert scored.score == item_score(scored.frames, how)
-        assert scored.looked_at == len(pictures)
+        assert len(scored.positions) == len(pictures)
         np.testing.assert_allclose(scored.features, pooled(model, pictures).mean(axis=0), atol=1e-3)
         assert scored.features.dtype == np.float32
 
@@ -66,7 +66,7 @@ def test_a_clip_is_scored_by_the_frames_that_its_head_looks_at(
     model, pictures = models[kind], pictures_of(frames)[0]
     scored = Scorer(model, run_of(root, kind), "mean").score(pictures)
     looked_at = pictures[[0, 2, 3, 5, 6, 8]]
-    assert (scored.looked_at, scored.frames) == (LENGTH, None)
+    assert (len(scored.positions), scored.frames) == (LENGTH, None)
     assert scored.score == pytest.approx(float(np.asarray(model(looked_at.astype(np.float32)))[0, 0]), abs=1e-5)
     np.testing.assert_allclose(scored.features, pooled(model, looked_at).mean(axis=0), atol=1e-3)
 

@@ -95,6 +95,12 @@ def files_of(folder: Path) -> Iterator[tuple[str, MediaError | None]]:
             yield path, None if _is_utf8(path) else UnreadableFileError(path, "has a name that is not UTF-8", "Rename it.")
 
 
+def may_be_media(path: str) -> bool:
+    """Say of a path, with ``/`` between its parts, whether :func:`files_of` would yield it: nothing hidden, and no text beside media."""
+    *folders, name = path.split("/")
+    return all(_seen(part) for part in (*folders, name)) and not _is_sidecar(name)
+
+
 def _visible(file: Path, folder: Path) -> bool:
     return all(_seen(part) for part in file.relative_to(folder).parts)
 

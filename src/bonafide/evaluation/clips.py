@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from bonafide.dataset.batches import FrameReader
-from bonafide.evaluation.predict import in_batches
+from bonafide.evaluation.predict import Told, in_batches, silent
 from bonafide.media.sampling import evenly
 from bonafide.models import boundary, detector, heads
 
@@ -57,14 +57,15 @@ class ClipScorer:
         """Return the positions of the frames that are looked at in a clip of ``count`` frames."""
         return np.array(evenly(range(count), self._length), np.int64)
 
-    def score(self, frames: NDArray[np.uint8], positions: NDArray[np.int64]) -> ClipScore:
+    def score(self, frames: NDArray[np.uint8], positions: NDArray[np.int64], told: Told = silent) -> ClipScore:
         """Score a clip.
 
         Args:
             frames: the frames at ``positions``, uint8 RGB (T, size, size, 3).
             positions: what :meth:`chosen` returned.
+            told: is told how many frames have gone through the backbone.
         """
-        features = in_batches(self._backbone, frames, self._batch_size)
+        features = in_batches(self._backbone, frames, self._batch_size, told)
         padded = np.zeros((self._length, features.shape[1]), np.float32)
         padded[: len(features)] = features
         score = float(np.asarray(self._head.predict_on_batch(padded[None]))[0, 0])

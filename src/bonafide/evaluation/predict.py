@@ -1,5 +1,6 @@
 """Scores of frames: the one place where a frame meets the model, for the pipeline and for serving."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -12,8 +13,15 @@ from bonafide.dataset.batches import FrameReader
 
 FACTS = ("media_id", "label", "kind", "generator", "source", "cluster", "split")
 
+Told = Callable[[int], None]
+"""Is told of how many frames have been scored."""
 
-def in_batches(model: keras.Model, frames: NDArray[np.uint8], batch_size: int) -> NDArray[np.float32]:
+
+def silent(count: int) -> None:
+    """Tell nobody."""
+
+
+def in_batches(model: keras.Model, frames: NDArray[np.uint8], batch_size: int, told: Told = silent) -> NDArray[np.float32]:
     """Return what a network gives for frames, (n, ...).
 
     A batch is filled up with blank frames to the next power of two, so that the model meets few shapes and is traced few times.
@@ -22,8 +30,13 @@ def in_batches(model: keras.Model, frames: NDArray[np.uint8], batch_size: int) -
         model: takes float32 RGB in [0, 255].
         frames: uint8 RGB (n, size, size, 3), n at least 1.
         batch_size: frames per call.
+        told: is told after each call.
     """
-    return np.concatenate([_batch(model, frames[at : at + batch_size], batch_size) for at in range(0, len(frames), batch_size)])
+    given = []
+    for at in range(0, len(frames), batch_size):
+        given.append(_batch(model, frames[at : at + batch_size], batch_size))
+        told(min(at + batch_size, len(frames)))
+    return np.concatenate(given)
 
 
 def score_frames_of(model: keras.Model, frames: NDArray[np.uint8], batch_size: int) -> NDArray[np.float64]:

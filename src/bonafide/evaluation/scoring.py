@@ -13,7 +13,7 @@ from tqdm import tqdm
 from bonafide.dataset.batches import FrameReader
 from bonafide.evaluation.choose_aggregate import RULES, choose
 from bonafide.evaluation.clips import ClipScorer
-from bonafide.evaluation.predict import in_batches
+from bonafide.evaluation.predict import Told, in_batches, silent
 from bonafide.models import boundary
 from bonafide.models.aggregate import Aggregate, item_score
 from bonafide.params import Params
@@ -29,14 +29,16 @@ class Scored:
     """What a detector makes of one item.
 
     Attributes:
-        looked_at: how many of its frames the detector looked at.
+        positions: which of its frames the detector looked at, int64 (T,), rising.
         frames: the score of each frame, in [0, 1], float64 (N,); None where the detector scores the clip as a whole.
+        attention: how much each of the frames at ``positions`` weighs, float32 (T,), of sum 1; None where the detector has no attention.
         score: the item's, in [0, 1], as the network gives it, not calibrated.
         features: the mean, over the frames that were looked at, of what the network's pooling gives, float32 (width,).
     """
 
-    looked_at: int
+    positions: NDArray[np.int64]
     frames: NDArray[np.float64] | None
+    attention: NDArray[np.float32] | None
     score: float
     features: NDArray[np.float32]
 
@@ -61,26 +63,30 @@ class Scorer:
         """It scores clips, so videos only."""
         return self._clips is not None
 
-    def score(self, pictures: Pictures) -> Scored:
-        """Return what the detector makes of one item."""
-        return self.score_each([pictures])[0]
+    def looked_at(self, count: int) -> int:
+        """Return at how many frames it looks where there are so many."""
+        return len(self._clips.chosen(count)) if self._clips else count
 
-    def score_each(self, items: Sequence[Pictures]) -> list[Scored]:
+    def score(self, pictures: Pictures, told: Told = silent) -> Scored:
+        """Return what the detector makes of one item; ``told`` is told of how many of its frames it has looked at."""
+        return self.score_each([pictures], told)[0]
+
+    def score_each(self, items: Sequence[Pictures], told: Told = silent) -> list[Scored]:
         """Return what the detector makes of each of several items; where it scores frames, theirs share the batches."""
         if self._clips:
-            return [self._clip(self._clips, pictures) for pictures in items]
-        given = in_batches(self._both, np.concatenate(items), self._batch_size)
+            return [self._clip(self._clips, pictures, told) for pictures in items]
+        given = in_batches(self._both, np.concatenate(items), self._batch_size, told)
         ends = np.cumsum([len(pictures) for pictures in items])[:-1]
         return [self._of_frames(rows) for rows in np.split(given, ends)]
 
     def _of_frames(self, rows: NDArray[np.float32]) -> Scored:
         scores = rows[:, -1].astype(np.float64)
-        return Scored(len(scores), scores, item_score(scores, self._aggregate), rows[:, :-1].mean(axis=0))
+        return Scored(np.arange(len(scores)), scores, None, item_score(scores, self._aggregate), rows[:, :-1].mean(axis=0))
 
-    def _clip(self, clips: ClipScorer, pictures: Pictures) -> Scored:
+    def _clip(self, clips: ClipScorer, pictures: Pictures, told: Told) -> Scored:
         positions = clips.chosen(len(pictures))
-        clip = clips.score(pictures[positions], positions)
-        return Scored(len(positions), None, clip.score, clip.features)
+        clip = clips.score(pictures[positions], positions, told)
+        return Scored(positions, None, clip.attention, clip.score, clip.features)
 
 
 def _features_and_score(model: keras.Model) -> keras.Model:

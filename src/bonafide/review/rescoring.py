@@ -51,7 +51,7 @@ def _score(version: ModelVersion, media_ids: list[str], original: Find, cache: I
         if path is None:
             log.warning("%s: its original is neither in its folder nor in the DVC cache", media_id[:12])
             continue
-        detection = detector().detect(path)
+        detection = detector().detect(path).detection
         if detection.score is None:
             log.warning("%s", detection.message)
         write_text(cache.path(media_id), json.dumps(detection.score))
