@@ -29,6 +29,7 @@ class Settings(BaseSettings):
     upload_max_bytes: int = Field(default=512_000_000, ge=1, description="of one file that is handed in")
     uploads_per_minute: int = Field(default=240, ge=1, description="of one account or API key")
     keep_days: int = Field(default=30, ge=0, description="after which a file that was handed in is removed; its answer stays. 0: never")
+    trust_list: Path | None = Field(default=None, description="PEM file of those whose content credentials are trusted; default: none")
     dagshub_repo: str | None = Field(default=None, description="OWNER/REPO on DagsHub")
     dagshub_user_token: str | None = Field(default=None, validation_alias="DAGSHUB_USER_TOKEN")
 

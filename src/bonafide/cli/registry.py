@@ -142,7 +142,7 @@ def _print(page: "Page") -> None:
     console.print(_table(page.heads, page.changes, title="what changed"))
     console.print(_table(("file", "is", "score"), mistakes, title="the worst mistakes"))
     console.print(_table(("rule", "", "found", "needed"), rules, title="the gate"))
-    for sentence in (*page.warnings, str(page.uses)):
+    for sentence in (*page.warnings, str(page.uses), *([str(page.shadow)] if page.shadow else [])):
         console.print(sentence, style="yellow", markup=False, highlight=False)
 
 

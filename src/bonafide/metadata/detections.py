@@ -97,7 +97,7 @@ class Detection(Part):
         facts: None where it is no media file that can be used.
         verdict: ``real`` below the band, ``ai-generated`` above it, ``uncertain`` within, ``not scored`` where the file can't be used.
         probability: that it is AI-generated, in [0, 1], calibrated on validation items; None where not scored.
-        interval: of the probability; None where not scored, or where the version has no reference.
+        interval: of the probability; None where not scored, or where the version has no reference or too few validation items in it.
         score: what the network and the rule for items give, before it is calibrated; None where not scored.
         band: of probabilities in which the verdict is ``uncertain``, and the error of the other verdicts.
         threshold: that of two words, on which the evaluation's figures rest: an item is called fake whose score is at or above it.
@@ -169,7 +169,7 @@ class DetectionRecord(Document):
 
     COLLECTION = "detections"
     KEY = "detection_id"
-    INDEXES = ("state", "owner", "batch", "created")
+    INDEXES = ("state", "shadow", "owner", "batch", "created")
 
     detection_id: str = Field(pattern="^[0-9a-f]{32}$")
     owner: str

@@ -1,7 +1,8 @@
 """The one door to the metadata store: few operations, each of which NX-27017 and MongoDB do alike (held by contract tests).
 
-No transactions, no pipelines, no ``$jsonSchema``, no sort by a number in ``_id``, no ``$addToSet`` to a list that is not there: NX-27017
-does these wrongly without an error. Nor does it find anything through an index over a list: those are made on a real MongoDB only.
+No transactions, no pipelines but those that count, no ``$jsonSchema``, no sort by a number in ``_id``, no ``$addToSet`` to a list that
+is not there: NX-27017 does these wrongly without an error. Nor does it find anything through an index over a list: those are made on a
+real MongoDB only. It uses an index where a field equals a value, and reads the whole collection for all else (``$in``, ``$or``, ``$lt``).
 """
 
 import re
@@ -94,10 +95,10 @@ class Store:
             rows = list(self._collection(cls).find(where or {}))
         return sorted((self._document(cls, row) for row in rows), key=lambda document: document.key)
 
-    def keys(self, cls: type[Document]) -> set[str]:
-        """Return all keys of a collection."""
+    def keys(self, cls: type[Document], where: Where | None = None) -> set[str]:
+        """Return the keys of the documents that match; by default of all."""
         with _told(self.address):
-            return {row["_id"] for row in self._collection(cls).find({}, {"_id": 1})}
+            return {row["_id"] for row in self._collection(cls).find(where or {}, {"_id": 1})}
 
     def delete(self, cls: type[Document], keys: Iterable[str]) -> None:
         """Delete documents by key."""
@@ -119,24 +120,36 @@ class Store:
 
     def count(self, cls: type[Document], where: Where) -> int:
         """Return how many documents match."""
+        stages: list[Row] = [{"$match": dict(where)}, {"$count": "n"}]  # NX-27017's own count takes seconds for some 10,000 documents
         with _told(self.address):
-            return int(self._collection(cls).count_documents(where))
+            rows = list(self._collection(cls).aggregate(stages))
+        return int(rows[0]["n"]) if rows else 0
 
-    def claim(self, cls: type[D], where: Where, changes: Row, counter: str, order: Sequence[str]) -> D | None:
-        """Change the first document that matches, add 1 to its ``counter``, and return it as it is then; two callers never get the same.
+    def tally(self, cls: type[Document], field: str, where: Where) -> dict[str, int]:
+        """Return of the documents that match how many have each value of a text field."""
+        stages: list[Row] = [{"$match": dict(where)}, {"$group": {"_id": f"${field}", "n": {"$sum": 1}}}]
+        with _told(self.address):
+            return {row["_id"]: int(row["n"]) for row in self._collection(cls).aggregate(stages)}
+
+    def first(self, cls: type[D], where: Where, order: Sequence[str], limit: int) -> list[D]:
+        """Return at most ``limit`` of the documents that match, in the rising order of the fields ``order``."""
+        with _told(self.address):
+            rows = list(self._collection(cls).find(where).sort([(field, ASCENDING) for field in order]).limit(limit))
+        return [self._document(cls, row) for row in rows]
+
+    def claim(self, cls: type[D], key: str, where: Where, changes: Row, counter: str) -> D | None:
+        """Change a document if it still matches, and return it as it is then; of several callers at once only one does.
 
         Args:
             cls: of the document.
-            where: what it must match.
+            key: of the document.
+            where: what it must match, changed by ``changes`` so that it does not afterwards.
             changes: the new values of its fields, by name (dotted for parts), as JSON.
-            counter: a number field.
-            order: the fields by which it is the first, rising.
+            counter: a number field, to which 1 is added.
         """
         changed = {"$set": changes, "$inc": {counter: 1}}
         with _told(self.address):
-            row = self._collection(cls).find_one_and_update(
-                where, changed, sort=[(field, ASCENDING) for field in order], return_document=ReturnDocument.AFTER
-            )
+            row = self._collection(cls).find_one_and_update({"_id": key, **where}, changed, return_document=ReturnDocument.AFTER)
         return None if row is None else self._document(cls, row)
 
     def change(self, cls: type[Document], key: str, changes: Row, where: Where | None = None) -> bool:

@@ -24,6 +24,7 @@ def markdown(page: Page) -> str:
             "### The worst mistakes",
             _table(("file", "is", "score"), mistakes) if mistakes else "None on the test split.",
             str(page.uses),
+            *([str(page.shadow)] if page.shadow else []),
             "Nobody's answer in time is no approval.",
         ]
     )

@@ -6,10 +6,11 @@ from bonafide.errors import RegistryError
 from bonafide.metadata.schema import Entry
 from bonafide.metadata.store import Store
 from bonafide.reporting.mistakes import wrongest
-from bonafide.review import comparison, gate, ledger, reign, split_uses
+from bonafide.review import comparison, gate, ledger, reign, shadow, split_uses
 from bonafide.review.comparison import Rows, Side
 from bonafide.review.documents import SCORE
 from bonafide.review.gate import Gate
+from bonafide.review.shadow import Shadow
 from bonafide.review.split_uses import SplitUses
 from bonafide.tracking import registry
 
@@ -37,6 +38,7 @@ class Page:
         changes: what differs in how they were made.
         gate: each rule, met or not.
         uses: of the test split.
+        shadow: how often it agreed with the champion on the files that people gave; None where there is no other champion.
         mistakes: the candidate's worst ones, the worst first.
     """
 
@@ -47,6 +49,7 @@ class Page:
     changes: Rows
     gate: Gate
     uses: SplitUses
+    shadow: Shadow | None
     mistakes: list[Mistake]
 
 
@@ -65,6 +68,7 @@ def gather(version: int, store: Store) -> Page:
         changes=comparison.change_rows(sides),
         gate=checked,
         uses=split_uses.count(candidate, store),
+        shadow=shadow.compare(store, version, rival.version) if rival else None,
         mistakes=_mistakes(sides[0]),
     )
 

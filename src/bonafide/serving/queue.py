@@ -1,19 +1,22 @@
 """The queue of files that were handed in: the records themselves, in the store. What was accepted is scored, or told why not.
 
 A worker claims a record for a while and renews the claim as it goes on; one that dies loses it, and the next worker begins anew. Several
-workers on several machines may share a store.
+workers on several machines may share a store, if their clocks agree to some seconds.
 """
 
 import secrets
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from bonafide.metadata.clock import now
 from bonafide.metadata.detections import Detection, DetectionRecord, Lane, Progress
-from bonafide.metadata.store import Store, Where
+from bonafide.metadata.store import Row, Store, Where
 
 CLAIM_S = 30.0
 """A claim that was not renewed for so long is another worker's."""
+_ORDER = ("rank", "detection_id")
+_HEADS = 8  # of the queue that one look brings: where several workers look at once, each still finds one
 
 
 def new_id() -> str:
@@ -23,14 +26,22 @@ def new_id() -> str:
 
 def waiting(store: Store, lane: Lane) -> int:
     """Return how many files of a lane are not done yet."""
-    return store.count(DetectionRecord, {"lane": lane, "state": {"$in": ["queued", "running"]}})
+    return sum(store.count(DetectionRecord, {"state": state, "lane": lane}) for state in ("queued", "running"))
+
+
+def idle(store: Store) -> bool:
+    """Say whether no file waits for a worker."""
+    return store.count(DetectionRecord, {"state": "queued"}) == 0
 
 
 def claim(store: Store, worker: str) -> DetectionRecord | None:
     """Return the next record for a worker, live ones first, then the oldest; None where nothing waits."""
-    free: Where = {"$or": [{"state": "queued"}, {"state": "running", "claimed_until": {"$lt": now()}}]}
-    changes = {"state": "running", "worker": worker, "claimed_until": _until()}
-    return store.claim(DetectionRecord, free, changes, "attempts", ("rank", "detection_id"))
+    for record in _free(store):
+        as_found = {"state": record.state, "worker": record.worker, "claimed_until": record.claimed_until}
+        changes: Row = {"state": "running", "worker": worker, "claimed_until": _until()}
+        if claimed := store.claim(DetectionRecord, record.key, as_found, changes, "attempts"):
+            return claimed
+    return None
 
 
 def renew(store: Store, record: DetectionRecord, progress: Progress) -> bool:
@@ -39,8 +50,27 @@ def renew(store: Store, record: DetectionRecord, progress: Progress) -> bool:
     return store.change(DetectionRecord, record.key, changes, _mine(record))
 
 
-def finish(store: Store, record: DetectionRecord, answer: Detection) -> bool:
-    """Write the answer; return False where the claim was lost or the record deleted."""
+def give_back(store: Store, record: DetectionRecord, *, begun: bool) -> bool:
+    """Put a record back whose worker does not go on with it; return False as ``renew`` does.
+
+    Args:
+        store: where the record is.
+        record: as it was claimed.
+        begun: the attempt counts, because the worker failed at it and does not just leave.
+    """
+    changes: Row = {"state": "queued", "worker": "", "claimed_until": "", "progress": Progress(step="received").model_dump(mode="json")}
+    return store.change(DetectionRecord, record.key, changes | {"attempts": record.attempts - (not begun)}, _mine(record))
+
+
+def finish(store: Store, record: DetectionRecord, answer: Detection, *, shadow: bool) -> bool:
+    """Write the answer; return False where the claim was lost or the record deleted.
+
+    Args:
+        store: where the record is.
+        record: as it was claimed.
+        answer: of the detector.
+        shadow: there is a challenger, which is to score the file too.
+    """
     changes = {
         "state": "done",
         "progress": Progress(step="done").model_dump(mode="json"),
@@ -49,9 +79,16 @@ def finish(store: Store, record: DetectionRecord, answer: Detection) -> bool:
         "answer": answer.model_dump(mode="json"),
         "verdict": answer.verdict,
         "model": answer.model,
-        "shadow": "waiting" if answer.verdict != "not scored" else "",
+        "shadow": "waiting" if shadow and answer.verdict != "not scored" else "",
     }
     return store.change(DetectionRecord, record.key, changes, _mine(record))
+
+
+def _free(store: Store) -> Iterator[DetectionRecord]:
+    """Return the records that a worker may claim, the next first; each look is one that the store's indexes answer."""
+    late = [record for record in store.find(DetectionRecord, {"state": "running"}) if record.claimed_until < now()]
+    queued = store.first(DetectionRecord, {"state": "queued"}, _ORDER, _HEADS)
+    yield from sorted([*late, *queued], key=lambda record: (record.rank, record.detection_id))
 
 
 def _mine(record: DetectionRecord) -> Where:
