@@ -7,7 +7,7 @@ RUN := env -u VIRTUAL_ENV $(BIN)/bonafide
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format up serve run field example cures lock clean
+.PHONY: help setup demo test browser lint format up serve run field example pictures cures lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ demo: setup ## Render a labelled set, run the whole job on it, and detect clips 
 test: setup ## Run all tests
 	@env -u VIRTUAL_ENV $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
+browser: setup ## See that there is a Chromium for the tests in a real browser; without one they are skipped
+	@.ci/chromium
+
 lint: setup ## Check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -42,7 +45,7 @@ format: setup ## Put the code into its style
 up: setup ## Start Airflow, MLflow and the metadata store; Ctrl-C stops all of them
 	@$(RUN) up --airflow-port $(PORT)
 
-serve: setup ## Serve the web page: models, review, lineage
+serve: setup ## Serve the web page and the REST API: check files, history, models, review, data, lineage
 	@$(RUN) serve $(ARGS)
 
 run: setup ## Run the whole pipeline on your own data: make run ARGS="-S recipe=efficientnetv2b0"
@@ -53,6 +56,9 @@ field: setup ## Repeat docs/results.md on the field data (BONAFIDE_FIELD_DATA, B
 
 example: setup ## Write docs/example-report.html anew, from the field data (BONAFIDE_FIELD_DATA, BONAFIDE_WEIGHTS_DIR)
 	@$(BIN)/python -m bench.example
+
+pictures: setup ## Write the pictures of the web page in docs/pictures anew, with the demo's media and detector
+	@$(BIN)/python -m bench.pictures
 
 cures: setup ## Print what each cure leaves of the shortcuts in the field data (BONAFIDE_FIELD_DATA)
 	@$(BIN)/python -m bench.cures

@@ -19,7 +19,7 @@ FLOORS = [
     {"tracking", "metadata"},
     {"training", "evaluation", "evidence", "feedback", "drift"},
     {"detection", "runs", "reporting"},
-    {"review"},
+    {"review", "scoring"},
     {"serving", "services"},
     {"demo"},
     {"cli"},

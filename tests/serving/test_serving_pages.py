@@ -142,12 +142,13 @@ def test_signing_out(client: TestClient) -> None:
     assert client.get("/versions", follow_redirects=False).status_code == 303
 
 
-def test_every_answer_forbids_scripts_and_frames(client: TestClient) -> None:
+def test_every_answer_forbids_foreign_scripts_and_frames(client: TestClient) -> None:
     enter(client, "ada")
     for path in ("/sign-in", "/versions", "/versions/3", "/lineage", "/static/app.css", "/nowhere"):
         headers = client.get(path).headers
         assert "default-src 'none'" in headers["content-security-policy"]
-        assert "script-src" not in headers["content-security-policy"]
+        assert "script-src 'self';" in headers["content-security-policy"]
+        assert "unsafe" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert "style=" not in client.get(path).text
 

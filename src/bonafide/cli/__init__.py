@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from bonafide.cli import feedback, lineage, metadata, pipeline, registry, regression, users
+from bonafide.cli import feedback, keys, lineage, metadata, pipeline, registry, regression, users
 from bonafide.cli.compare import compare_recipes
 from bonafide.cli.demo import demo, demo_data
 from bonafide.cli.detect import detect
@@ -15,6 +15,7 @@ from bonafide.cli.drift import drift
 from bonafide.cli.evaluate import evaluate
 from bonafide.cli.frames import frames
 from bonafide.cli.ingest import ingest
+from bonafide.cli.score import score
 from bonafide.cli.serve import serve
 from bonafide.cli.takedown import takedown
 from bonafide.errors import BonafideError
@@ -35,6 +36,7 @@ app.command()(pipeline.params)
 app.command("compare-recipes")(compare_recipes)
 app.command()(pipeline.up)
 app.command()(detect)
+app.command()(score)
 app.command()(evaluate)
 app.command()(lineage.lineage)
 app.command()(takedown)
@@ -43,6 +45,7 @@ app.command()(drift)
 app.command()(frames)
 app.add_typer(registry.app, name="registry")
 app.add_typer(users.app, name="users")
+app.add_typer(keys.app, name="keys")
 app.add_typer(feedback.app, name="feedback")
 app.add_typer(regression.app, name="regression")
 app.add_typer(metadata.app, name="metadata")

@@ -55,7 +55,7 @@ class Case:
         return "; ".join(opinion.why for opinion in self.said if opinion.why)
 
 
-def give(store: Store, folder: Path, file: Path, label: Label, why: str, by: str) -> Case:
+def give(store: Store, folder: Path, file: Path, label: Label, why: str, by: str, name: str = "") -> Case:
     """Keep a person's opinion of a file, and the file; return all that is said of it now.
 
     Args:
@@ -65,16 +65,17 @@ def give(store: Store, folder: Path, file: Path, label: Label, why: str, by: str
         label: what it is.
         why: how the person knows.
         by: the person. The same person again replaces the earlier opinion.
+        name: as its owner calls the file, where it is called otherwise here.
 
     Raises:
         NotMediaError: the file is no image and no video.
         TakenDownError: somebody asked to use it no longer.
     """
     media_id = checked(store, file)
-    kept = folder / f"{media_id}{file.suffix.lower()}"
+    kept = folder / f"{media_id}{file.suffix.lower() or _usual_suffix(file)}"
     copy(file, kept)
     said = Feedback(
-        feedback_id=f"{media_id}-{by}", media_id=media_id, file=file.name, kept=kept.name, label=label, why=why, by=by, at=now()
+        feedback_id=f"{media_id}-{by}", media_id=media_id, file=name or file.name, kept=kept.name, label=label, why=why, by=by, at=now()
     )
     store.upsert([said])
     return next(case for case in cases(store) if case.media_id == media_id)
@@ -112,3 +113,9 @@ def copy(source: Path, target: Path) -> None:
 def agreed(found: Sequence[Case]) -> list[Case]:
     """Return those that wait to be taken in."""
     return [case for case in found if case.state == "agreed"]
+
+
+def _usual_suffix(file: Path) -> str:
+    with file.open("rb") as stream:
+        signature = sniff(stream.read(HEAD_BYTES))
+    return f".{signature.container}" if signature else ""

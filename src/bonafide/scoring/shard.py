@@ -11,9 +11,10 @@ from bonafide.detection.detector import Detector
 from bonafide.errors import BonafideError, CrashesDetectorError, MediaError
 from bonafide.files import sha256_of
 from bonafide.metadata.store import Store, open_store
+from bonafide.reporting.detection_rows import Row
 from bonafide.scoring.job import Job, Listing
 from bonafide.scoring.source import Listed, Source
-from bonafide.scoring.table import PART, Row, row_of, unread, write
+from bonafide.scoring.table import PART, row_in_part, unread, write
 from bonafide.scoring.tries import Tries
 from bonafide.settings import Settings
 
@@ -81,7 +82,7 @@ class _Scorer:
                 answer = self._answer(path, listed.file)
         except MediaError as error:
             return unread(listed, self._detector.version, error), None
-        return row_of(answer.detection, listed), answer
+        return row_in_part(answer.detection, listed), answer
 
     def _answer(self, path: Path, name: str) -> Detected:
         known = self._answers.find(digest, name) if (digest := _digest(path)) else None

@@ -9,14 +9,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
+from bonafide.serving import words
 from bonafide.serving.sessions import Visitor
 
 STATIC = StaticFiles(directory=Path(__file__).parent / "static")
-_TEMPLATES = Jinja2Templates(
-    env=Environment(
-        loader=PackageLoader("bonafide.serving"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-)
 
 
 def page(request: Request, name: str, visitor: Visitor | None = None, status: int = 200, **facts: Any) -> HTMLResponse:
@@ -30,3 +26,14 @@ def page(request: Request, name: str, visitor: Visitor | None = None, status: in
         facts: what the template shows.
     """
     return _TEMPLATES.TemplateResponse(request, f"{name}.html", {"visitor": visitor, **facts}, status_code=status)
+
+
+def _templates() -> Jinja2Templates:
+    loader = PackageLoader("bonafide.serving")
+    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made.filters |= {name: getattr(words, name) for name in ("size", "percent", "clock", "when")}
+    made.globals |= {"VERDICTS": words.VERDICTS}
+    return Jinja2Templates(env=made)
+
+
+_TEMPLATES = _templates()

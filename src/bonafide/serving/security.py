@@ -2,14 +2,18 @@
 
 from urllib.parse import urlsplit
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bonafide.errors import ForbiddenError
+from bonafide.serving import faults
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _ALWAYS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; "
-    "base-uri 'none'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "media-src 'self' blob:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
@@ -42,7 +46,9 @@ class SecurityHeaders:
             await send(message)
 
         if scope["method"] not in _SAFE and _from_elsewhere(Headers(scope=scope)):
-            await PlainTextResponse("This form came from another site.", 403)(scope, receive, with_headers)
+            refusal = ForbiddenError("request", "came from another site", "Send it from a page of this application, or with an API key.")
+            answer = await run_in_threadpool(faults.answered, Request(scope), refusal)
+            await answer(scope, receive, with_headers)
             return
         await self._app(scope, receive, with_headers)
 

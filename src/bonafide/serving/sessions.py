@@ -41,7 +41,7 @@ class Visitor:
 
     def check_form(self, csrf: str) -> None:
         """Raise AccountError where a form did not come from a page of ours."""
-        if not hmac.compare_digest(self.csrf, csrf):
+        if not hmac.compare_digest(self.csrf.encode(), csrf.encode()):
             raise AccountError("form", "did not come from a page of this application, or that page is old", "Open the page anew.")
 
 
@@ -53,7 +53,7 @@ class Sessions:
     """
 
     def __init__(self, state: Path) -> None:
-        self._key = _key(state / "session.key")
+        self._key = signing_key(state)
         self._signer = URLSafeTimedSerializer(self._key, salt="session")
 
     def begin(self, response: Response, account: Account, *, secure: bool) -> None:
@@ -86,13 +86,15 @@ def signed_in(request: Request) -> Visitor:
     return visitor
 
 
-def _stamp(account: Account) -> str:
-    """What changes with the password, and tells nothing of it."""
-    return hashlib.sha256(f"{account.salt}{account.scrypt}".encode()).hexdigest()[:16]
-
-
-def _key(file: Path) -> str:
+def signing_key(state: Path) -> str:
+    """Return the key that signs cookies and links; it is made on first use."""
+    file = state / "session.key"
     if not file.exists():
         write_text(file, secrets.token_hex(32))
         file.chmod(0o600)
     return file.read_text()
+
+
+def _stamp(account: Account) -> str:
+    """What changes with the password, and tells nothing of it."""
+    return hashlib.sha256(f"{account.salt}{account.scrypt}".encode()).hexdigest()[:16]

@@ -13,10 +13,17 @@ from bonafide.review.reviewer import Reviewer
 from bonafide.serving.rendering import page
 from bonafide.serving.sessions import Visitor, signed_in
 from bonafide.tracking import registry
-from bonafide.tracking.registry import CHAMPION
+from bonafide.tracking.registry import CHALLENGER, CHAMPION
 
 router = APIRouter()
 Choice = Literal["approve", "reject", "changes", "rollback"]
+
+
+@router.get("/review")
+def waiting(request: Request, visitor: Annotated[Visitor, Depends(signed_in)]) -> Response:
+    """Show the version that waits for a decision, or that none does."""
+    challenger = registry.by_alias(CHALLENGER)
+    return show(request, challenger.version, visitor) if challenger else page(request, "nothing_to_review", visitor)
 
 
 @router.get("/versions/{version}")

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Request
-from fastapi.responses import FileResponse, RedirectResponse, Response
+from fastapi.responses import FileResponse, Response
 
 from bonafide import artefacts
 from bonafide.review import follow, ledger
@@ -17,12 +17,6 @@ from bonafide.tracking import registry
 router = APIRouter()
 # the report is one file with its style and pictures inside, and holds no script
 _REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'"
-
-
-@router.get("/")
-def home() -> Response:
-    """Go to the versions."""
-    return RedirectResponse("/versions", 303)
 
 
 @router.get("/versions")

@@ -1,0 +1,10 @@
+// Copies the link that is shared.
+
+const field = document.querySelector("#link");
+const button = document.querySelector("#copy");
+button.hidden = !navigator.clipboard;
+field.addEventListener("focus", () => field.select());
+button.addEventListener("click", async () => {
+  await navigator.clipboard.writeText(field.value);
+  document.querySelector("#copied").textContent = "Copied.";
+});

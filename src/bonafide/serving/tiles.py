@@ -1,0 +1,46 @@
+"""Where the picture of a frame lies in the sprites ``frames.jpg`` and ``heat.jpg``."""
+
+from bisect import bisect_left
+from dataclasses import dataclass
+
+from bonafide.metadata.detections import Tiles
+
+
+@dataclass(frozen=True)
+class Sprite:
+    """The sprites of a detection.
+
+    Attributes:
+        tiles: how the pictures lie in them.
+    """
+
+    tiles: Tiles
+
+    @property
+    def width(self) -> int:
+        """Of the whole sprite, pixels."""
+        return self.tiles.columns * self.tiles.size
+
+    @property
+    def height(self) -> int:
+        """Of the whole sprite, pixels."""
+        return -(-len(self.tiles.shown) // self.tiles.columns) * self.tiles.size
+
+    def nearest(self, place: int) -> int:
+        """Return which frame's picture stands for a frame: its own, or the nearest one that was made (the earlier of two)."""
+        shown = self.tiles.shown
+        after = bisect_left(shown, place)
+        around = shown[max(after - 1, 0) : after + 1]
+        return min(around, key=lambda one: abs(one - place))
+
+    def box(self, place: int) -> str:
+        """Return the part of the sprite that shows a frame, as an SVG ``viewBox``: x, y, width and height in pixels."""
+        tile = bisect_left(self.tiles.shown, self.nearest(place))
+        row, column = divmod(tile, self.tiles.columns)
+        size = self.tiles.size
+        return f"{column * size} {row * size} {size} {size}"
+
+
+def sprite_of(tiles: Tiles | None) -> Sprite | None:
+    """Return the sprites of a detection; None where no picture was made."""
+    return Sprite(tiles) if tiles and tiles.shown else None

@@ -1,0 +1,123 @@
+"""A real ``bonafide serve`` with its worker, on a checkout of its own: a small champion that goes by brightness, and a challenger."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bonafide import artefacts
+from bonafide.metadata import accounts
+from bonafide.metadata.store import open_store
+from bonafide.metadata.sync import sync_models
+from bonafide.settings import Settings, get_settings
+from tests import run_folder
+
+PASSWORD = "correct horse battery"
+PEOPLE: dict[str, accounts.Role] = {"ann": "analyst", "bob": "analyst", "ada": "reviewer"}
+_SERVERS = ("MONGODB_URI", "BONAFIDE_HOME", "BONAFIDE_DAGSHUB_REPO", "BONAFIDE_REVIEWER", "BONAFIDE_PASSWORD")
+_READY_S = 180.0
+
+
+@dataclass(frozen=True)
+class Served:
+    """The service: its address, and the settings of its checkout."""
+
+    url: str
+    settings: Settings
+
+
+@contextmanager
+def serving(root: Path) -> Iterator[Served]:
+    """Fill a checkout's registry and accounts, and serve it until the block ends."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in _SERVERS:
+            patch.delenv(name, raising=False)
+        patch.setenv("BONAFIDE_ROOT", str(root))
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{root / '.bonafide' / 'mlflow.db'}")  # MLflow may have left another one there
+        get_settings.cache_clear()
+        _fill(get_settings(), root / "run")
+        port = _free_port()
+        url = f"http://127.0.0.1:{port}"
+        with _process(port, root), _patience(url, root):
+            yield Served(url, get_settings())
+    get_settings.cache_clear()
+
+
+def _fill(settings: Settings, folder: Path) -> None:
+    from bonafide.tracking import experiment, registry
+
+    experiment.connect()
+    splits = run_folder.write_data(folder, 90)
+    run_folder.write_training(folder, splits, quality=0.9)
+    _write_brightness_model(folder)
+    champion = registry.register_folder(folder, commit="c" * 40, trainer="Tom")
+    registry.set_alias(registry.CHAMPION, champion)
+    run_folder.write_model(folder, bias=0.3)
+    registry.register_folder(folder, commit="c" * 40, trainer="Tom")
+    with open_store(settings) as store:
+        sync_models(store, registry.versions())
+        for name, role in PEOPLE.items():
+            accounts.add(store, name, role, PASSWORD)
+
+
+def _write_brightness_model(folder: Path) -> None:
+    """Write a ``models/model.keras`` that takes bright frames for AI-generated."""
+    import keras
+
+    from bonafide.models.detector import POOLED
+
+    frames = keras.Input((run_folder.SIZE, run_folder.SIZE, 3))
+    shares = keras.layers.Rescaling(1 / 255)(frames)
+    pooled = keras.layers.GlobalAveragePooling2D(name=POOLED)(shares)
+    weigh, start = keras.initializers.Constant(4.0), keras.initializers.Constant(-6.0)
+    model = keras.Model(frames, keras.layers.Dense(1, "sigmoid", kernel_initializer=weigh, bias_initializer=start)(pooled))
+    (folder / artefacts.MODEL).parent.mkdir(parents=True, exist_ok=True)
+    model.save(folder / artefacts.MODEL)
+
+
+@contextmanager
+def _process(port: int, root: Path) -> Iterator[None]:
+    environment = dict(os.environ) | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment.pop("MLFLOW_TRACKING_URI")
+    command = [sys.executable, "-m", "bonafide", "serve", "--port", str(port)]
+    with (root / "serve.log").open("w") as log, subprocess.Popen(command, cwd=root, env=environment, stdout=log, stderr=log) as process:
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+@contextmanager
+def _patience(url: str, root: Path) -> Iterator[None]:
+    began = time.monotonic()
+    while not _answers(f"{url}/readyz"):
+        assert time.monotonic() - began < _READY_S, (root / "serve.log").read_text()
+        time.sleep(0.3)
+    yield
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
