@@ -24,7 +24,7 @@ from bonafide.metadata.detections import DetectionRecord
 from bonafide.metadata.store import Store, open_store
 from bonafide.runs.sandbox import open_sandbox, without_servers
 from bonafide.serving import records
-from bonafide.serving.callers import Caller
+from bonafide.serving.access.callers import Caller
 from bonafide.settings import Settings, get_settings
 
 _TARGET = Path("docs/pictures")

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,19 @@ def test_imports_run_one_way(root: Path) -> None:
                 if there in FLOOR and there != here and FLOOR[there] >= FLOOR[here]:
                     backwards.append((str(path.relative_to(package)), module))
     assert not backwards
+
+
+def test_within_a_package_nothing_imports_in_a_circle(root: Path) -> None:
+    source = root / "src"
+    for package in {path.parent for path in (source / "bonafide").rglob("*.py")}:
+        name = ".".join(package.relative_to(source).parts)
+        graph: dict[str, set[str]] = {}
+        for path in package.rglob("*.py"):
+            here = path.relative_to(package).parts[0].removesuffix(".py")
+            there = {module.removeprefix(f"{name}.").split(".")[0] for module in _imports(path) if module.startswith(f"{name}.")}
+            graph.setdefault(here, set()).update(there - {here})
+        rooms = {child: others & set(graph) for child, others in graph.items() if child != "__init__"}
+        tuple(TopologicalSorter(rooms).static_order())  # raises CycleError, which names the circle
 
 
 def test_every_module_stands_on_a_floor(root: Path) -> None:

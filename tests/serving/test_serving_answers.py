@@ -16,9 +16,9 @@ from fastapi.testclient import TestClient
 from bonafide.metadata import accounts
 from bonafide.metadata.detections import Detection, DetectionRecord
 from bonafide.metadata.store import Store
+from bonafide.serving.access.sessions import COOKIE
+from bonafide.serving.access.sharing import Sharing
 from bonafide.serving.app import create_app
-from bonafide.serving.sessions import COOKIE
-from bonafide.serving.sharing import Sharing
 from bonafide.settings import Settings
 from bonafide.tracking import registry
 from tests.serving.answers import answer, record

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bonafide.metadata.detections import FrameScore, Interval, Tiles
-from bonafide.serving import words
-from bonafide.serving.scale import Scale
-from bonafide.serving.tiles import Sprite, sprite_of
-from bonafide.serving.timeline import Timeline, ticks
+from bonafide.serving.views import words
+from bonafide.serving.views.scale import Scale
+from bonafide.serving.views.tiles import Sprite, sprite_of
+from bonafide.serving.views.timeline import Timeline, ticks
 from tests.serving.answers import answer
 
 shares = st.floats(0, 1)

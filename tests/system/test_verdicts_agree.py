@@ -22,8 +22,8 @@ from bonafide.models.aggregate import item_table
 from bonafide.scoring.gather import gather
 from bonafide.scoring.plan import plan
 from bonafide.scoring.shard import score_parts
-from bonafide.serving import supervise
 from bonafide.serving.app import create_app
+from bonafide.serving.worker import supervise
 from bonafide.settings import Settings
 from bonafide.statistics import calibration
 from bonafide.tracking import registry

@@ -25,8 +25,9 @@ def serve(
 
     import uvicorn
 
-    from bonafide.serving import logs, supervise
     from bonafide.serving.app import create_app
+    from bonafide.serving.operations import logs
+    from bonafide.serving.worker import supervise
     from bonafide.settings import get_settings
 
     logs.configure()

@@ -10,20 +10,21 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from bonafide.metadata.store import open_store
-from bonafide.serving import faults, first_start
+from bonafide.serving import faults
+from bonafide.serving.access import first_start
+from bonafide.serving.access.sessions import Sessions
+from bonafide.serving.access.sharing import Sharing
 from bonafide.serving.api import RESOURCES, openapi
 from bonafide.serving.api.schemas import PREFIX
-from bonafide.serving.bodies import SmallBodies
+from bonafide.serving.intake.pace import Pace
+from bonafide.serving.intake.room import Room
 from bonafide.serving.known_versions import KnownVersions
-from bonafide.serving.metrics import Metrics
-from bonafide.serving.pace import Pace
+from bonafide.serving.layers.bodies import SmallBodies
+from bonafide.serving.layers.security import SecurityHeaders
+from bonafide.serving.layers.watching import Watching
+from bonafide.serving.operations.metrics import Metrics
 from bonafide.serving.pages import PAGES
-from bonafide.serving.rendering import STATIC
-from bonafide.serving.room import Room
-from bonafide.serving.security import SecurityHeaders
-from bonafide.serving.sessions import Sessions
-from bonafide.serving.sharing import Sharing
-from bonafide.serving.watching import Watching
+from bonafide.serving.views.rendering import STATIC
 from bonafide.settings import Settings, get_settings
 
 

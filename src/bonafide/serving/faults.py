@@ -11,8 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bonafide.errors import AccountError, BonafideError, RequestError
 from bonafide.serving import problems
-from bonafide.serving.rendering import page
-from bonafide.serving.sessions import SignInNeededError
+from bonafide.serving.access.sessions import SignInNeededError
+from bonafide.serving.views.rendering import page
 
 _log = logging.getLogger(__name__)
 

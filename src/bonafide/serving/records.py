@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from bonafide.errors import ForbiddenError, NotThereError, RequestError
 from bonafide.metadata.detections import DetectionRecord
 from bonafide.metadata.store import Store
-from bonafide.serving.callers import Caller
+from bonafide.serving.access.callers import Caller
 from bonafide.settings import Settings
 
 CURSOR = "^([A-Za-z0-9_-]{21}[AQgw])?$"

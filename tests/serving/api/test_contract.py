@@ -19,8 +19,9 @@ from bonafide.metadata import keys, workers
 from bonafide.metadata.clock import now
 from bonafide.metadata.detections import DetectionRecord
 from bonafide.metadata.store import Store
-from bonafide.serving import pace, queue
+from bonafide.serving import queue
 from bonafide.serving.app import create_app
+from bonafide.serving.intake import pace
 from bonafide.settings import Settings
 from bonafide.tracking import registry
 from tests.serving.api.given import PNG, answer, finish, record

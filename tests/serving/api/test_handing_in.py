@@ -16,7 +16,7 @@ from hypothesis import settings as tries
 
 from bonafide.metadata.detections import DetectionRecord
 from bonafide.metadata.store import Store
-from bonafide.serving import names, uploads
+from bonafide.serving.intake import names, uploads
 from bonafide.settings import Settings
 from tests.serving.api.conftest import Program, left
 from tests.serving.api.given import finish, record, work
@@ -177,7 +177,7 @@ def test_a_full_disk_leaves_nothing(where: str, ann: TestClient, store: Store, s
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(f"bonafide.serving.uploads.os.{where}" if where == "fsync" else "pathlib.Path.mkdir", full)
+    monkeypatch.setattr(f"bonafide.serving.intake.uploads.os.{where}" if where == "fsync" else "pathlib.Path.mkdir", full)
     problem(ann.post(HERE, files={"file": ("a", b"x")}), 507, "request.no-room")
     monkeypatch.undo()
     assert not left(settings)

@@ -16,7 +16,7 @@ from bonafide.errors import RequestError
 from bonafide.metadata.detections import DetectionRecord, Progress
 from bonafide.metadata.store import Store
 from bonafide.serving import queue, records
-from bonafide.serving.callers import Caller
+from bonafide.serving.access.callers import Caller
 from bonafide.settings import Settings
 from tests.serving.api.conftest import Program, left
 from tests.serving.api.given import answer, finish, not_scored, record

@@ -14,7 +14,8 @@ from bonafide.metadata import workers
 from bonafide.metadata.clock import now
 from bonafide.metadata.store import Store
 from bonafide.metadata.workers import WorkerBeat
-from bonafide.serving import logs, records
+from bonafide.serving import records
+from bonafide.serving.operations import logs
 from bonafide.tracking import registry
 from tests.serving.api.given import finish, not_scored, record
 from tests.serving.api.test_handing_in import HERE, problem

@@ -8,10 +8,10 @@ import pytest
 
 from bonafide.metadata.store import Store
 from bonafide.serving.detector import Warm
-from bonafide.serving.door import Door
-from bonafide.serving.ending import Ending
-from bonafide.serving.pulse import Pulse
-from bonafide.serving.work import Work
+from bonafide.serving.worker.door import Door
+from bonafide.serving.worker.ending import Ending
+from bonafide.serving.worker.pulse import Pulse
+from bonafide.serving.worker.work import Work
 from bonafide.settings import Settings
 from bonafide.tracking import registry
 from tests.own_state import embedded_uri, settings, store, three_versions

@@ -16,9 +16,9 @@ from bonafide.metadata.detections import DetectionRecord
 from bonafide.metadata.store import Store
 from bonafide.serving import queue
 from bonafide.serving.detector import Warm
-from bonafide.serving.ending import Ending
-from bonafide.serving.uploads import MEDIA
-from bonafide.serving.work import Work
+from bonafide.serving.intake.uploads import MEDIA
+from bonafide.serving.worker.ending import Ending
+from bonafide.serving.worker.work import Work
 from bonafide.settings import Settings
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ import pytest
 from bonafide.errors import MetadataError
 from bonafide.metadata.detections import DetectionRecord
 from bonafide.metadata.server import ADDRESS
-from bonafide.serving.door import Door
+from bonafide.serving.worker.door import Door
 from bonafide.settings import Settings
 from bonafide.tracking import registry
 from tests.serving.worker.desk import Desk, eventually, write_clip

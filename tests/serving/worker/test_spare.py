@@ -12,7 +12,7 @@ from bonafide.metadata.added import Prediction
 from bonafide.metadata.detections import DetectionRecord
 from bonafide.review import shadow
 from bonafide.serving import queue
-from bonafide.serving.spare import removed
+from bonafide.serving.worker.spare import removed
 from bonafide.tracking import registry
 from tests.serving.worker.desk import Bench, Desk, eventually
 

@@ -14,7 +14,7 @@ from bonafide.detection.progress import Report, silent
 from bonafide.metadata import workers
 from bonafide.metadata.added import Prediction
 from bonafide.metadata.detections import DetectionRecord, Progress
-from bonafide.serving.pulse import LostError, Pulse
+from bonafide.serving.worker.pulse import LostError, Pulse
 from bonafide.tracking import registry
 from tests.serving.worker.desk import Bench, Desk, eventually
 
@@ -152,7 +152,7 @@ def test_what_is_deleted_is_scored_no_further(ready: Bench, desk: Desk, monkeypa
 def test_a_claim_is_kept_while_a_step_takes_long_and_progress_is_told(
     ready: Bench, desk: Desk, monkeypatch: pytest.MonkeyPatch, clip: Path
 ) -> None:
-    monkeypatch.setattr("bonafide.serving.pulse._BEAT_S", 0.5)
+    monkeypatch.setattr("bonafide.serving.worker.pulse._BEAT_S", 0.5)
     seen: set[str] = set()
 
     def slowly(real: Detect, detector: Detector, path: Path, name: str, report: Report) -> Detected:
@@ -208,8 +208,8 @@ def test_a_full_disk_costs_the_pictures_alone(ready: Bench, desk: Desk, monkeypa
 
 def test_a_worker_that_hangs_ends_itself(ready: Bench, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     ended = threading.Event()
-    monkeypatch.setattr("bonafide.serving.pulse._LONGEST_S", 0.0)
-    monkeypatch.setattr("bonafide.serving.pulse.os._exit", lambda _: ended.set())
+    monkeypatch.setattr("bonafide.serving.worker.pulse._LONGEST_S", 0.0)
+    monkeypatch.setattr("bonafide.serving.worker.pulse.os._exit", lambda _: ended.set())
 
     def hang(real: Detect, detector: Detector, path: Path, name: str, report: Report) -> Detected:
         assert ended.wait(10)

@@ -8,12 +8,13 @@ from fastapi import APIRouter, Query, Request, Response
 
 from bonafide.metadata.detections import DetectionRecord
 from bonafide.metadata.store import Store
-from bonafide.serving import records, uploads
+from bonafide.serving import records
+from bonafide.serving.access.callers import Caller, Calling
 from bonafide.serving.api.arguments import FORM, Batch, Cursor, Known, Text, Time, VerdictName
 from bonafide.serving.api.documented import ACCEPTED, errors
 from bonafide.serving.api.polling import pauses
 from bonafide.serving.api.schemas import PREFIX, Record, Records
-from bonafide.serving.callers import Caller, Calling
+from bonafide.serving.intake import uploads
 from bonafide.serving.records import Wanted
 
 router = APIRouter(prefix=f"{PREFIX}/detections", tags=["detections"])

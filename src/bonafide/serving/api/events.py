@@ -9,11 +9,11 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from bonafide.metadata.detections import DetectionRecord, Progress
 from bonafide.serving import records
+from bonafide.serving.access.callers import Calling
 from bonafide.serving.api.arguments import Known
 from bonafide.serving.api.documented import errors
 from bonafide.serving.api.polling import pauses
 from bonafide.serving.api.schemas import PREFIX, Record
-from bonafide.serving.callers import Calling
 
 router = APIRouter(prefix=f"{PREFIX}/detections", tags=["detections"])
 _EXAMPLE = 'event: decoding\ndata: {"step":"decoding","count":3,"of":20}\n\n'

@@ -5,11 +5,11 @@ from fastapi import APIRouter, Request
 from bonafide.errors import NotKeptError
 from bonafide.feedback.opinions import give
 from bonafide.serving import records
+from bonafide.serving.access.callers import Calling
 from bonafide.serving.api.arguments import Known
 from bonafide.serving.api.documented import errors
 from bonafide.serving.api.schemas import PREFIX, Opinion, Said
-from bonafide.serving.callers import Calling
-from bonafide.serving.uploads import MEDIA
+from bonafide.serving.intake.uploads import MEDIA
 
 router = APIRouter(prefix=f"{PREFIX}/detections", tags=["detections"])
 

@@ -11,11 +11,11 @@ from bonafide.errors import NotThereError
 from bonafide.metadata.detections import DetectionRecord
 from bonafide.reporting import detections
 from bonafide.serving import records
+from bonafide.serving.access.callers import Caller, Calling
 from bonafide.serving.api.arguments import Known
 from bonafide.serving.api.documented import errors
 from bonafide.serving.api.schemas import PREFIX
-from bonafide.serving.callers import Caller, Calling
-from bonafide.serving.uploads import MEDIA
+from bonafide.serving.intake.uploads import MEDIA
 
 router = APIRouter(prefix=f"{PREFIX}/detections", tags=["detections"])
 FRAMES, HEAT = "frames.jpg", "heat.jpg"

@@ -5,9 +5,9 @@ from typing import Self
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
+from bonafide.serving.access.callers import Calling
 from bonafide.serving.api.documented import errors
 from bonafide.serving.api.schemas import PREFIX
-from bonafide.serving.callers import Calling
 from bonafide.tracking.registry import ModelVersion
 
 router = APIRouter(prefix=f"{PREFIX}/models", tags=["models"])

@@ -8,12 +8,13 @@ from fastapi.responses import Response, StreamingResponse
 
 from bonafide.metadata.detections import DetectionRecord
 from bonafide.metadata.store import Store
-from bonafide.serving import records, result_rows
-from bonafide.serving.callers import Caller
+from bonafide.serving import records
+from bonafide.serving.access.callers import Caller
+from bonafide.serving.access.sessions import Visitor, signed_in
 from bonafide.serving.records import Wanted
-from bonafide.serving.rendering import page
-from bonafide.serving.sessions import Visitor, signed_in
-from bonafide.serving.words import VERDICTS
+from bonafide.serving.views import result_rows
+from bonafide.serving.views.rendering import page
+from bonafide.serving.views.words import VERDICTS
 
 router = APIRouter()
 Reader = Annotated[Visitor, Depends(signed_in)]

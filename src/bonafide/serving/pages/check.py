@@ -9,11 +9,11 @@ from fastapi.responses import RedirectResponse, Response
 from bonafide.errors import LaterError, RequestError
 from bonafide.metadata import workers
 from bonafide.serving import problems, records
-from bonafide.serving.callers import Caller
+from bonafide.serving.access.callers import Caller
+from bonafide.serving.access.sessions import Visitor, signed_in
+from bonafide.serving.intake.uploads import take_in
 from bonafide.serving.records import Wanted
-from bonafide.serving.rendering import page
-from bonafide.serving.sessions import Visitor, signed_in
-from bonafide.serving.uploads import take_in
+from bonafide.serving.views.rendering import page
 from bonafide.tracking.registry import CHAMPION
 
 router = APIRouter()

@@ -15,9 +15,9 @@ from bonafide.metadata.takedown import barred
 from bonafide.runs.counted import counted
 from bonafide.runs.datasets import Contents, DatasetVersion, contents_of, dataset_versions, shard_of
 from bonafide.runs.strip import strip
-from bonafide.serving.paging import paged
-from bonafide.serving.rendering import page
-from bonafide.serving.sessions import Visitor, signed_in
+from bonafide.serving.access.sessions import Visitor, signed_in
+from bonafide.serving.views.paging import paged
+from bonafide.serving.views.rendering import page
 
 router = APIRouter(prefix="/data")
 Reader = Annotated[Visitor, Depends(signed_in)]

@@ -5,13 +5,14 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from bonafide.serving import records, sharing
+from bonafide.serving import records
+from bonafide.serving.access import sharing
+from bonafide.serving.access.callers import Caller
+from bonafide.serving.access.sessions import Visitor, signed_in
 from bonafide.serving.api import feedback
 from bonafide.serving.api.schemas import Opinion
-from bonafide.serving.callers import Caller
-from bonafide.serving.rendering import page
-from bonafide.serving.sessions import Visitor, signed_in
-from bonafide.serving.shown import Shown
+from bonafide.serving.views.rendering import page
+from bonafide.serving.views.shown import Shown
 
 router = APIRouter(prefix="/detections/{detection_id}")
 Reader = Annotated[Visitor, Depends(signed_in)]

@@ -9,10 +9,10 @@ from fastapi.responses import Response
 
 from bonafide.metadata.schema import Model
 from bonafide.serving import records
-from bonafide.serving.callers import Caller
+from bonafide.serving.access.callers import Caller
+from bonafide.serving.access.sessions import Visitor, signed_in
 from bonafide.serving.records import Wanted
-from bonafide.serving.rendering import page
-from bonafide.serving.sessions import Visitor, signed_in
+from bonafide.serving.views.rendering import page
 
 router = APIRouter()
 _ROWS = 25

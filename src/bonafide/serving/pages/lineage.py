@@ -9,8 +9,8 @@ from fastapi.responses import RedirectResponse, Response
 from bonafide.errors import MetadataError
 from bonafide.metadata.asked import find
 from bonafide.metadata.lineage import DatasetLineage, ModelLineage
-from bonafide.serving.rendering import page
-from bonafide.serving.sessions import Visitor, signed_in
+from bonafide.serving.access.sessions import Visitor, signed_in
+from bonafide.serving.views.rendering import page
 
 router = APIRouter()
 _ASKED = re.compile(r"[0-9]+|[0-9a-fA-F]{6,64}|dataset/v[0-9]+")  # a path of this machine is never looked at

@@ -10,8 +10,8 @@ from bonafide.metadata.schema import Entry
 from bonafide.review import decide, follow, ledger
 from bonafide.review.page import gather
 from bonafide.review.reviewer import Reviewer
-from bonafide.serving.rendering import page
-from bonafide.serving.sessions import Visitor, signed_in
+from bonafide.serving.access.sessions import Visitor, signed_in
+from bonafide.serving.views.rendering import page
 from bonafide.tracking import registry
 from bonafide.tracking.registry import CHALLENGER, CHAMPION
 

@@ -6,10 +6,10 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import Response
 
 from bonafide.metadata.detections import DetectionRecord
+from bonafide.serving.access.callers import Caller
 from bonafide.serving.api import files
-from bonafide.serving.callers import Caller
-from bonafide.serving.rendering import page
-from bonafide.serving.shown import Shown
+from bonafide.serving.views.rendering import page
+from bonafide.serving.views.shown import Shown
 
 router = APIRouter(prefix="/shared/{token}")
 

@@ -10,8 +10,8 @@ from limits.strategies import MovingWindowRateLimiter
 
 from bonafide.errors import AccountError
 from bonafide.metadata import accounts
-from bonafide.serving.rendering import page
-from bonafide.serving.sessions import Visitor, signed_in
+from bonafide.serving.access.sessions import Visitor, signed_in
+from bonafide.serving.views.rendering import page
 
 router = APIRouter()
 _TRIES = RateLimitItemPerMinute(10)

@@ -10,8 +10,8 @@ from bonafide import artefacts
 from bonafide.review import follow, ledger
 from bonafide.review.page import ungated
 from bonafide.runs import reports
-from bonafide.serving.rendering import page
-from bonafide.serving.sessions import Visitor, signed_in
+from bonafide.serving.access.sessions import Visitor, signed_in
+from bonafide.serving.views.rendering import page
 from bonafide.tracking import registry
 
 router = APIRouter()

@@ -8,7 +8,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from bonafide.errors import TooOftenError
-from bonafide.serving.callers import Caller
+from bonafide.serving.access.callers import Caller
 from bonafide.settings import Settings
 
 _FAILED_KEYS = RateLimitItemPerMinute(20, namespace="failed-keys")

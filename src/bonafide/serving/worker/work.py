@@ -12,11 +12,11 @@ from bonafide.errors import CrashesDetectorError, MetadataError
 from bonafide.metadata.detections import DetectionRecord
 from bonafide.serving import queue
 from bonafide.serving.detector import Warm
-from bonafide.serving.door import Door
-from bonafide.serving.ending import Ending, LeavingError
-from bonafide.serving.pulse import LostError, Pulse
-from bonafide.serving.spare import Spare
-from bonafide.serving.uploads import MEDIA
+from bonafide.serving.intake.uploads import MEDIA
+from bonafide.serving.worker.door import Door
+from bonafide.serving.worker.ending import Ending, LeavingError
+from bonafide.serving.worker.pulse import LostError, Pulse
+from bonafide.serving.worker.spare import Spare
 from bonafide.settings import Settings
 
 ATTEMPTS = 3

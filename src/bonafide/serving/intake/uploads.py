@@ -19,8 +19,8 @@ from bonafide.errors import BodyError, MetadataError, NoRoomError, SlowError
 from bonafide.metadata.detections import RANKS, DetectionRecord, Lane
 from bonafide.metadata.store import Store
 from bonafide.serving import queue
-from bonafide.serving.callers import Caller
-from bonafide.serving.multipart import Body, too_large
+from bonafide.serving.access.callers import Caller
+from bonafide.serving.intake.multipart import Body, too_large
 from bonafide.settings import Settings
 
 MEDIA = "media"

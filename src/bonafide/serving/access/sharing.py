@@ -5,7 +5,7 @@ from pathlib import Path
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from bonafide.serving.sessions import signing_key
+from bonafide.serving.access.sessions import signing_key
 
 LIVES = timedelta(days=30)
 

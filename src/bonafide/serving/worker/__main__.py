@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 from bonafide.errors import MetadataError
-from bonafide.serving import logs
-from bonafide.serving.ending import Ending, LeavingError
+from bonafide.serving.operations import logs
+from bonafide.serving.worker.ending import Ending, LeavingError
 from bonafide.settings import Settings, get_settings
 
 _log = logging.getLogger(__name__)
@@ -60,9 +60,9 @@ def _hushed() -> Iterator[None]:
 def _run(settings: Settings, ending: Ending) -> None:
     with _hushed(), ending.interruptible():
         from bonafide.serving.detector import Warm
-        from bonafide.serving.door import Door
-        from bonafide.serving.pulse import Pulse
-        from bonafide.serving.work import Work
+        from bonafide.serving.worker.door import Door
+        from bonafide.serving.worker.pulse import Pulse
+        from bonafide.serving.worker.work import Work
 
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     _log.info("worker begins", extra={"worker": name})

@@ -5,10 +5,10 @@ from typing import Self
 
 from bonafide.metadata.detections import Detection, DetectionRecord, FileFacts, Moment
 from bonafide.reporting import verdict_words
-from bonafide.serving.scale import Scale
-from bonafide.serving.tiles import Sprite, sprite_of
-from bonafide.serving.timeline import Timeline, value_of
-from bonafide.serving.words import clock, size, weight, when
+from bonafide.serving.views.scale import Scale
+from bonafide.serving.views.tiles import Sprite, sprite_of
+from bonafide.serving.views.timeline import Timeline, value_of
+from bonafide.serving.views.words import clock, size, weight, when
 
 
 @dataclass(frozen=True)

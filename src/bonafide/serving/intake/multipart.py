@@ -8,7 +8,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from bonafide.errors import BodyError, BodyTypeError, TooLargeError
-from bonafide.serving.names import UNNAMED, cleaned
+from bonafide.serving.intake.names import UNNAMED, cleaned
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks

@@ -11,10 +11,11 @@ from filelock import FileLock, Timeout
 from bonafide.detection import predictions
 from bonafide.metadata.detections import DetectionRecord
 from bonafide.metadata.store import Store
-from bonafide.serving import queue, uploads
+from bonafide.serving import queue
 from bonafide.serving.detector import Warm
-from bonafide.serving.door import Door
-from bonafide.serving.ending import Ending, LeavingError
+from bonafide.serving.intake import uploads
+from bonafide.serving.worker.door import Door
+from bonafide.serving.worker.ending import Ending, LeavingError
 from bonafide.settings import Settings
 
 _SWEEP_S = 3600.0

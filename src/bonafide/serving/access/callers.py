@@ -11,7 +11,7 @@ from bonafide.errors import CallerError, ForbiddenError
 from bonafide.metadata import keys
 from bonafide.metadata.accounts import Role
 from bonafide.metadata.store import Store
-from bonafide.serving.sessions import COOKIE, Visitor
+from bonafide.serving.access.sessions import COOKIE, Visitor
 
 CSRF_HEADER = "X-CSRF-Token"
 _SAFE = ("GET", "HEAD", "OPTIONS")

@@ -16,7 +16,7 @@ from bonafide.metadata.detections import DetectionRecord, Progress
 from bonafide.metadata.workers import WorkerBeat
 from bonafide.serving import queue
 from bonafide.serving.detector import Warm
-from bonafide.serving.door import Door
+from bonafide.serving.worker.door import Door
 
 _TICK_S = 0.25
 _BEAT_S = 4.0

@@ -9,10 +9,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
-from bonafide.serving import words
-from bonafide.serving.sessions import Visitor
+from bonafide.serving.access.sessions import Visitor
+from bonafide.serving.views import words
 
-STATIC = StaticFiles(directory=Path(__file__).parent / "static")
+STATIC = StaticFiles(directory=Path(__file__).parents[1] / "static")
 
 
 def page(request: Request, name: str, visitor: Visitor | None = None, status: int = 200, **facts: Any) -> HTMLResponse:
@@ -29,7 +29,7 @@ def page(request: Request, name: str, visitor: Visitor | None = None, status: in
 
 
 def _templates() -> Jinja2Templates:
-    loader = PackageLoader("bonafide.serving")
+    loader = PackageLoader("bonafide.serving.views")
     made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.filters |= {name: getattr(words, name) for name in ("size", "percent", "clock", "when")}
     made.globals |= {"VERDICTS": words.VERDICTS}

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from bonafide.metadata.detections import Detection, FrameScore, Moment
-from bonafide.serving.tiles import Sprite, sprite_of
-from bonafide.serving.words import clock, weight
+from bonafide.serving.views.tiles import Sprite, sprite_of
+from bonafide.serving.views.words import clock, weight
 
 _STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 _MOST_TICKS = 6

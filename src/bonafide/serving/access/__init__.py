@@ -1,0 +1,1 @@
+"""Who may do what: accounts in a browser, keys of programs, links that were shared."""

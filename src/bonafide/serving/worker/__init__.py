@@ -1,0 +1,1 @@
+"""The process that scores what was handed in."""
