@@ -9,7 +9,7 @@ from bonafide.settings import get_settings
 
 FORM = {
     "source": Param("data/raw", type="string", minLength=1, description="a folder, seen from the checkout, or s3://bucket/prefix"),
-    "version": Param("champion", type="string", minLength=1, description="number or alias of the detector's version"),
+    "model": Param("champion", type="string", minLength=1, description="number or alias of the detector's version"),
     "shard": Param(200, type="integer", minimum=1, maximum=10_000, description="files that are scored in one go"),
     "name": Param("", type="string", pattern="^([A-Za-z0-9_-][A-Za-z0-9_.-]{0,79})?$", description="of the job; empty: after its source"),
 }
@@ -28,7 +28,7 @@ def list_files(**context: Any) -> list[str]:
     from bonafide.scoring.plan import plan
 
     form = context["params"]
-    made = plan(place(form), get_settings(), version=form["version"], shard=form["shard"], name=form["name"])
+    made = plan(place(form), get_settings(), version=form["model"], shard=form["shard"], name=form["name"])
     return list(made.parts)
 
 

@@ -22,7 +22,7 @@ from tests.own_state import embedded_uri, settings, store, three_versions
 
 __all__ = ["embedded_uri", "settings", "store", "three_versions"]
 pytestmark = pytest.mark.timeout(300)
-FORM = {"version": "3", "shard": 4, "name": "folder"}
+FORM = {"model": "3", "shard": 4, "name": "folder"}
 
 
 @pytest.fixture

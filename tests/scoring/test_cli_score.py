@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("three_versions")
 
 
 def _score(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["score", "--version", "3", *map(str, arguments)])
+    return CliRunner().invoke(app, ["score", "--model", "3", *map(str, arguments)])
 
 
 def _table(settings: Settings, job: str) -> list[dict[str, Any]]:
@@ -53,7 +53,7 @@ def test_wrong_usage_and_nothing_to_score(tmp_path: Path) -> None:
 def test_ctrl_c_is_told_and_the_same_command_goes_on(tmp_path: Path, settings: Settings) -> None:
     for number in range(60):
         photo(tmp_path / "many" / f"{number}.png", number)
-    command = [sys.executable, "-m", "bonafide", "score", "--version", "3", "--job", "many", str(tmp_path / "many")]
+    command = [sys.executable, "-m", "bonafide", "score", "--model", "3", "--job", "many", str(tmp_path / "many")]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while running.poll() is None and not list(settings.cache_dir.rglob("answer.json")):
         time.sleep(0.02)

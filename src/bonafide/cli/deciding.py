@@ -31,6 +31,7 @@ def approve(
     """Make a version the champion. A rule of the gate that is not met needs a reason to override it.
 
     Examples:
+
         bonafide registry approve challenger -m "better on every generator"
 
         bonafide registry approve 3 --override "the slice of 8-bit GIFs is not served here"
@@ -44,6 +45,7 @@ def reject(version: Which, reviewer: _Name = "", comment: _Comment = "") -> None
     """Refuse a version.
 
     Example:
+
         bonafide registry reject challenger -m "misses one generator"
     """
     from bonafide.review.decide import reject as decide
@@ -55,6 +57,7 @@ def changes(version: Which, comment: _Comment, reviewer: _Name = "") -> None:
     """Ask for changes: the version is the challenger no longer, and the comment says what a next one needs.
 
     Example:
+
         bonafide registry changes challenger -m "train it with more compressed clips"
     """
     from bonafide.review.decide import ask_for_changes as decide
@@ -70,6 +73,7 @@ def rollback(
     """Make a former champion the champion again.
 
     Examples:
+
         bonafide registry rollback -m "false alarms since Monday"
 
         bonafide registry rollback --to 2

@@ -47,6 +47,7 @@ def detect(
     Exit status: 0 all were scored, 1 something was not, 2 wrong usage, 130 stopped by Ctrl-C.
 
     Examples:
+
         bonafide detect clip.mp4
 
         bonafide detect ~/inbox photo.jpg "clips/**/*.mp4"

@@ -23,6 +23,7 @@ def drift(
     `mlflow/drift.yaml`. Exit status: 0 no drift, or too little to tell; 1 a drift.
 
     Example:
+
         bonafide drift
     """
     from bonafide.drift.champion import watch_champion

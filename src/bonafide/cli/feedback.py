@@ -42,6 +42,7 @@ def list_cases() -> None:
     """List the files of which something is said, and where that stands.
 
     Example:
+
         bonafide feedback list
     """
     from rich.box import SIMPLE

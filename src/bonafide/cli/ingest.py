@@ -31,6 +31,7 @@ def ingest(
     `real/NAME/` the source; `train/`, `val/` and `test/` above them are splits that are kept.
 
     Examples:
+
         bonafide ingest ~/videos --manifest labels.csv
 
         bonafide ingest labels.csv

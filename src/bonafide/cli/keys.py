@@ -16,6 +16,7 @@ def add(name: _Name, role: _Role = "analyst", owner: _Owner = "admin") -> None:
     """Make a key and print it. It is shown this once: only its digest is kept.
 
     Example:
+
         bonafide keys add newsroom --role analyst
     """
     from bonafide.metadata import accounts, keys
@@ -35,6 +36,7 @@ def list_keys() -> None:
     """List the keys: their names, roles, owners, and how they end.
 
     Example:
+
         bonafide keys list
     """
     from bonafide.metadata import keys
@@ -51,6 +53,7 @@ def remove(name: _Name) -> None:
     """Take a key away; whoever uses it is refused from then on.
 
     Example:
+
         bonafide keys remove newsroom
     """
     from bonafide.metadata import keys

@@ -10,6 +10,7 @@ def sync() -> None:
     """Rebuild the index from the manifests of all runs and from the model registry. Decisions are left alone.
 
     Example:
+
         bonafide metadata sync
     """
     from bonafide.metadata.store import open_store
@@ -35,6 +36,7 @@ def status() -> None:
     """Say where the index lies and what it holds.
 
     Example:
+
         bonafide metadata status
     """
     from bonafide.metadata.schema import DOCUMENTS

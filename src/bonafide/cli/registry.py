@@ -23,6 +23,7 @@ def list_versions() -> None:
     """List all versions, and who was decided on how.
 
     Example:
+
         bonafide registry list
     """
     from rich.console import Console
@@ -48,6 +49,7 @@ def show(version: Which = "challenger") -> None:
     """Show the page that a reviewer decides on: each rule of the gate, the figures beside the champion's, what changed, worst mistakes.
 
     Examples:
+
         bonafide registry show
 
         bonafide registry show 3
@@ -63,6 +65,7 @@ def gate(version: Which = "challenger") -> None:
     """Check the rules of mlflow/gate.yaml; the exit status is 1 where one is not met.
 
     Example:
+
         bonafide registry gate challenger
     """
     from bonafide.review import gate as checks
@@ -100,6 +103,7 @@ def verify() -> None:
     """Check that the ledger is as it was written: no entry changed, missing, or taken off the end.
 
     Example:
+
         bonafide registry verify
     """
     from bonafide.metadata.store import open_store

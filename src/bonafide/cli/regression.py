@@ -19,6 +19,7 @@ def add(
     """Put a file into the regression set, as a reviewer. Every later model is scored on it; it stays in for ever.
 
     Example:
+
         bonafide regression add holiday.mp4 --label real -m "version 2 called it AI-generated"
     """
     from bonafide.feedback import regression
@@ -36,6 +37,7 @@ def list_items() -> None:
     """List the regression set: what is in, by whom and why.
 
     Example:
+
         bonafide regression list
     """
     from rich.box import SIMPLE

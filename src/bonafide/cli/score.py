@@ -14,7 +14,7 @@ _STOPPED = 130  # what a shell says of a process that Ctrl-C ended
 
 def score(
     source: Annotated[str, typer.Argument(help="a folder, or a bucket prefix such as s3://bucket/prefix", show_default=False)],
-    version: Annotated[str, typer.Option(metavar="VERSION|ALIAS", help="a registered version of the detector")] = "champion",
+    model: Annotated[str, typer.Option(metavar="VERSION|ALIAS", help="a registered version of the detector")] = "champion",
     job: Annotated[str, typer.Option(help="a name for the job; by default made of the source", show_default=False)] = "",
 ) -> None:
     """Score every file of a folder or a bucket prefix, and write one table of verdicts: `.bonafide/scores/JOB/scores.parquet`.
@@ -26,14 +26,14 @@ def score(
 
         bonafide score ~/archive
 
-        bonafide score s3://newsroom/2026 --version 3 --job newsroom
+        bonafide score s3://newsroom/2026 --model 3 --job newsroom
     """
     from bonafide.scoring.gather import gather
     from bonafide.scoring.plan import plan
     from bonafide.scoring.source import located
     from bonafide.settings import get_settings
 
-    made = plan(located(source, Path.cwd()), get_settings(), version=version, name=job)
+    made = plan(located(source, Path.cwd()), get_settings(), version=model, name=job)
     typer.echo(f"{made.files} files, {made.files - made.todo} of them scored before by version {made.model}; job {made.job.name}")
     _score(made)
     summary = gather(made.job)

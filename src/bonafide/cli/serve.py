@@ -17,6 +17,7 @@ def serve(
     Without an approved version of the detector, what is handed in waits until there is one.
 
     Examples:
+
         bonafide serve --port 8000
 
         bonafide serve --host 0.0.0.0 --workers 2

@@ -17,6 +17,7 @@ def add(name: _Name, password: _Password, role: Annotated[str, typer.Option(help
     """Make an account. A reviewer or an admin may decide, an analyst may look.
 
     Example:
+
         bonafide users add ada --role reviewer
     """
     from bonafide.metadata import accounts
@@ -35,6 +36,7 @@ def list_accounts() -> None:
     """List the accounts and their roles.
 
     Example:
+
         bonafide users list
     """
     from bonafide.metadata import accounts
@@ -51,6 +53,7 @@ def passwd(name: _Name, password: _Password) -> None:
     """Give an account a new password.
 
     Example:
+
         bonafide users passwd ada
     """
     from bonafide.metadata import accounts
@@ -67,6 +70,7 @@ def remove(name: _Name) -> None:
     """Take an account away. What it decided stays in the ledger.
 
     Example:
+
         bonafide users remove ada
     """
     from bonafide.metadata import accounts
