@@ -17,6 +17,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from bench.chromium import launch
 from bonafide.demo import run as demo
 from bonafide.errors import SetupError
 from bonafide.metadata import accounts
@@ -32,7 +33,6 @@ _NAME = "demo"
 _SIZE = {"width": 1240, "height": 860}
 _TALLEST = 1280
 _WAIT_S = 120.0
-_CHROMIUM = os.environ.get("BONAFIDE_CHROMIUM", "/usr/bin/chromium")
 
 
 def main() -> None:
@@ -49,7 +49,9 @@ def take(settings: Settings, media: list[Path], target: Path) -> None:
     with open_store(settings) as store:
         _only_demo(store, settings, password)
     with _served(settings) as url, sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-quic"])
+        launched = launch(playwright)
+        if launched is None:
+            raise SetupError("Chromium", "is not there", "Bring one: `make browser`.")
         page = launched.new_page(base_url=url, viewport=_SIZE)  # type: ignore[arg-type]
         page.goto("/sign-in")
         page.get_by_label("Name").fill(_NAME)

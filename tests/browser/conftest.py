@@ -1,22 +1,17 @@
 """Fixtures of the tests in a real browser: a service, a Chromium, and pages that may complain of nothing."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, StorageState, expect, sync_playwright
 
+from bench.chromium import launch
 from tests.browser import media_files
 from tests.browser.media_files import Files
 from tests.browser.served import PASSWORD, PEOPLE, Served, serving
 from tests.pilot import copy_checkout
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-_ARGUMENTS += ["--disable-component-update", "--disable-sync"]
 _PATIENCE_MS = 20_000
 
 Visit = Callable[..., Page]
@@ -31,10 +26,9 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="session")
 def browser(playwright: Playwright) -> Iterator[Browser]:
-    found = _chromium(playwright)
-    if not found:
+    launched = launch(playwright)
+    if launched is None:
         pytest.skip("there is no Chromium: `make browser` brings one, or name one by BONAFIDE_CHROMIUM")
-    launched = playwright.chromium.launch(executable_path=found, args=_ARGUMENTS)
     yield launched
     launched.close()
 
@@ -100,9 +94,3 @@ def sign_in(page: Page, url: str, name: str, password: str = PASSWORD) -> None:
 def _note(complaints: list[str], message: ConsoleMessage) -> None:
     if message.type in ("error", "warning"):
         complaints.append(f"{message.text} at {message.location['url']}")
-
-
-def _chromium(playwright: Playwright) -> str | None:
-    named = os.environ.get("BONAFIDE_CHROMIUM")
-    own = playwright.chromium.executable_path
-    return named or next(filter(None, map(shutil.which, _NAMES)), None) or (own if Path(own).exists() else None)

@@ -76,7 +76,7 @@ def test_two_at_once_are_a_batch_with_a_table_that_fills_itself(visit: Visit, fi
     with page.expect_download() as download:
         page.get_by_role("link", name="Download CSV").click()
     lines = download.value.path().read_text().splitlines()
-    assert lines[0].startswith("file,verdict,probability,low,high,kind")
+    assert lines[0].startswith("file,verdict,probability,low,high,")
     assert sorted(line.split(",")[:2] for line in lines[1:]) == [["bright.mp4", "ai-generated"], ["dark.mp4", "real"]]
 
 

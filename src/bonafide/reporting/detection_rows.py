@@ -8,16 +8,15 @@ Row = dict[str, Any]
 
 COLUMNS = (
     "file",
-    "sha256",  # of the bytes; empty where they can't be read
-    "kind",  # image, video; empty where not scored
-    "width",
-    "height",
-    "duration_s",
     "verdict",  # real, ai-generated, uncertain, not scored
     "probability",  # that it is AI-generated, calibrated
     "low",  # 95 % interval of the probability
     "high",
     "score",  # before it is calibrated
+    "kind",  # image, video; empty where not scored
+    "width",
+    "height",
+    "duration_s",
     "looked_at",  # frames
     "cautions",  # codes, space-separated: what makes the answer worth less than usual
     "moments",  # the suspicious ones, as start-end in seconds, space-separated
@@ -25,6 +24,7 @@ COLUMNS = (
     "provenance",  # what the file says of its origin, in a sentence
     "model",  # version
     "seconds",  # that it took
+    "sha256",  # of the bytes; empty where they can't be read
     "code",  # of bonafide.errors, why it was not scored
     "message",  # the same in words
 )
@@ -36,16 +36,15 @@ def row_of(said: Detection) -> Row:
     facts, interval, origin = said.facts, said.interval, said.provenance
     return {
         "file": said.file,
-        "sha256": said.sha256,
-        "kind": facts.kind if facts else "",
-        "width": facts.width if facts else None,
-        "height": facts.height if facts else None,
-        "duration_s": facts.duration_s if facts else None,
         "verdict": said.verdict,
         "probability": said.probability,
         "low": interval.low if interval else None,
         "high": interval.high if interval else None,
         "score": said.score,
+        "kind": facts.kind if facts else "",
+        "width": facts.width if facts else None,
+        "height": facts.height if facts else None,
+        "duration_s": facts.duration_s if facts else None,
         "looked_at": said.looked_at,
         "cautions": " ".join(caution.code for caution in said.cautions),
         "moments": " ".join(f"{moment.start_s:.3f}-{moment.end_s:.3f}" for moment in said.moments),
@@ -53,6 +52,7 @@ def row_of(said: Detection) -> Row:
         "provenance": origin.sentence if origin else "",
         "model": said.model,
         "seconds": round(sum(said.seconds.values()), 3),
+        "sha256": said.sha256,
         "code": said.code,
         "message": said.message,
     }
