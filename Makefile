@@ -7,7 +7,7 @@ RUN := env -u VIRTUAL_ENV $(BIN)/bonafide
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test browser lint format up serve run field example pictures cures lock clean
+.PHONY: help setup demo test browser lint format up serve run field example pictures agree cures lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ example: setup ## Write docs/example-report.html anew, from the field data (BONA
 
 pictures: setup ## Write the pictures of the web page in docs/pictures anew, with the demo's media and detector
 	@$(BIN)/python -m bench.pictures
+
+agree: setup ## Score a folder by the command and by the API, and print how far they lie apart: make agree ARGS=FOLDER
+	@$(BIN)/python -m bench.agree $(ARGS)
 
 cures: setup ## Print what each cure leaves of the shortcuts in the field data (BONAFIDE_FIELD_DATA)
 	@$(BIN)/python -m bench.cures

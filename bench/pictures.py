@@ -3,27 +3,19 @@
 ``make pictures`` runs the demo first, which takes what it can from its caches. The figures on the pictures are what that detector says.
 """
 
-import os
 import secrets
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
 from bench.chromium import launch
+from bench.service import serving
 from bonafide.demo import run as demo
 from bonafide.errors import SetupError
 from bonafide.metadata import accounts
 from bonafide.metadata.detections import DetectionRecord
 from bonafide.metadata.store import Store, open_store
-from bonafide.runs.sandbox import open_sandbox, without_servers
+from bonafide.runs.sandbox import open_sandbox
 from bonafide.serving import records
 from bonafide.serving.access.callers import Caller
 from bonafide.settings import Settings, get_settings
@@ -48,7 +40,7 @@ def take(settings: Settings, media: list[Path], target: Path) -> None:
     password = secrets.token_urlsafe(12)
     with open_store(settings) as store:
         _only_demo(store, settings, password)
-    with _served(settings) as url, sync_playwright() as playwright:
+    with serving(settings) as url, sync_playwright() as playwright:
         launched = launch(playwright)
         if launched is None:
             raise SetupError("Chromium", "is not there", "Bring one: `make browser`.")
@@ -97,34 +89,6 @@ def _only_demo(store: Store, settings: Settings, password: str) -> None:
     accounts.set_password(store, _NAME, password)
     for record in store.find(DetectionRecord, {"owner": _NAME}):
         records.remove(store, settings, Caller(_NAME, "analyst"), record)
-
-
-@contextmanager
-def _served(settings: Settings) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "bonafide", "serve", "--port", str(port)]
-    env = without_servers(dict(os.environ)) | {"BONAFIDE_ROOT": str(settings.root), "BONAFIDE_HOME": str(settings.state)}
-    with subprocess.Popen(command, cwd=settings.root, env=env, stdout=subprocess.DEVNULL) as process:  # noqa: S603
-        try:
-            _wait_for(f"{url}/readyz")
-            yield url
-        finally:
-            process.send_signal(signal.SIGINT)
-
-
-def _wait_for(url: str) -> None:
-    began = time.monotonic()
-    while time.monotonic() - began < _WAIT_S:
-        try:
-            urllib.request.urlopen(url, timeout=2).close()  # noqa: S310
-        except OSError:
-            time.sleep(0.5)
-        else:
-            return
-    raise SetupError(url, f"is not ready after {_WAIT_S:.0f} s", "Its log is above.")
 
 
 if __name__ == "__main__":

@@ -217,7 +217,7 @@ def test_a_batch_is_counted_and_read_by_a_spreadsheet_without_harm(client: TestC
     sent = client.get(f"/batches/{BATCH}/results.csv")
     assert sent.headers["content-type"] == "text/csv; charset=utf-8"
     rows = list(csv.DictReader(io.StringIO(sent.text)))
-    assert {row["file"] for row in rows} == {"'=cmd|' /C calc'!A0.mp4", "'@sum.mp4", 'a "quoted", one.mp4', "waits.mp4"}
+    assert {row["file"] for row in rows} == {"./=cmd|' /C calc'!A0.mp4", "./@sum.mp4", 'a "quoted", one.mp4', "waits.mp4"}
     assert {row["verdict"] for row in rows} == {"ai-generated", "real", "uncertain", "queued"}
     assert next(row for row in rows if row["verdict"] == "real")["probability"] == "0.1"
     assert client.get("/batches/ffffffffffffffff").status_code == 404
