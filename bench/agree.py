@@ -44,10 +44,14 @@ def _by_command(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _by_service(files: list[Path], settings: Settings) -> dict[str, dict[str, Any]]:
-    with open_store(settings) as store, _key(store) as key, serving(settings, BONAFIDE_UPLOADS_PER_MINUTE="100000") as url:
-        with httpx.Client(base_url=f"{url}/api/v1/", headers={"Authorization": f"Bearer {key}"}, timeout=120) as api:
-            handed_in = {str(file): _hand_in(api, file) for file in tqdm(files, "hand in", unit="file")}
-            return {file: _answer(api, detection_id) for file, detection_id in tqdm(handed_in.items(), "score", unit="file")}
+    with (
+        open_store(settings) as store,
+        _key(store) as key,
+        serving(settings, BONAFIDE_UPLOADS_PER_MINUTE="100000") as url,
+        httpx.Client(base_url=f"{url}/api/v1/", headers={"Authorization": f"Bearer {key}"}, timeout=120) as api,
+    ):
+        handed_in = {str(file): _hand_in(api, file) for file in tqdm(files, "hand in", unit="file")}
+        return {file: _answer(api, detection_id) for file, detection_id in tqdm(handed_in.items(), "score", unit="file")}
 
 
 @contextmanager
