@@ -11,9 +11,9 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.pilot import ROOT, SHRUNK, Pilot, copy_checkout
 
-# before any test module imports TensorFlow: quiet, and two threads on purpose
+# before any test module imports TensorFlow: quiet, and one thread for each of the two processes that `make test` runs
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 
@@ -21,12 +21,27 @@ PILOTED = ("cli", "dags", "notebooks", "services", "system")
 """The folders whose tests share the pilot: one worker has them all, or each would make its own."""
 
 
+LONGEST = ("pilot", "serving", "training", "models", "detection", "browser", "media", "drift", "runs")
+"""What is begun first, so that no worker ends long after the other."""
+
+
+def _scope(nodeid: str) -> str:
+    folder = nodeid.split("/")[1]
+    return "pilot" if folder in PILOTED else folder
+
+
 class ByFolder(LoadScopeScheduling):
     """Gives all tests of a folder to one worker; ``xdist_group`` has no effect under pytest 9 with xdist 3.8."""
 
     def _split_scope(self, nodeid: str) -> str:
-        folder = nodeid.split("/")[1]
-        return "pilot" if folder in PILOTED else folder
+        return _scope(nodeid)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    scopes = [_scope(item.nodeid) for item in items]
+    ranks = {scope: LONGEST.index(scope) if scope in LONGEST else len(LONGEST) for scope in scopes}
+    order = sorted(range(len(items)), key=lambda place: ranks[scopes[place]])
+    items[:] = [items[place] for place in order]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolder:

@@ -1,6 +1,8 @@
 """A checkout of the repository as it stands, and what tests ask of one in which the DAGs have run."""
 
+import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 from dataclasses import dataclass, replace
@@ -56,6 +58,12 @@ class Pilot:
         done = subprocess.run([sys.executable, "-m", *command], cwd=self.root, env=self.env, capture_output=True, text=True, check=False)
         assert done.returncode == status, done.stdout + done.stderr
         return done.stdout
+
+    def events(self, asset: str) -> list[dict[str, object]]:
+        """Return what the events of an Airflow asset carry, the oldest first."""
+        query = "select e.extra from asset_event e join asset a on a.id = e.asset_id where a.name = ? order by e.id"
+        with sqlite3.connect(self.root / ".bonafide" / "airflow" / "airflow.db") as database:
+            return [json.loads(extra) for (extra,) in database.execute(query, [asset])]
 
     def git(self, *command: str) -> str:
         return subprocess.run(["git", *command], cwd=self.root, capture_output=True, text=True, check=True).stdout.strip()

@@ -1,9 +1,7 @@
 """A drift starts the loop: predictions that have moved raise the asset, and data and model are made anew."""
 
 import json
-import shutil
 import sqlite3
-from pathlib import Path
 
 import pytest
 
@@ -48,28 +46,15 @@ def drifted(pilot: Pilot, tmp_path_factory: pytest.TempPathFactory) -> Pilot:
     return copy
 
 
-def _events(pilot: Pilot, asset: str) -> list[dict[str, object]]:
-    query = "select e.extra from asset_event e join asset a on a.id = e.asset_id where a.name = ? order by e.id"
-    with sqlite3.connect(pilot.root / ".bonafide" / "airflow" / "airflow.db") as database:
-        return [json.loads(extra) for (extra,) in database.execute(query, [asset])]
-
-
 def test_moved_predictions_raise_the_asset_and_what_it_starts_runs_to_its_end(drifted: Pilot) -> None:
     drifted.call("bonafide", "drift", status=1)
     drifted.call("bonafide.services.headless", "watch_drift")
-    (told,) = _events(drifted, "drift")
+    (told,) = drifted.events("drift")
     assert told["version"] == 1 and told["windows"]
     conf = json.dumps({"recipe": "scratch", "overrides": SHRUNK, "retrain": True})
     said = drifted.call("bonafide.services.headless", "prepare_data", "train_model", "--conf", conf)
     assert said.count(": success") == 2
-    assert _events(drifted, "dataset") == [{"version": "dataset/v1"}]
-    assert _events(drifted, "candidate") == []  # the same data, the same model, decided on before
+    assert drifted.events("dataset") == [{"version": "dataset/v1"}]
+    assert drifted.events("candidate") == []  # the same data, the same model, decided on before
     with sqlite3.connect(drifted.root / ".bonafide" / "mlflow.db") as database:
         assert database.execute("select count(*) from model_versions").fetchone() == (1,)
-
-
-def test_without_a_drift_the_same_data_start_no_training(drifted: Pilot, tmp_path: Path) -> None:
-    shutil.rmtree(drifted.root / ".bonafide" / "airflow", ignore_errors=True)
-    conf = json.dumps({"recipe": "scratch", "overrides": SHRUNK})
-    drifted.call("bonafide.services.headless", "prepare_data", "--conf", conf)
-    assert _events(drifted, "dataset") == []

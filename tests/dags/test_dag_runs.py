@@ -75,6 +75,7 @@ def test_nothing_new_makes_nothing_new(pilot: Pilot) -> None:
     said = pilot.call("bonafide.services.headless", "prepare_data", "train_model", "review_model", "--conf", conf)
     assert said.count(": success") == 3
     assert pilot.git("tag", "--list", "dataset/*") == "dataset/v1"
+    assert len(pilot.events("dataset")) == len(pilot.events("candidate")) == 1  # of the pilot's own run
     with sqlite3.connect(pilot.root / ".bonafide" / "mlflow.db") as database:
         assert database.execute("select count(*) from model_versions").fetchone() == (1,)
     assert "is cached - skipping run" in said or "didn't change, skipping" in said

@@ -51,7 +51,7 @@ def test_services_start_answer_and_stop_together(pilot: Pilot) -> None:
         password = re.search(r"admin / (\S+)", said)[1]
         token = _json(f"http://127.0.0.1:{airflow}/auth/token", {"username": "admin", "password": password})["access_token"]
         dags = _await_dags(f"http://127.0.0.1:{airflow}/api/v2/dags", token)
-        assert dags == {"prepare_data", "train_model", "review_model", "watch_drift"}
+        assert dags == {"prepare_data", "train_model", "review_model", "watch_drift", "score_media"}
         found = _json(f"http://127.0.0.1:{mlflow}/api/2.0/mlflow/registered-models/get?name=bonafide")
         assert found["registered_model"]["aliases"] == [{"alias": "champion", "version": "1"}]
         family = psutil.Process(process.pid).children(recursive=True)

@@ -27,10 +27,8 @@ from bonafide.serving.worker import supervise
 from bonafide.settings import Settings
 from bonafide.statistics import calibration
 from bonafide.tracking import registry
-from tests.detection.conftest import Evaluated, evaluated
-from tests.own_state import embedded_uri, empty_registry, settings, store
+from tests.detection.conftest import Evaluated
 
-__all__ = ["embedded_uri", "empty_registry", "evaluated", "settings", "store"]
 pytestmark = pytest.mark.timeout(300)
 CLIPS = {
     "h264.mp4": ["-c:v", "libx264", "-pix_fmt", "yuv420p"],
