@@ -27,6 +27,7 @@ The code is what the quarantine table, the API and the command line share::
     │   ├── GateError                registry.gate
     │   └── AccountError             registry.account
     ├── MetadataError                metadata.unavailable
+    │   ├── UnknownError             metadata.unknown
     │   └── LedgerError              metadata.ledger
     └── RequestError                 request.refused      (of the web application)
         ├── BodyError                request.body
@@ -209,6 +210,12 @@ class MetadataError(BonafideError):
     """The metadata store can't be reached or holds what it should not."""
 
     code = "metadata.unavailable"
+
+
+class UnknownError(MetadataError):
+    """What was asked for is not there, or is no name of one thing."""
+
+    code = "metadata.unknown"
 
 
 class LedgerError(MetadataError):

@@ -37,11 +37,6 @@ def splits(made: tuple[Path, pd.DataFrame]) -> pd.DataFrame:
     return made[1]
 
 
-@pytest.fixture(autouse=True)
-def _cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "_N", 2)
-
-
 @pytest.fixture
 def client(made: tuple[Path, pd.DataFrame], settings: Settings, store: Store) -> Iterator[TestClient]:
     with _entered(settings.model_copy(update={"root": made[0]}), store) as opened:

@@ -61,6 +61,15 @@ def test_the_first_start_tells_a_password_once(
         assert "password" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("path", ["/", "/versions", "/history", "/detections/0000000000000000ffffffffffffffff"])
+def test_without_its_store_a_page_says_so(client: TestClient, path: str) -> None:
+    enter(client, "ann")
+    client.app.state.store._database.client.close()  # type: ignore[attr-defined]
+    answer = client.get(path)
+    assert answer.status_code == 503
+    assert "Is the server there?" in answer.text
+
+
 def test_a_wrong_password_is_refused_and_many_are_stopped(client: TestClient) -> None:
     wrong = {"name": "ada", "password": "wrong but long enough"}
     for _ in range(10):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bonafide.errors import MetadataError
+from bonafide.errors import UnknownError
 from bonafide.metadata.lineage import (
     SHORTEST,
     SYNC,
@@ -22,7 +22,7 @@ Lineage = ModelLineage | DatasetLineage | MediaLineage
 
 
 def find(store: Store, asked: str) -> Lineage:
-    """Return the lineage of what is asked for, by what it is. Raises MetadataError where it is nothing, or several things.
+    """Return the lineage of what is asked for, by what it is. Raises UnknownError where it is nothing, or several things.
 
     Args:
         store: the index.
@@ -37,7 +37,7 @@ def find(store: Store, asked: str) -> Lineage:
         return of_dataset(store, named[0])
     if not is_prefix(asked):
         reason = "is no model version, no name of a dataset version, no file, and not the first 6 or more hex digits of anything"
-        raise MetadataError(asked, reason, f"If a run made it: {SYNC}.")
+        raise UnknownError(asked, reason, f"If a run made it: {SYNC}.")
     return _by_prefix(store, asked.lower())
 
 
@@ -52,5 +52,5 @@ def _by_prefix(store: Store, prefix: str) -> Lineage:
         return of_dataset(store, datasets[0])
     if models or (datasets and media) or len(datasets) > 1:
         found = [f"model version {m.version}" for m in models] + [f"dataset {d.version}" for d in datasets] + [m.media_id for m in media]
-        raise MetadataError(prefix, f"{len(found)} things begin so: {', '.join(found[:4])}", "Give more digits, or the version's number.")
+        raise UnknownError(prefix, f"{len(found)} things begin so: {', '.join(found[:4])}", "Give more digits, or the version's number.")
     return of_media(store, prefix)

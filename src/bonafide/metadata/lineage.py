@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from bonafide.errors import MetadataError
+from bonafide.errors import UnknownError
 from bonafide.files import sha256_of
 from bonafide.metadata.added import Takedown
 from bonafide.metadata.schema import Count, Dataset, Evaluation, Media, Model, TrainingRun
@@ -73,11 +73,11 @@ class MediaLineage(BaseModel):
 
 
 def of_model(store: Store, version: int) -> ModelLineage:
-    """Return where a registered version comes from. Raises MetadataError."""
+    """Return where a registered version comes from. Raises UnknownError."""
     model = store.get(Model, str(version))
     if model is None:
         known = ", ".join(str(number) for number in sorted(other.version for other in store.find(Model))) or "none"
-        raise MetadataError(f"model version {version}", f"is not in the index (known: {known})", SYNC)
+        raise UnknownError(f"model version {version}", f"is not in the index (known: {known})", SYNC)
     dataset = store.get(Dataset, model.dataset)
     return ModelLineage(
         model=model,
@@ -102,7 +102,7 @@ def of_dataset(store: Store, dataset: Dataset) -> DatasetLineage:
 
 
 def of_media(store: Store, asked: str) -> MediaLineage:
-    """Return what became of a media item. Raises MetadataError.
+    """Return what became of a media item. Raises UnknownError.
 
     Args:
         store: the index.
@@ -135,12 +135,12 @@ def _the_one(store: Store, asked: str) -> Media:
     file = Path(asked).expanduser()
     prefix = sha256_of(file) if file.is_file() else asked.lower()
     if not is_prefix(prefix):
-        raise MetadataError(asked, f"is neither a file nor the first {SHORTEST} or more hex digits of a media id")
+        raise UnknownError(asked, f"is neither a file nor the first {SHORTEST} or more hex digits of a media id")
     found = beginning(store, prefix)
     if not found:
-        raise MetadataError(asked, f"no run of this checkout has seen it (looked for {prefix[:12]})", f"If one has: {SYNC}.")
+        raise UnknownError(asked, f"no run of this checkout has seen it (looked for {prefix[:12]})", f"If one has: {SYNC}.")
     if len(found) > 1:
-        raise MetadataError(
+        raise UnknownError(
             asked, f"{len(found)} media items begin so", f"Give more digits: {', '.join(m.media_id[:16] for m in found[:4])}."
         )
     return found[0]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from bonafide.errors import MetadataError
+from bonafide.errors import MetadataError, UnknownError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +65,7 @@ class Revision(Source):
         try:
             return bytes(self._files.read_bytes(path.as_posix()))
         except FileNotFoundError as error:
-            raise MetadataError(f"{path} of {self._commit[:10]}", "is neither in the DVC cache nor on the remote", "`dvc fetch`") from error
+            raise UnknownError(f"{path} of {self._commit[:10]}", "is neither in the DVC cache nor on the remote", "`dvc fetch`") from error
 
     def inside(self, folder: Path) -> list[Path]:
         """Return the files that a folder holds at the commit, in order; none where this run did not make it. None of them is read."""

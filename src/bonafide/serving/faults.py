@@ -1,6 +1,7 @@
 """What is answered where something is not as it should be: a page for people, a problem for programs; never a traceback."""
 
 import logging
+from contextlib import suppress
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -9,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bonafide.errors import AccountError, BonafideError, RequestError
+from bonafide.errors import AccountError, BonafideError, MetadataError, RequestError, SetupError
 from bonafide.serving import problems
 from bonafide.serving.access.sessions import SignInNeededError
 from bonafide.serving.views.rendering import page
@@ -75,12 +76,14 @@ def _sign_in(request: Request, _: Exception) -> Response:
 
 def _status(request: Request, error: BonafideError) -> int:
     """What can't be shown is not there; what can't be done is refused."""
-    if isinstance(error, RequestError):
+    if isinstance(error, RequestError | MetadataError | SetupError):
         return problems.status_of(error)
     refused = 403 if isinstance(error, AccountError) else 409
     return 404 if request.method == "GET" else refused
 
 
 def _fault(request: Request, status: int, message: str) -> HTMLResponse:
-    visitor = request.app.state.sessions.visitor(request, request.app.state.store)
+    visitor = None
+    with suppress(MetadataError):  # where the store is away, nobody is signed in
+        visitor = request.app.state.sessions.visitor(request, request.app.state.store)
     return page(request, "fault", visitor, status, number=status, message=message)

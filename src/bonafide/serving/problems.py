@@ -21,6 +21,7 @@ _STATUSES: dict[type[BonafideError], int] = {
     errors.NotThereError: 404,
     errors.SlowError: 408,
     errors.NotKeptError: 409,
+    errors.UnknownError: 404,
     errors.LedgerError: 409,
     errors.TooLargeError: 413,
     errors.BodyTypeError: 415,

@@ -21,9 +21,8 @@ _PEOPLE: dict[str, Role] = {"ann": "analyst", "ben": "analyst", "rea": "reviewer
 
 
 @pytest.fixture
-def people(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Accounts of all roles; their passwords are hashed in no time."""
-    monkeypatch.setattr(accounts, "_N", 2)
+def people(store: Store) -> None:
+    """Accounts of all roles."""
     for name, role in _PEOPLE.items():
         accounts.add(store, name, role, PASSWORD)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
-from bonafide.errors import MetadataError
+from bonafide.errors import UnknownError
 from bonafide.metadata.asked import find
 from bonafide.metadata.lineage import DatasetLineage, ModelLineage
 from bonafide.serving.access.sessions import Visitor, signed_in
@@ -29,7 +29,7 @@ def show(request: Request, of: str, visitor: Annotated[Visitor, Depends(signed_i
     """Show the chain of a model version, a dataset version or a media item."""
     if not _ASKED.fullmatch(of):
         cure = "Give the number of a model version, dataset/vN, or the first 6 or more hex digits of a media id."
-        raise MetadataError(of[:80], "is no name of anything here", cure)
+        raise UnknownError(of[:80], "is no name of anything here", cure)
     found = find(request.app.state.store, of)
     kind = "model" if isinstance(found, ModelLineage) else "dataset" if isinstance(found, DatasetLineage) else "media"
     return page(request, "lineage", visitor, kind=kind, found=found)
