@@ -33,6 +33,7 @@ def environment(settings: Settings, port: int = 8080) -> dict[str, str]:
         "AIRFLOW__API_AUTH__JWT_SECRET": _secret(home),
         "BONAFIDE_ROOT": str(settings.root),
         "BONAFIDE_HOME": str(settings.state),
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # evidence is a few small files
         # CoreFoundation's fork check kills forked tasks on a Mac
         "OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES",
     }
