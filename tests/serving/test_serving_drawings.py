@@ -85,8 +85,8 @@ def test_each_frame_shows_the_nearest_picture_that_was_made(shown: set[int], col
     assert abs(nearest - place) == min(abs(one - place) for one in shown)
     x, y, width, height = map(int, sprite.box(place).split())
     assert (width, height) == (10, 10)
-    assert 0 <= x < sprite.width
-    assert 0 <= y < sprite.height
+    assert 0 <= x < sprite.tiles.width
+    assert 0 <= y < sprite.tiles.height
     assert (y // 10) * columns + x // 10 == sorted(shown).index(nearest)
 
 

@@ -55,10 +55,9 @@ def draw(model: keras.Model, pictures: NDArray[np.uint8], shown: Sequence[int], 
 
 
 def _write(pictures: Sequence[NDArray[np.uint8]], tiles: Tiles, target: Path) -> None:
-    rows = -(-len(pictures) // tiles.columns)
-    sheet = Image.new("RGB", (tiles.columns * tiles.size, rows * tiles.size))
+    sheet = Image.new("RGB", (tiles.width, tiles.height))
     for place, picture in enumerate(pictures):
         tile = Image.fromarray(picture).resize((tiles.size, tiles.size), Image.Resampling.LANCZOS)
-        sheet.paste(tile, (place % tiles.columns * tiles.size, place // tiles.columns * tiles.size))
+        sheet.paste(tile, tiles.corner(place))
     with atomic_path(target) as temporary:
         sheet.save(temporary, "JPEG", quality=_QUALITY)

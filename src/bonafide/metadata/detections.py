@@ -50,6 +50,11 @@ class FrameScore(Part):
     score: float | None = Field(ge=0, le=1)
     attention: float | None = Field(ge=0, le=1)
 
+    @property
+    def value(self) -> float | None:
+        """What there is to show of it: its score, else its share of the clip's; None where there is neither."""
+        return self.attention if self.score is None else self.score
+
 
 class Moment(Part):
     """A stretch of a video whose frames look most AI-generated.
@@ -86,6 +91,21 @@ class Tiles(Part):
     size: int = Field(gt=0)
     columns: int = Field(gt=0)
     shown: tuple[int, ...]
+
+    @property
+    def width(self) -> int:
+        """Of a whole sprite, pixels."""
+        return self.columns * self.size
+
+    @property
+    def height(self) -> int:
+        """Of a whole sprite, pixels."""
+        return -(-len(self.shown) // self.columns) * self.size
+
+    def corner(self, tile: int) -> tuple[int, int]:
+        """Return the left and upper edge of a tile by its place among ``shown``, pixels."""
+        row, column = divmod(tile, self.columns)
+        return column * self.size, row * self.size
 
 
 class Detection(Part):

@@ -99,7 +99,7 @@ def _section(said: Detection, frames: bytes | None, heat: bytes | None) -> _Sect
 
 def _peak_s(said: Detection) -> float:
     """Return the time of the frame that speaks most for AI-generated, or of the first one."""
-    return max(said.frames, key=lambda frame: frame.score or frame.attention or 0.0).time_s if said.frames else 0.0
+    return max(said.frames, key=lambda frame: frame.value or 0.0).time_s if said.frames else 0.0
 
 
 def _weight(said: Detection, score: float) -> str:

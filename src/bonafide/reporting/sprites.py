@@ -48,8 +48,7 @@ class Sprites:
         return Pair(times[at], self._cut(self._frames, at), self._cut(self._heat, at))
 
     def _cut(self, sheet: Image.Image, at: int) -> str:
-        row, column = divmod(at, self._tiles.columns)
-        left, upper = column * self._tiles.size, row * self._tiles.size
+        left, upper = self._tiles.corner(at)
         data = io.BytesIO()
         sheet.crop((left, upper, left + self._tiles.size, upper + self._tiles.size)).save(data, "JPEG", quality=_QUALITY)
         return f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}"

@@ -7,7 +7,7 @@ from bonafide.metadata.detections import Detection, DetectionRecord, FileFacts, 
 from bonafide.reporting import verdict_words
 from bonafide.serving.views.scale import Scale
 from bonafide.serving.views.tiles import Sprite, sprite_of
-from bonafide.serving.views.timeline import Timeline, value_of
+from bonafide.serving.views.timeline import Timeline
 from bonafide.serving.views.words import clock, size, weight, when
 
 
@@ -76,7 +76,7 @@ class Shown:
 
 
 def _peak(answer: Detection) -> int:
-    return max(range(len(answer.frames)), key=lambda place: value_of(answer.frames[place]) or 0.0, default=0)
+    return max(range(len(answer.frames)), key=lambda place: answer.frames[place].value or 0.0, default=0)
 
 
 def _moment(answer: Detection, moment: Moment, sprite: Sprite | None) -> ShownMoment:

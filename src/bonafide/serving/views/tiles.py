@@ -16,16 +16,6 @@ class Sprite:
 
     tiles: Tiles
 
-    @property
-    def width(self) -> int:
-        """Of the whole sprite, pixels."""
-        return self.tiles.columns * self.tiles.size
-
-    @property
-    def height(self) -> int:
-        """Of the whole sprite, pixels."""
-        return -(-len(self.tiles.shown) // self.tiles.columns) * self.tiles.size
-
     def nearest(self, place: int) -> int:
         """Return which frame's picture stands for a frame: its own, or the nearest one that was made (the earlier of two)."""
         shown = self.tiles.shown
@@ -36,9 +26,8 @@ class Sprite:
     def box(self, place: int) -> str:
         """Return the part of the sprite that shows a frame, as an SVG ``viewBox``: x, y, width and height in pixels."""
         tile = bisect_left(self.tiles.shown, self.nearest(place))
-        row, column = divmod(tile, self.tiles.columns)
-        size = self.tiles.size
-        return f"{column * size} {row * size} {size} {size}"
+        left, upper = self.tiles.corner(tile)
+        return f"{left} {upper} {self.tiles.size} {self.tiles.size}"
 
 
 def sprite_of(tiles: Tiles | None) -> Sprite | None:

@@ -68,7 +68,7 @@ class Timeline:
     @classmethod
     def of(cls, detection: Detection) -> Self | None:
         """Return the timeline of an answer; None where there is nothing that changes over time."""
-        values = [value_of(frame) for frame in detection.frames]
+        values = [frame.value for frame in detection.frames]
         known = [value for value in values if value is not None]
         if len(known) < 2 or len(known) < len(values) or detection.facts is None:
             return None
@@ -99,11 +99,6 @@ class Timeline:
         return columns | {"peak": self.peak, "length_s": self.length_s}
 
 
-def value_of(frame: FrameScore) -> float | None:
-    """Return what is drawn of a frame: its score, else its share of the clip's."""
-    return frame.attention if frame.score is None else frame.score
-
-
 def ticks(length_s: float) -> tuple[Tick, ...]:
     """Return at most six times from 0 to the end of a video, at round steps."""
     if length_s <= 0:
@@ -113,7 +108,7 @@ def ticks(length_s: float) -> tuple[Tick, ...]:
 
 
 def _mark(place: int, frame: FrameScore, length: float, top: float, sprite: Sprite | None) -> Mark:
-    value = value_of(frame) or 0.0
+    value = frame.value or 0.0
     return Mark(
         time_s=round(frame.time_s, 3),
         x=round(100 * frame.time_s / length, 2) if length else 0.0,
