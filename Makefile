@@ -1,9 +1,9 @@
 # Every target makes its own set-up: a machine needs Python, git and make, nothing else.
 PYTHON ?= python3
 PORT ?= 8080
-UV := .bonafide/uv/bin/uv
+UV := .realframe/uv/bin/uv
 BIN := .venv/bin
-RUN := env -u VIRTUAL_ENV $(BIN)/bonafide
+RUN := env -u VIRTUAL_ENV $(BIN)/realframe
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
@@ -16,8 +16,8 @@ setup: .venv/.complete ## Make the environment .venv from uv.lock
 
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' || { echo "$(PYTHON) is too old; name another one: make PYTHON=python3.12"; exit 1; }
-	@$(PYTHON) -m venv .bonafide/uv || { echo "python3 lacks the venv module; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
-	@.bonafide/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
+	@$(PYTHON) -m venv .realframe/uv || { echo "python3 lacks the venv module; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@.realframe/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
 
 .venv/.complete: pyproject.toml uv.lock | $(UV)
 	@echo "setting up .venv: about 3.5 GB, some minutes on first use"
@@ -51,10 +51,10 @@ serve: setup ## Serve the web page and the REST API: check files, history, model
 run: setup ## Run the whole pipeline on your own data: make run ARGS="-S recipe=efficientnetv2b0"
 	@$(RUN) run $(ARGS)
 
-field: setup ## Repeat docs/results.md on the field data (BONAFIDE_FIELD_DATA, BONAFIDE_WEIGHTS_DIR)
+field: setup ## Repeat docs/results.md on the field data (REALFRAME_FIELD_DATA, REALFRAME_WEIGHTS_DIR)
 	@$(BIN)/python -m bench.field $(ARGS)
 
-example: setup ## Write docs/example-report.html anew, from the field data (BONAFIDE_FIELD_DATA, BONAFIDE_WEIGHTS_DIR)
+example: setup ## Write docs/example-report.html anew, from the field data (REALFRAME_FIELD_DATA, REALFRAME_WEIGHTS_DIR)
 	@$(BIN)/python -m bench.example
 
 pictures: setup ## Write the pictures of the web page in docs/pictures anew, with the demo's media and detector
@@ -63,11 +63,11 @@ pictures: setup ## Write the pictures of the web page in docs/pictures anew, wit
 agree: setup ## Score a folder by the command and by the API, and print how far they lie apart: make agree ARGS=FOLDER
 	@$(BIN)/python -m bench.agree $(ARGS)
 
-cures: setup ## Print what each cure leaves of the shortcuts in the field data (BONAFIDE_FIELD_DATA)
+cures: setup ## Print what each cure leaves of the shortcuts in the field data (REALFRAME_FIELD_DATA)
 	@$(BIN)/python -m bench.cures
 
 lock: $(UV) ## Resolve uv.lock anew after a change of pyproject.toml
 	@$(UV) lock
 
 clean: ## Remove caches and what the stages wrote; data/raw, models and runs stay
-	@rm -rf build .pytest_cache .mypy_cache .ruff_cache .bonafide/cache
+	@rm -rf build .pytest_cache .mypy_cache .ruff_cache .realframe/cache

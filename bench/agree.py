@@ -1,6 +1,6 @@
-"""Do the doors agree? Every file of a folder by ``bonafide detect`` and by the REST API, and the difference.
+"""Do the doors agree? Every file of a folder by ``realframe detect`` and by the REST API, and the difference.
 
-``make agree ARGS=FOLDER`` uses the champion of this checkout (or of BONAFIDE_ROOT); without a folder the field data (BONAFIDE_FIELD_DATA).
+``make agree ARGS=FOLDER`` uses the champion of this checkout (or of REALFRAME_ROOT); without a folder the field data (REALFRAME_FIELD_DATA).
 Nothing comes from the answers kept before. It ends with status 1 where a verdict differs, or a probability by more than 1e-5.
 """
 
@@ -19,10 +19,10 @@ from tqdm import tqdm
 
 from bench.sandbox import field_data
 from bench.service import serving
-from bonafide.detection.files import files_in
-from bonafide.metadata import accounts, keys
-from bonafide.metadata.store import Store, open_store
-from bonafide.settings import Settings, get_settings
+from realframe.detection.batch import files_in
+from realframe.settings import Settings, get_settings
+from realframe.store import accounts, api_keys
+from realframe.store.repository import Store, open_store
 
 LARGEST = 1e-5
 _BATCH = "a92ee00000000000"
@@ -38,7 +38,7 @@ def main() -> int:
 
 
 def _by_command(folder: Path) -> dict[str, dict[str, Any]]:
-    call = [sys.executable, "-m", "bonafide", "detect", "--anew", "--no-store", "--json", str(folder)]
+    call = [sys.executable, "-m", "realframe", "detect", "--anew", "--no-store", "--json", str(folder)]
     done = subprocess.run(call, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
     return {answer["file"]: answer for answer in json.loads(done.stdout)}
 
@@ -47,7 +47,7 @@ def _by_service(files: list[Path], settings: Settings) -> dict[str, dict[str, An
     with (
         open_store(settings) as store,
         _key(store) as key,
-        serving(settings, BONAFIDE_UPLOADS_PER_MINUTE="100000") as url,
+        serving(settings, REALFRAME_UPLOADS_PER_MINUTE="100000") as url,
         httpx.Client(base_url=f"{url}/api/v1/", headers={"Authorization": f"Bearer {key}"}, timeout=120) as api,
     ):
         handed_in = {str(file): _hand_in(api, file) for file in tqdm(files, "hand in", unit="file")}
@@ -60,9 +60,9 @@ def _key(store: Store) -> Iterator[str]:
     name = f"agree-{secrets.token_hex(4)}"
     accounts.add(store, name, "analyst", secrets.token_urlsafe(12))
     try:
-        yield keys.add(store, name, "analyst", name)
+        yield api_keys.add(store, name, "analyst", name)
     finally:
-        keys.remove(store, name)
+        api_keys.remove(store, name)
         accounts.remove(store, name)
 
 

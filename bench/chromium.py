@@ -12,8 +12,8 @@ _ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-quic", *_QUIET)
 
 
 def launch(playwright: Playwright) -> Browser | None:
-    """Start the one that BONAFIDE_CHROMIUM names, the system's, or Playwright's own; return None where there is none."""
+    """Start the one that REALFRAME_CHROMIUM names, the system's, or Playwright's own; return None where there is none."""
     system = next(filter(None, map(shutil.which, _NAMES)), None)
     own = playwright.chromium.executable_path
-    found = os.environ.get("BONAFIDE_CHROMIUM") or system or (own if Path(own).exists() else None)
+    found = os.environ.get("REALFRAME_CHROMIUM") or system or (own if Path(own).exists() else None)
     return playwright.chromium.launch(executable_path=found, args=[*_ARGUMENTS]) if found else None

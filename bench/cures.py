@@ -1,6 +1,6 @@
 """Prints, as Markdown, what file facts alone give away of the field data after each cure, and how many items each cure leaves.
 
-``make cures`` runs it. The data are found by BONAFIDE_FIELD_DATA, which is no part of this repository; what is cured lies in the state
+``make cures`` runs it. The data are found by REALFRAME_FIELD_DATA, which is no part of this repository; what is cured lies in the state
 folder, where a second call finds it.
 """
 
@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.sandbox import field_data
-from bonafide import artefacts
-from bonafide.params import resolve
-from bonafide.settings import Settings, get_settings
+from realframe import artifacts
+from realframe.config import resolve
+from realframe.settings import Settings, get_settings
 
 _CUT: dict[str, Any] = {"cure.crop.image": 896, "cure.crop.video": 144, "cure.seconds": 1.8}
 _ENCODED: dict[str, Any] = {"cure.reencode": True, "cure.fps": 6}
@@ -37,9 +37,9 @@ def main() -> None:
     data = field_data()
     settings = get_settings()
     folder = settings.state / "cures"
-    (folder / artefacts.RAW.parent).mkdir(parents=True, exist_ok=True)
-    (folder / artefacts.RAW).unlink(missing_ok=True)
-    (folder / artefacts.RAW).symlink_to(data, target_is_directory=True)
+    (folder / artifacts.RAW.parent).mkdir(parents=True, exist_ok=True)
+    (folder / artifacts.RAW).unlink(missing_ok=True)
+    (folder / artifacts.RAW).symlink_to(data, target_is_directory=True)
     print("| cure | images | file facts alone | most telling | videos | file facts alone | most telling |")
     print("| --- " * 7 + "|")
     for title, overrides in CASES.items():
@@ -50,13 +50,13 @@ def main() -> None:
 def _audited(overrides: dict[str, Any], seed: int, folder: Path, settings: Settings) -> dict[str, Any]:
     """Run the stages up to the audit in ``folder`` and return what the audit wrote."""
     allowed = {**overrides, "seed": seed, "shortcuts.allow_shortcuts": True}
-    (folder / artefacts.RESOLVED).parent.mkdir(exist_ok=True)
-    resolve(settings.root / artefacts.PARAMS, settings.root / artefacts.RECIPES, overrides=allowed).save(folder / artefacts.RESOLVED)
-    own = {"BONAFIDE_HOME": str(folder / ".bonafide"), "PYTHONPATH": str(settings.root)}
+    (folder / artifacts.RESOLVED).parent.mkdir(exist_ok=True)
+    resolve(settings.root / artifacts.PARAMS, settings.root / artifacts.RECIPES, overrides=allowed).save(folder / artifacts.RESOLVED)
+    own = {"REALFRAME_HOME": str(folder / ".realframe"), "PYTHONPATH": str(settings.root)}
     for stage in ("catalog", "cure_media", "audit_shortcuts"):
         command = [sys.executable, "-m", f"pipelines.{stage}"]
         subprocess.run(command, cwd=folder, env=os.environ | own, stdout=subprocess.DEVNULL, check=True)  # noqa: S603
-    audit: dict[str, Any] = json.loads((folder / artefacts.SHORTCUTS).read_text())
+    audit: dict[str, Any] = json.loads((folder / artifacts.SHORTCUTS).read_text())
     return audit
 
 

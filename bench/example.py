@@ -11,12 +11,12 @@ from typing import TypeVar
 import pandas as pd
 
 from bench.sandbox import Field, field_data
-from bonafide import artefacts
-from bonafide.files import atomic_path, write_text
-from bonafide.metadata.sources import Revision
-from bonafide.params import loads
-from bonafide.runs.process import git
-from bonafide.settings import get_settings
+from realframe import artifacts
+from realframe.config import loads
+from realframe.files import atomic_path, write_text
+from realframe.runs.git_dvc import git
+from realframe.settings import get_settings
+from realframe.store.run_artifacts import RevisionSource
 
 Found = TypeVar("Found")
 PAGE = Path("docs/example-report.html")
@@ -25,7 +25,7 @@ PICTURES = Path("docs/pictures")
 # what the audit offers where the data as they are stop the run; `make cures` measures it beside other cures
 CURED = {"cure.crop.image": "896", "cure.crop.video": "144", "cure.seconds": "1.8", "cure.fps": "6", "cure.reencode": "true"}
 TRAINED = {"recipe": "efficientnetv2b0", "evaluate.leave_one_generator_out": "true", "evaluate.show_media": "false"}
-_TABLES = (artefacts.PREDICTIONS, artefacts.HELD_OUT, artefacts.ROBUSTNESS, artefacts.SPLITS, artefacts.QUALITY)
+_TABLES = (artifacts.PREDICTIONS, artifacts.HELD_OUT, artifacts.ROBUSTNESS, artifacts.SPLITS, artifacts.QUALITY)
 _PICTURES = ("unseen", "robustness", "verdicts")
 _QUALITY = ["media_id", "kept", "brightness"]
 
@@ -35,27 +35,27 @@ def main() -> None:
     work = Field(get_settings(), field_data())
     work.prepare(CURED)
     branch = work.train({**CURED, **TRAINED})
-    revision = Revision(work.settings.root, git(work.settings.root, "rev-parse", branch))
+    revision = RevisionSource(work.settings.root, git(work.settings.root, "rev-parse", branch))
     for path in _TABLES:
         _write(_left(revision.table(path), path), BESIDE / path.name)
-    write_text(PAGE, _read(revision, artefacts.REPORT).decode())
-    write_text(BESIDE / "metrics.json", _read(revision, artefacts.METRICS).decode())
-    write_text(BESIDE / "card.md", _read(revision, artefacts.CARD).decode())
-    write_text(BESIDE / "params.json", json.dumps(loads(_read(revision, artefacts.RESOLVED)).model_dump(mode="json"), indent=1) + "\n")
+    write_text(PAGE, _read(revision, artifacts.REPORT).decode())
+    write_text(BESIDE / "metrics.json", _read(revision, artifacts.METRICS).decode())
+    write_text(BESIDE / "card.md", _read(revision, artifacts.CARD).decode())
+    write_text(BESIDE / "params.json", json.dumps(loads(_read(revision, artifacts.RESOLVED)).model_dump(mode="json"), indent=1) + "\n")
     for name in _PICTURES:
         with atomic_path(PICTURES / f"example-{name}.png") as temporary:
-            temporary.write_bytes(_read(revision, artefacts.FIGURES / f"{name}.png"))
+            temporary.write_bytes(_read(revision, artifacts.FIGURES / f"{name}.png"))
     print(f"wrote {PAGE} and {BESIDE}")
 
 
 def _write(table: pd.DataFrame, target: Path) -> None:
     """Write a table without the names of files, and of the frames' quality what the slices need."""
-    kept = table[_QUALITY] if target.stem == artefacts.QUALITY.stem else table.drop(columns="path", errors="ignore")
+    kept = table[_QUALITY] if target.stem == artifacts.QUALITY.stem else table.drop(columns="path", errors="ignore")
     with atomic_path(target) as temporary:
         kept.to_parquet(temporary, index=False, compression="zstd")
 
 
-def _read(revision: Revision, path: Path) -> bytes:
+def _read(revision: RevisionSource, path: Path) -> bytes:
     return _left(revision.read(path), path)
 
 

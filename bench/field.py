@@ -12,15 +12,15 @@ from typing import Any
 import pandas as pd
 
 from bench.sandbox import Field, field_data
-from bonafide import artefacts
-from bonafide.dataset.split import SPLITS
-from bonafide.files import write_text
-from bonafide.metadata.sources import Revision
-from bonafide.runs.compare_table import section_of
-from bonafide.runs.process import git
-from bonafide.runs.versions import newest_dataset
-from bonafide.settings import Settings, get_settings
-from bonafide.tracking.registry import shown
+from realframe import artifacts
+from realframe.data.split import SPLITS
+from realframe.files import write_text
+from realframe.registry.model_registry import shown
+from realframe.runs.compare_recipes import section_of
+from realframe.runs.git_dvc import git
+from realframe.runs.run_versions import newest_dataset
+from realframe.settings import Settings, get_settings
+from realframe.store.run_artifacts import RevisionSource
 
 RESULTS = Path("docs") / "results.md"
 SEEDS = (42, 43, 44)
@@ -71,7 +71,7 @@ def main() -> None:
     write_text(RESULTS, page(outcomes, work.settings) + "\n" + section_of(RESULTS))
     if not options.keep_recipes:
         less = [part for key, value in WITHOUT_FURTHER_TRAININGS.items() for part in ("-S", f"{key}={value}")]
-        work.bonafide("compare-recipes", "--random-where-missing", "--output", str(RESULTS.resolve()), *less)
+        work.realframe("compare-recipes", "--random-where-missing", "--output", str(RESULTS.resolve()), *less)
     print(f"wrote {RESULTS}")
 
 
@@ -160,7 +160,7 @@ def _weakest(outcome: Outcome) -> list[str]:
 
 def _went_in(settings: Settings) -> list[str]:
     """What became of each file, and what the file facts alone give away, from the artefacts of the dataset version."""
-    version = Revision(settings.root, str(newest_dataset(settings.root)))
+    version = RevisionSource(settings.root, str(newest_dataset(settings.root)))
 
     def table(path: Path) -> pd.DataFrame:
         found = version.table(path)
@@ -168,15 +168,15 @@ def _went_in(settings: Settings) -> list[str]:
             raise SystemExit(f"the dataset version's run did not leave {path}")
         return found
 
-    balanced, splits = table(artefacts.BALANCED), table(artefacts.SPLITS)
+    balanced, splits = table(artifacts.BALANCED), table(artifacts.SPLITS)
     rejected = {
-        stage: table(artefacts.QUARANTINE / f"{stage}.parquet") for stage in ("catalog", "cure_media", "extract_frames", "clean_frames")
+        stage: table(artifacts.QUARANTINE / f"{stage}.parquet") for stage in ("catalog", "cure_media", "extract_frames", "clean_frames")
     }
     codes = pd.concat(rejected.values())["code"].value_counts()
     said = ", ".join(f"{count} {code}" for code, count in codes.items()) or "none"
     counts = splits.groupby(["split", "kind", "label"]).size()
     shares = {split: ", ".join(f"{count} {label} {kind}s" for (kind, label), count in counts[split].items()) for split in SPLITS}
-    audits = json.loads(version.read(artefacts.SHORTCUTS) or b'{"kinds": {}}')
+    audits = json.loads(version.read(artifacts.SHORTCUTS) or b'{"kinds": {}}')
     return [
         f"- {len(balanced) + len(rejected['catalog'])} files: {len(splits)} used; in quarantine: {said}.",
         *[f"- {split}: {share}" for split, share in shares.items()],

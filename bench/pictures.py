@@ -10,15 +10,14 @@ from playwright.sync_api import Page, sync_playwright
 
 from bench.chromium import launch
 from bench.service import serving
-from bonafide.demo import run as demo
-from bonafide.errors import SetupError
-from bonafide.metadata import accounts
-from bonafide.metadata.detections import DetectionRecord
-from bonafide.metadata.store import Store, open_store
-from bonafide.runs.sandbox import open_sandbox
-from bonafide.serving import records
-from bonafide.serving.access.callers import Caller
-from bonafide.settings import Settings, get_settings
+from realframe.demo import demo_run as demo
+from realframe.errors import SetupError
+from realframe.runs.worktree import open_sandbox
+from realframe.settings import Settings, get_settings
+from realframe.store import accounts, detection_records
+from realframe.store.detection_documents import DetectionRecord
+from realframe.store.repository import Store, open_store
+from realframe.web.auth.authentication import Caller
 
 _TARGET = Path("docs/pictures")
 _NAME = "demo"
@@ -88,7 +87,7 @@ def _only_demo(store: Store, settings: Settings, password: str) -> None:
         accounts.add(store, _NAME, "analyst", password)
     accounts.set_password(store, _NAME, password)
     for record in store.find(DetectionRecord, {"owner": _NAME}):
-        records.remove(store, settings, Caller(_NAME, "analyst"), record)
+        detection_records.remove(store, settings, Caller(_NAME, "analyst"), record)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The sandbox in which the field data are worked on, so that neither they nor the models mix with the user's own.
 
-The data and the ImageNet weights are found by BONAFIDE_FIELD_DATA and BONAFIDE_WEIGHTS_DIR; neither is part of this repository.
+The data and the ImageNet weights are found by REALFRAME_FIELD_DATA and REALFRAME_WEIGHTS_DIR; neither is part of this repository.
 """
 
 import os
@@ -10,19 +10,19 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from bonafide.errors import SetupError
-from bonafide.runs.sandbox import open_sandbox, without_servers
-from bonafide.services.airflow import environment
-from bonafide.settings import Settings
+from realframe.errors import SetupError
+from realframe.runs.worktree import open_sandbox, without_servers
+from realframe.services.airflow_home import environment
+from realframe.settings import Settings
 
 SHARED = Path("..") / "shared"
 
 
 def field_data() -> Path:
     """Return the folder of the field data; end with a sentence where there is none."""
-    data = Path(os.environ.get("BONAFIDE_FIELD_DATA", SHARED / "data")).resolve()
+    data = Path(os.environ.get("REALFRAME_FIELD_DATA", SHARED / "data")).resolve()
     if not (data / "MANIFEST.csv").exists():
-        raise SystemExit(f"{data} has no MANIFEST.csv; name the folder with the field data by BONAFIDE_FIELD_DATA")
+        raise SystemExit(f"{data} has no MANIFEST.csv; name the folder with the field data by REALFRAME_FIELD_DATA")
     return data
 
 
@@ -37,22 +37,22 @@ class Field:
     def __init__(self, settings: Settings, data: Path) -> None:
         self.settings = open_sandbox("field", settings)
         self.data = data
-        weights = _weights(Path(os.environ.get("BONAFIDE_WEIGHTS_DIR", SHARED / "weights")).resolve(), self.settings.state / "weights")
-        self.environment = without_servers(environment(self.settings)) | {"BONAFIDE_WEIGHTS_DIR": str(weights)}
+        weights = _weights(Path(os.environ.get("REALFRAME_WEIGHTS_DIR", SHARED / "weights")).resolve(), self.settings.state / "weights")
+        self.environment = without_servers(environment(self.settings)) | {"REALFRAME_WEIGHTS_DIR": str(weights)}
 
     def prepare(self, settings: Mapping[str, str]) -> None:
         """Take the data in and make a dataset version, under settings by dotted key."""
-        self.bonafide("ingest", str(self.data), "--manifest", str(self.data / "MANIFEST.csv"))
-        self.bonafide("run", "prepare_data", *_options(settings))
+        self.realframe("ingest", str(self.data), "--manifest", str(self.data / "MANIFEST.csv"))
+        self.realframe("run", "prepare_data", *_options(settings))
 
     def train(self, settings: Mapping[str, str]) -> str:
         """Train and evaluate; return the run's branch."""
-        said = self.bonafide("run", "train_model", *_options(settings))
+        said = self.realframe("run", "train_model", *_options(settings))
         return str(re.findall(r"branch (runs/[\w-]+)", said)[-1])
 
-    def bonafide(self, *arguments: str) -> str:
+    def realframe(self, *arguments: str) -> str:
         """Run a command in the sandbox and return what it printed. Raises SetupError."""
-        command = [sys.executable, "-m", "bonafide", *arguments]
+        command = [sys.executable, "-m", "realframe", *arguments]
         done = subprocess.run(command, cwd=self.settings.root, env=self.environment, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
         sys.stdout.write(done.stdout)
         if done.returncode:

@@ -1,4 +1,4 @@
-"""A running ``bonafide serve`` for what is made or measured with it."""
+"""A running ``realframe serve`` for what is made or measured with it."""
 
 import os
 import signal
@@ -10,9 +10,9 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bonafide.errors import SetupError
-from bonafide.runs.sandbox import without_servers
-from bonafide.settings import Settings
+from realframe.errors import SetupError
+from realframe.runs.worktree import without_servers
+from realframe.settings import Settings
 
 READY_S = 120.0
 
@@ -23,14 +23,14 @@ def serving(settings: Settings, **environment: str) -> Iterator[str]:
 
     Args:
         settings: of the checkout.
-        environment: settings of the service, such as ``BONAFIDE_UPLOADS_PER_MINUTE``.
+        environment: settings of the service, such as ``REALFRAME_UPLOADS_PER_MINUTE``.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "bonafide", "serve", "--port", str(port)]
-    own = {"BONAFIDE_ROOT": str(settings.root), "BONAFIDE_HOME": str(settings.state)}
+    command = [sys.executable, "-m", "realframe", "serve", "--port", str(port)]
+    own = {"REALFRAME_ROOT": str(settings.root), "REALFRAME_HOME": str(settings.state)}
     env = without_servers(dict(os.environ)) | own | environment
     with subprocess.Popen(command, cwd=settings.root, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:  # noqa: S603
         try:
@@ -49,4 +49,4 @@ def _wait_for(url: str) -> None:
             time.sleep(0.5)
         else:
             return
-    raise SetupError(url, f"is not ready after {READY_S:.0f} s", "`bonafide serve` in the same checkout says why.")
+    raise SetupError(url, f"is not ready after {READY_S:.0f} s", "`realframe serve` in the same checkout says why.")

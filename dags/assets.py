@@ -2,6 +2,6 @@
 
 from airflow.sdk import Asset
 
-DATASET = Asset(name="dataset", uri="bonafide://dataset")
-CANDIDATE = Asset(name="candidate", uri="bonafide://candidate")
-DRIFT = Asset(name="drift", uri="bonafide://drift")
+DATASET = Asset(name="dataset", uri="realframe://dataset")
+CANDIDATE = Asset(name="candidate", uri="realframe://candidate")
+DRIFT = Asset(name="drift", uri="realframe://drift")

@@ -5,13 +5,13 @@ from typing import Any
 
 from airflow.sdk import get_current_context, task
 
-from bonafide.runs.graph import stages_of
-from bonafide.settings import get_settings
+from realframe.runs.stage_graph import stages_of
+from realframe.settings import get_settings
 
 
 def run_id() -> str:
     """Return the id of the run that belongs to the DAG run of the current task."""
-    from bonafide.runs.run import run_name
+    from realframe.runs.pipeline_run import run_name
 
     context = get_current_context()
     return run_name(context["dag"].dag_id, context["run_id"])
@@ -20,11 +20,11 @@ def run_id() -> str:
 @task(retries=1, retry_delay=timedelta(seconds=10))
 def run_stage(stage: str) -> None:
     """Run one stage in the run's worktree."""
-    from bonafide.runs.run import Run
-    from bonafide.runs.stages import run_stage as run_one
+    from realframe.runs.pipeline_run import PipelineRun
+    from realframe.runs.stage_graph import run_stage as run_one
 
     settings = get_settings()
-    run_one(Run.load(run_id(), settings), stage, settings)
+    run_one(PipelineRun.load(run_id(), settings), stage, settings)
 
 
 def draw(dag: str, first: Any, last: Any) -> None:

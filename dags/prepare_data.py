@@ -6,10 +6,10 @@ from typing import Any
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, Param, dag, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from bonafide.params import names
-from bonafide.settings import get_settings
 from dags.assets import DATASET, DRIFT
 from dags.drawing import draw, run_id
+from realframe.config import names
+from realframe.settings import get_settings
 
 RECIPES = [None, *names(get_settings().root / "recipes")]
 FORM = {
@@ -25,7 +25,7 @@ DAILY_OR_DRIFT = AssetOrTimeSchedule(timetable=CronTriggerTimetable("0 0 * * *",
 @task
 def open_run(**context: Any) -> None:
     """Take in the inbox and open the run's worktree."""
-    from bonafide.runs.lifecycle import open_run as open_one
+    from realframe.runs.run_lifecycle import open_run as open_one
 
     form = context["params"]
     open_one("prepare_data", get_settings(), name=context["run_id"], recipe=form["recipe"], overrides=form["overrides"])
@@ -34,13 +34,13 @@ def open_run(**context: Any) -> None:
 @task(outlets=[DATASET])
 def commit_run(**context: Any) -> str:
     """Commit, tag and push the dataset version; skipped where it is not new, so that nothing is trained again, but after a drift."""
-    from bonafide.runs.lifecycle import commit_run as commit_one
-    from bonafide.runs.run import Run
-    from bonafide.runs.versions import newest_dataset
-    from bonafide.runs.worktree import close_worktree
+    from realframe.runs.pipeline_run import PipelineRun
+    from realframe.runs.run_lifecycle import commit_run as commit_one
+    from realframe.runs.run_versions import newest_dataset
+    from realframe.runs.worktree import close_worktree
 
     settings = get_settings()
-    run = Run.load(run_id(), settings)
+    run = PipelineRun.load(run_id(), settings)
     version = commit_one(run, settings)
     close_worktree(run, settings)
     if version is None and not (context["params"]["retrain"] or context["triggering_asset_events"].get(DRIFT)):
@@ -55,7 +55,7 @@ def commit_run(**context: Any) -> str:
     start_date=datetime(2026, 1, 1),
     catchup=False,
     max_active_runs=2,
-    tags=["bonafide"],
+    tags=["realframe"],
     doc_md=__doc__,
     params=FORM,
 )

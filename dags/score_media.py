@@ -5,7 +5,7 @@ from typing import Any
 
 from airflow.sdk import Param, TriggerRule, dag, task
 
-from bonafide.settings import get_settings
+from realframe.settings import get_settings
 
 FORM = {
     "source": Param("data/raw", type="string", minLength=1, description="a folder, seen from the checkout, or s3://bucket/prefix"),
@@ -17,7 +17,7 @@ FORM = {
 
 def place(form: dict[str, Any]) -> str:
     """Return the source as it is meant from anywhere."""
-    from bonafide.scoring.source import located
+    from realframe.scoring.file_source import located
 
     return located(form["source"], get_settings().root)
 
@@ -25,7 +25,7 @@ def place(form: dict[str, Any]) -> str:
 @task
 def list_files(**context: Any) -> list[str]:
     """List the source, and deal the files that have no verdict yet; return the names of the shards."""
-    from bonafide.scoring.plan import plan
+    from realframe.scoring.scoring_plan import plan
 
     form = context["params"]
     made = plan(place(form), get_settings(), version=form["model"], shard=form["shard"], name=form["name"])
@@ -36,8 +36,8 @@ def list_files(**context: Any) -> list[str]:
 @task(max_active_tis_per_dag=2, retries=2, retry_delay=timedelta(seconds=10))
 def score_shard(part: str, **context: Any) -> None:
     """Score the files of one shard; one that can't be scored is a row that says why."""
-    from bonafide.scoring.job import Job
-    from bonafide.scoring.shard import score_parts
+    from realframe.scoring.score_shard import score_parts
+    from realframe.scoring.scoring_job import Job
 
     form, settings = context["params"], get_settings()
     score_parts(Job.of(place(form), form["name"], settings), [part], settings)
@@ -46,8 +46,8 @@ def score_shard(part: str, **context: Any) -> None:
 @task(trigger_rule=TriggerRule.NONE_FAILED)  # also where there was nothing new
 def gather_scores(**context: Any) -> dict[str, Any]:
     """Write the table of all verdicts; tell and return how many files got which."""
-    from bonafide.scoring.gather import gather
-    from bonafide.scoring.job import Job
+    from realframe.scoring.scoring_job import Job
+    from realframe.scoring.scoring_plan import gather
 
     form = context["params"]
     summary = gather(Job.of(place(form), form["name"], get_settings()))
@@ -55,7 +55,7 @@ def gather_scores(**context: Any) -> dict[str, Any]:
     return summary.model_dump()
 
 
-@dag(schedule=None, start_date=datetime(2026, 1, 1), catchup=False, max_active_runs=1, tags=["bonafide"], doc_md=__doc__, params=FORM)
+@dag(schedule=None, start_date=datetime(2026, 1, 1), catchup=False, max_active_runs=1, tags=["realframe"], doc_md=__doc__, params=FORM)
 def score_media() -> None:
     """Draw the graph."""
     score_shard.expand(part=list_files()) >> gather_scores()

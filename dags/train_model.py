@@ -6,10 +6,10 @@ from typing import Any
 from airflow.sdk import Param, dag, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from bonafide.params import names
-from bonafide.settings import get_settings
 from dags.assets import CANDIDATE, DATASET
 from dags.drawing import draw, run_id
+from realframe.config import names
+from realframe.settings import get_settings
 
 RECIPES = [None, *names(get_settings().root / "recipes")]
 EPOCHS = {"type": ["null", "integer"], "minimum": 1, "maximum": 1000, "description": "empty: the recipe's"}
@@ -24,7 +24,7 @@ FORM = {
 @task
 def open_run(**context: Any) -> None:
     """Open the run's worktree on the newest dataset version."""
-    from bonafide.runs.lifecycle import open_run as open_one
+    from realframe.runs.run_lifecycle import open_run as open_one
 
     form = context["params"]
     epochs = {f"train.{phase}.epochs": form[f"{phase}_epochs"] for phase in ("phase1", "phase2") if form[f"{phase}_epochs"]}
@@ -36,12 +36,12 @@ def open_run(**context: Any) -> None:
 @task(outlets=[CANDIDATE])
 def register_model(**context: Any) -> int:
     """Commit and push the run, and register its model as the challenger; skipped where it is an older version's very model."""
-    from bonafide.runs.lifecycle import commit_run, register_run
-    from bonafide.runs.run import Run
-    from bonafide.runs.worktree import close_worktree
+    from realframe.runs.pipeline_run import PipelineRun
+    from realframe.runs.run_lifecycle import commit_run, register_run
+    from realframe.runs.worktree import close_worktree
 
     settings = get_settings()
-    run = Run.load(run_id(), settings)
+    run = PipelineRun.load(run_id(), settings)
     commit_run(run, settings)
     version = register_run(run, settings)
     close_worktree(run, settings)
@@ -51,7 +51,7 @@ def register_model(**context: Any) -> int:
     return version.version
 
 
-@dag(schedule=[DATASET], start_date=datetime(2026, 1, 1), catchup=False, max_active_runs=2, tags=["bonafide"], doc_md=__doc__, params=FORM)
+@dag(schedule=[DATASET], start_date=datetime(2026, 1, 1), catchup=False, max_active_runs=2, tags=["realframe"], doc_md=__doc__, params=FORM)
 def train_model() -> None:
     """Draw the graph."""
     draw("train_model", open_run(), register_model())

@@ -6,27 +6,26 @@ from typing import Any
 from airflow.sdk import dag, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from bonafide.settings import get_settings
 from dags.assets import DRIFT
+from realframe.settings import get_settings
 
 
 @task
 def notice_aliases() -> list[str]:
     """Write into the ledger what was done to the alias `champion` past the review."""
-    from bonafide.metadata.store import open_store
-    from bonafide.review.follow import notice
+    from realframe.governance.reconcile import detect_manual_changes
+    from realframe.store.repository import open_store
 
     with open_store(get_settings()) as store:
-        return [f"{entry.action}: version {entry.version}" for entry in notice(store)]
+        return [f"{entry.action}: version {entry.version}" for entry in detect_manual_changes(store)]
 
 
 @task(outlets=[DRIFT])
 def measure_drift(**context: Any) -> dict[str, Any]:
     """Measure the champion's new predictions; skipped where they have not drifted, or where that was told before."""
-    from bonafide.drift.champion import watch_champion
-    from bonafide.drift.watch import raise_alarm
-    from bonafide.errors import RegistryError
-    from bonafide.metadata.store import open_store
+    from realframe.drift.drift_watch import raise_alarm, watch_champion
+    from realframe.errors import RegistryError
+    from realframe.store.repository import open_store
 
     with open_store(get_settings()) as store:
         try:
@@ -41,7 +40,7 @@ def measure_drift(**context: Any) -> dict[str, Any]:
     return told
 
 
-@dag(schedule="@hourly", start_date=datetime(2026, 1, 1), catchup=False, max_active_runs=1, tags=["bonafide"], doc_md=__doc__)
+@dag(schedule="@hourly", start_date=datetime(2026, 1, 1), catchup=False, max_active_runs=1, tags=["realframe"], doc_md=__doc__)
 def watch_drift() -> None:
     """Draw the graph."""
     notice_aliases()

@@ -4,20 +4,20 @@ import json
 
 import pandas as pd
 
-from bonafide import artefacts, params
-from bonafide.dataset import cures, manifest
-from bonafide.dataset.shortcuts import Report, audit, leaks
-from bonafide.errors import ShortcutError
-from bonafide.files import write_text
-from bonafide.params import Params
+from realframe import artifacts, config
+from realframe.config import Params
+from realframe.data import manifest, shortcut_audit
+from realframe.data.shortcut_audit import Report, audit_shortcuts, leaks
+from realframe.errors import ShortcutError
+from realframe.files import write_text
 
 
 def main() -> None:
     """Run the stage. Raises ShortcutError."""
-    run = params.load(artefacts.RESOLVED)
-    items = manifest.read(artefacts.CURED, manifest.MEDIA)
+    run = config.load(artifacts.RESOLVED)
+    items = manifest.read(artifacts.HARMONIZED, manifest.MEDIA)
 
-    kinds = audit(items, run.shortcuts.folds, run.seed)
+    kinds = audit_shortcuts(items, run.shortcuts.folds, run.seed)
 
     leaking = {kind: report for kind, report in kinds.items() if leaks(report, run.shortcuts.limit)}
     found = {
@@ -27,7 +27,7 @@ def main() -> None:
         "allowed": run.shortcuts.allow_shortcuts,
         "cure": run.cure.model_dump(mode="json"),
     }
-    write_text(artefacts.SHORTCUTS, json.dumps(found, indent=2) + "\n")
+    write_text(artifacts.SHORTCUTS, json.dumps(found, indent=2) + "\n")
     for kind, report in kinds.items():
         print(f"audit_shortcuts: {kind}s: {_sentence(report, run.shortcuts.limit)}")
     if leaking and not run.shortcuts.allow_shortcuts:
@@ -53,14 +53,14 @@ def _refusal(leaking: dict[str, Report], items: pd.DataFrame, run: Params) -> Sh
     settings: dict[str, str] = {}
     facts: list[str] = []
     for kind, report in leaking.items():
-        told = cures.telling(report["facts"], run.shortcuts.limit)  # type: ignore[arg-type]
+        told = shortcut_audit.revealing_facts(report["facts"], run.shortcuts.limit)  # type: ignore[arg-type]
         figures = ", ".join(f"{name} {report['facts'][name]:.2f}" for name in told)  # type: ignore[index,call-overload]
         interval = f"95 % interval {report['low']:.2f} to {report['high']:.2f}"
         said.append(f"the {kind}s with a balanced accuracy of {report['balanced_accuracy']:.2f} ({interval}; each fact alone: {figures})")
-        settings |= cures.settings_for(told, kind, items[items["kind"] == kind], run.cure)
+        settings |= shortcut_audit.suggested_settings(told, kind, items[items["kind"] == kind], run.cure)
         facts += told
     reason = f"file facts alone tell real from fake: {'; '.join(said)}. The limit is {run.shortcuts.limit}"
-    return ShortcutError(artefacts.CURED, reason, _ways_out(settings, cures.match_for(facts, run.cure)))
+    return ShortcutError(artifacts.HARMONIZED, reason, _ways_out(settings, shortcut_audit.suggested_match(facts, run.cure)))
 
 
 def _ways_out(settings: dict[str, str], match: str) -> str:

@@ -11,17 +11,17 @@ import pandas as pd
 import PIL
 import pillow_heif
 
-from bonafide import artefacts, params
-from bonafide.cache import ItemCache
-from bonafide.errors import MediaError, NoUsableFrameError
-from bonafide.files import atomic_path, sha256_of, source_digest
-from bonafide.media import clean, picture, quality, quarantine, shards, square
-from bonafide.media.clean import QualityRow
-from bonafide.media.folder import keep_only, summary
-from bonafide.media.frames import refuse_empty
-from bonafide.media.parallel import for_each
-from bonafide.params import Params
-from bonafide.settings import get_settings
+from realframe import artifacts, config
+from realframe.caching.item_cache import ItemCache
+from realframe.config import Params
+from realframe.errors import MediaError, NoUsableFrameError
+from realframe.files import atomic_path, sha256_of, source_digest
+from realframe.media import clean, quarantine, shards, square, still_image
+from realframe.media.clean import QualityRow
+from realframe.media.file_frames import refuse_empty
+from realframe.media.parallel import for_each
+from realframe.media.shards import keep_only, summary
+from realframe.settings import get_settings
 
 STAGE = "clean_frames"
 
@@ -34,9 +34,9 @@ class _Cleaned:
 
 def main() -> None:
     """Run the stage."""
-    settings, run = get_settings(), params.load(artefacts.RESOLVED)
-    sampled = sorted(artefacts.FRAMES.glob("*.tar"))
-    paths = pd.read_parquet(artefacts.MEDIA).set_index("media_id")["path"]
+    settings, run = get_settings(), config.load(artifacts.RESOLVED)
+    sampled = sorted(artifacts.FRAMES.glob("*.tar"))
+    paths = pd.read_parquet(artifacts.MEDIA).set_index("media_id")["path"]
     cache = ItemCache(settings.cache_dir, "clean", _depends_on(run))
 
     results = for_each(partial(_clean, run=run, cache=cache), sampled, settings.workers, run.limits.timeout_s, STAGE)
@@ -44,17 +44,17 @@ def main() -> None:
     rows = [row for result in results if isinstance(result, _Cleaned) for row in result.rows]
     rejected = {shard: error for shard, result in zip(sampled, results, strict=True) if (error := _error(result, shard))}
     quarantine.write(
-        artefacts.QUARANTINE / f"{STAGE}.parquet",
+        artifacts.QUARANTINE / f"{STAGE}.parquet",
         [quarantine.row(paths[shard.stem], shard.stem, error) for shard, error in rejected.items()],
     )
-    keep_only(artefacts.CLEAN, {shard.name for shard in sampled if shard not in rejected})
+    keep_only(artifacts.CLEAN, {shard.name for shard in sampled if shard not in rejected})
     _write_quality(rows)
     cached = sum(isinstance(result, _Cleaned) and result.cached for result in results)
     print(summary(STAGE, len(sampled) - len(rejected), cached, rejected.values(), [row.reason for row in rows if row.reason]))
 
 
 def _clean(shard: Path, run: Params, cache: ItemCache) -> _Cleaned:
-    target = artefacts.CLEAN / shard.name
+    target = artifacts.CLEAN / shard.name
     cached = cache.place(f"{sha256_of(shard)}.tar", target, lambda path: _compute(shard, run, path))
     return _Cleaned(clean.quality_rows(target), cached)
 
@@ -76,13 +76,13 @@ def _error(result: _Cleaned | MediaError, shard: Path) -> MediaError | None:
 def _write_quality(rows: list[QualityRow]) -> None:
     ordered = sorted(rows, key=lambda row: (row.media_id, row.index))
     table = pd.DataFrame([asdict(row) for row in ordered], columns=[field.name for field in fields(QualityRow)])
-    with atomic_path(artefacts.QUALITY) as temporary:
+    with atomic_path(artifacts.QUALITY) as temporary:
         table.to_parquet(temporary, index=False)
 
 
 def _depends_on(run: Params) -> dict[str, Any]:
     versions = [PIL.__version__, pillow_heif.__version__, imagehash.__version__, np.__version__]
-    return {"clean": run.clean.model_dump(), "code": source_digest(clean, picture, quality, shards, square), "versions": versions}
+    return {"clean": run.clean.model_dump(), "code": source_digest(clean, still_image, clean, shards, square), "versions": versions}
 
 
 if __name__ == "__main__":

@@ -9,18 +9,18 @@ import av
 import pandas as pd
 import PIL
 
-from bonafide import artefacts, params
-from bonafide.cache import ItemCache
-from bonafide.dataset import manifest
-from bonafide.dataset.matching import unmatched
-from bonafide.errors import DatasetError, MediaError, TooSmallError
-from bonafide.files import source_digest
-from bonafide.media import cure, decode, ffmpeg, picture, quarantine, reencode, square, stream
-from bonafide.media.folder import keep_only, summary
-from bonafide.media.parallel import for_each
-from bonafide.media.probe import MediaFacts, probe
-from bonafide.params import Params
-from bonafide.settings import get_settings
+from realframe import artifacts, config
+from realframe.caching.item_cache import ItemCache
+from realframe.config import Params
+from realframe.data import manifest
+from realframe.data.balance import find_unmatched
+from realframe.errors import DatasetError, MediaError, TooSmallError
+from realframe.files import source_digest
+from realframe.media import decode, ffmpeg, harmonize, quarantine, square, still_image, video_stream
+from realframe.media.parallel import for_each
+from realframe.media.probe import MediaFacts, probe
+from realframe.media.shards import keep_only, summary
+from realframe.settings import get_settings
 
 STAGE = "cure_media"
 
@@ -33,11 +33,11 @@ class _Cured:
 
 def main() -> None:
     """Run the stage. Raises DatasetError."""
-    run = params.load(artefacts.RESOLVED)
-    media = manifest.read(artefacts.MEDIA, manifest.MEDIA).set_index("media_id", drop=False)
+    run = config.load(artifacts.RESOLVED)
+    media = manifest.read(artifacts.MEDIA, manifest.MEDIA).set_index("media_id", drop=False)
     failed: dict[str, MediaError] = {item["media_id"]: error for item in _records(media) if (error := _too_small(item, run))}
     fitting = media.drop(index=list(failed))
-    items = fitting.drop(index=sorted(unmatched(fitting.reset_index(drop=True), run.cure.match, run.seed)))
+    items = fitting.drop(index=sorted(find_unmatched(fitting.reset_index(drop=True), run.cure.match, run.seed)))
 
     results = _cured(_records(items), run)
 
@@ -45,13 +45,16 @@ def main() -> None:
     going_on = {name: result for name, result in results.items() if isinstance(result, _Cured)}
     rows = [media.loc[name].to_dict() | asdict(result.facts) for name, result in going_on.items()]
     rejected = [quarantine.row(str(media.loc[name, "path"]), name, error) for name, error in failed.items()]
-    quarantine.write(artefacts.QUARANTINE / f"{STAGE}.parquet", rejected)
-    keep_only(artefacts.CURED_MEDIA, {cure.cured_name(row["media_id"], row["kind"], run.cure) for row in rows} if run.cure.rewrites else ())
-    manifest.write(pd.DataFrame(rows, columns=manifest.MEDIA.names), artefacts.CURED, manifest.MEDIA)
+    quarantine.write(artifacts.QUARANTINE / f"{STAGE}.parquet", rejected)
+    keep_only(
+        artifacts.HARMONIZED_MEDIA,
+        {harmonize.cured_name(row["media_id"], row["kind"], run.cure) for row in rows} if run.cure.rewrites else (),
+    )
+    manifest.write(pd.DataFrame(rows, columns=manifest.MEDIA.names), artifacts.HARMONIZED, manifest.MEDIA)
     cached = sum(result.cached for result in going_on.values())
     print(f"{summary(STAGE, len(rows), cached, failed.values())}, {len(fitting) - len(items)} unmatched")
     if not rows:
-        raise DatasetError(artefacts.CURED, "the cure leaves no item", "Match fewer facts, or lower cure.crop or cure.seconds.")
+        raise DatasetError(artifacts.HARMONIZED, "the cure leaves no item", "Match fewer facts, or lower cure.crop or cure.seconds.")
 
 
 def _cured(items: list[dict[str, Any]], run: Params) -> dict[str, _Cured | MediaError]:
@@ -66,15 +69,15 @@ def _cured(items: list[dict[str, Any]], run: Params) -> dict[str, _Cured | Media
 
 def _cure(item: dict[str, Any], run: Params, cache: ItemCache) -> _Cured:
     """Put one item's cured file in its place."""
-    source, target = artefacts.RAW / item["path"], cure.source_of(item, run.cure, artefacts.RAW, artefacts.CURED_MEDIA)
+    source, target = artifacts.RAW / item["path"], harmonize.source_of(item, run.cure, artifacts.RAW, artifacts.HARMONIZED_MEDIA)
     facts = MediaFacts.from_row(item)
-    cached = cache.place(target.name, target, lambda path: cure.cure_file(source, facts, run.cure, run.limits, path))
+    cached = cache.place(target.name, target, lambda path: harmonize.cure_file(source, facts, run.cure, run.limits, path))
     return _Cured(probe(target, run.limits), cached)
 
 
 def _too_small(item: Mapping[str, Any], run: Params) -> TooSmallError | None:
     try:
-        cure.refuse_small(MediaFacts.from_row(item), run.cure, item["path"])
+        harmonize.refuse_small(MediaFacts.from_row(item), run.cure, item["path"])
     except TooSmallError as error:
         return error
     return None
@@ -91,7 +94,7 @@ def _path(item: dict[str, Any]) -> str:
 def _depends_on(run: Params) -> dict[str, Any]:
     return {
         "cure": run.cure.model_dump(exclude={"match"}),
-        "code": source_digest(cure, decode, picture, reencode, square, stream),
+        "code": source_digest(harmonize, decode, still_image, harmonize, square, video_stream),
         "versions": [ffmpeg.version(), av.__version__, PIL.__version__],
     }
 

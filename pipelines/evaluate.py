@@ -10,23 +10,22 @@ import pandas as pd
 from numpy import float64
 from numpy.typing import NDArray
 
-from bonafide import artefacts, params
-from bonafide.dataset import manifest
-from bonafide.dataset.batches import frame_table
-from bonafide.evaluation import clips, predict, reference, regression, tables
-from bonafide.evaluation.choose_aggregate import choose
-from bonafide.evaluation.clips import ClipScorer
-from bonafide.evaluation.scoring import Scorer
-from bonafide.evidence.assemble import Tables, assemble
-from bonafide.files import atomic_path, write_text
-from bonafide.models import probe
-from bonafide.models.aggregate import item_table
-from bonafide.models.features import Features
-from bonafide.params import Params
-from bonafide.settings import get_settings
-from bonafide.statistics.metrics import METRICS
-from bonafide.tracking import experiment
-from bonafide.training import runtime
+from realframe import artifacts, config
+from realframe import settings as settings_module
+from realframe.config import Params
+from realframe.data import manifest
+from realframe.data.batches import frame_table
+from realframe.evaluation import clip_scores, frame_scores, regression_set, score_tables, training_reference
+from realframe.evaluation.clip_scores import ClipScorer
+from realframe.evaluation.figures import Tables, assemble
+from realframe.evaluation.item_scores import Scorer, choose_aggregate
+from realframe.files import atomic_path, write_text
+from realframe.models import linear_probe
+from realframe.models.aggregate import item_table
+from realframe.models.frame_features import Features
+from realframe.registry import mlflow_runs
+from realframe.settings import get_settings
+from realframe.statistics.classification_metrics import METRICS
 
 _log = logging.getLogger(__name__)
 
@@ -34,20 +33,22 @@ _log = logging.getLogger(__name__)
 def main() -> None:
     """Run the stage."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    settings, run = get_settings(), params.load(artefacts.RESOLVED)
-    runtime.prepare(settings.workers, run.seed)
-    splits = manifest.read(artefacts.SPLITS, manifest.SPLITS)
-    training = json.loads(artefacts.TRAINING.read_text())
-    frames = {split: frame_table(splits, artefacts.CLEAN, split) for split in ("train", "val", "test")}
-    model = predict.load_model(artefacts.MODEL)
+    settings, run = get_settings(), config.load(artifacts.RESOLVED)
+    settings_module.configure_tensorflow(settings.workers, run.seed)
+    splits = manifest.read(artifacts.SPLITS, manifest.SPLITS)
+    training = json.loads(artifacts.TRAINING.read_text())
+    frames = {split: frame_table(splits, artifacts.CLEAN, split) for split in ("train", "val", "test")}
+    model = frame_scores.load_model(artifacts.MODEL)
 
     predictions, strength = _predictions(model, frames, splits, run, settings.workers)
     val = predictions[predictions["split"] == "val"]
-    how = choose(val) if run.evaluate.aggregate == "auto" else run.evaluate.aggregate
+    how = choose_aggregate(val) if run.evaluate.aggregate == "auto" else run.evaluate.aggregate
     scorer = Scorer(model, run, how)
-    tables.write(regression.score_folder(artefacts.REGRESSION_MEDIA, scorer, run, splits), artefacts.REGRESSION, tables.REGRESSION)
-    known = reference.reference(scorer, frames, splits, item_table(val, how), settings.workers)
-    tables.write(known, artefacts.REFERENCE, tables.REFERENCE)
+    score_tables.write(
+        regression_set.score_folder(artifacts.REGRESSION_MEDIA, scorer, run, splits), artifacts.REGRESSION, score_tables.REGRESSION
+    )
+    known = training_reference.reference(scorer, frames, splits, item_table(val, how), settings.workers)
+    score_tables.write(known, artifacts.REFERENCE, score_tables.REFERENCE)
 
     figures = assemble(
         _tables(predictions, splits),
@@ -60,7 +61,7 @@ def main() -> None:
     figures["floor"] |= {"strength": strength, "random_features": training["weights"]["name"] == "random"}
     origin = {"recipe": run.recipe, "backbone": run.train.backbone, "weights": training["weights"]["name"], "dataset": training["dataset"]}
     metrics = {**origin, **figures}
-    write_text(artefacts.METRICS, json.dumps(metrics, indent=2, allow_nan=False) + "\n")
+    write_text(artifacts.METRICS, json.dumps(metrics, indent=2, allow_nan=False) + "\n")
     _log_to_mlflow(training["run_id"], metrics)
 
 
@@ -72,40 +73,42 @@ def _predictions(
     head, batch_size = run.train.head, run.train.batch_size
     floor_scores, strength = _floor(frames["train"], scored, run)
     if head.sequential:
-        rows = clips.clip_rows(clips.score_clips(ClipScorer(model, head.length, batch_size), scored, workers), scored, floor_scores)
+        rows = clip_scores.clip_rows(
+            clip_scores.score_clips(ClipScorer(model, head.length, batch_size), scored, workers), scored, floor_scores
+        )
     else:
-        rows = scored.assign(score=predict.score_frames(model, scored, batch_size, workers), floor_score=floor_scores)
-    predictions = predict.prediction_table(rows[["media_id", "index", "score", "floor_score"]], splits)
-    with atomic_path(artefacts.PREDICTIONS) as temporary:
+        rows = scored.assign(score=frame_scores.score_frames(model, scored, batch_size, workers), floor_score=floor_scores)
+    predictions = frame_scores.prediction_table(rows[["media_id", "index", "score", "floor_score"]], splits)
+    with atomic_path(artifacts.PREDICTIONS) as temporary:
         predictions.to_parquet(temporary, index=False)
     return predictions, strength
 
 
 def _floor(train: pd.DataFrame, scored: pd.DataFrame, run: Params) -> tuple[NDArray[float64], float]:
     """Return the floor's scores of the frames in ``scored``, and the C that it chose."""
-    features = Features.open(artefacts.FEATURES)
-    floor = probe.fit(features.of_frames(train), train, run.seed)
-    return probe.scores(floor, features.of_frames(scored)), probe.strength_of(floor)
+    features = Features.open(artifacts.FEATURES)
+    floor = linear_probe.fit(features.of_frames(train), train, run.seed)
+    return linear_probe.scores(floor, features.of_frames(scored)), linear_probe.strength_of(floor)
 
 
 def _tables(predictions: pd.DataFrame, splits: pd.DataFrame) -> Tables:
     held_out, robustness, scored, quality = (
-        pd.read_parquet(path) for path in (artefacts.HELD_OUT, artefacts.ROBUSTNESS, artefacts.REGRESSION, artefacts.QUALITY)
+        pd.read_parquet(path) for path in (artifacts.HELD_OUT, artifacts.ROBUSTNESS, artifacts.REGRESSION, artifacts.QUALITY)
     )
-    shortcuts = json.loads(artefacts.SHORTCUTS.read_text())
+    shortcuts = json.loads(artifacts.SHORTCUTS.read_text())
     return Tables(predictions, splits, quality, shortcuts, held_out=held_out, robustness=robustness, regression=scored)
 
 
 def _log_to_mlflow(run_id: str, metrics: dict[str, Any]) -> None:
     """Add the figures to the run of the training, where this tracking server knows it."""
-    if not experiment.exists(run_id):
+    if not mlflow_runs.exists(run_id):
         _log.warning(
-            "MLflow does not know the run %s: the model came from the DVC cache, its figures stay in %s", run_id, artefacts.METRICS
+            "MLflow does not know the run %s: the model came from the DVC cache, its figures stay in %s", run_id, artifacts.METRICS
         )
         return
-    with experiment.resume_run(run_id):
+    with mlflow_runs.resume_run(run_id):
         mlflow.log_metrics(_flat(metrics))
-        mlflow.log_artifact(str(artefacts.METRICS))
+        mlflow.log_artifact(str(artifacts.METRICS))
 
 
 def _flat(metrics: dict[str, Any]) -> dict[str, float]:

@@ -1,23 +1,25 @@
 """Compute the backbone's pooled features of every clean frame, once per media item, backbone, weights and preprocessing."""
 
-from bonafide import artefacts, params
-from bonafide.dataset import manifest
-from bonafide.dataset.batches import frame_table
-from bonafide.models import detector
-from bonafide.settings import get_settings
-from bonafide.training import runtime
-from bonafide.training.extraction import extract
+from realframe import artifacts, config
+from realframe import settings as settings_module
+from realframe.data import manifest
+from realframe.data.batches import frame_table
+from realframe.models import detector_network
+from realframe.settings import get_settings
+from realframe.training.feature_extraction import extract
 
 
 def main() -> None:
     """Run the stage."""
-    settings, run = get_settings(), params.load(artefacts.RESOLVED)
-    runtime.prepare(settings.workers, run.seed)
-    splits = manifest.read(artefacts.SPLITS, manifest.SPLITS)
-    frames = {split: frame_table(splits, artefacts.CLEAN, split) for split in ("train", "val", "test")}
-    model, weights = detector.open_backbone(run.train.backbone, run.train.weights, run.clean.size, run.train.head, run.seed, settings)
+    settings, run = get_settings(), config.load(artifacts.RESOLVED)
+    settings_module.configure_tensorflow(settings.workers, run.seed)
+    splits = manifest.read(artifacts.SPLITS, manifest.SPLITS)
+    frames = {split: frame_table(splits, artifacts.CLEAN, split) for split in ("train", "val", "test")}
+    model, weights = detector_network.open_backbone(
+        run.train.backbone, run.train.weights, run.clean.size, run.train.head, run.seed, settings
+    )
 
-    features, computed = extract(model, weights, frames, run.train, run.seed, artefacts.FEATURES, settings)
+    features, computed = extract(model, weights, frames, run.train, run.seed, artifacts.FEATURES, settings)
 
     counted = " + ".join(f"{len(table)} {split}" for split, table in frames.items())
     said = f"{features.width} features of {counted} frames, views in training: {features.views}; {computed} computed anew"

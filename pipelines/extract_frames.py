@@ -7,48 +7,48 @@ import av
 import pandas as pd
 import PIL
 
-from bonafide import artefacts, params
-from bonafide.cache import ItemCache
-from bonafide.errors import MediaError
-from bonafide.files import source_digest
-from bonafide.media import cure, decode, extract, ffmpeg, picture, quarantine, reencode, sampling, shards, square, stream
-from bonafide.media.folder import keep_only, summary
-from bonafide.media.parallel import for_each
-from bonafide.media.probe import MediaFacts
-from bonafide.params import Params
-from bonafide.settings import get_settings
+from realframe import artifacts, config
+from realframe.caching.item_cache import ItemCache
+from realframe.config import Params
+from realframe.errors import MediaError
+from realframe.files import source_digest
+from realframe.media import decode, extract, ffmpeg, frame_sampling, harmonize, quarantine, shards, square, still_image, video_stream
+from realframe.media.parallel import for_each
+from realframe.media.probe import MediaFacts
+from realframe.media.shards import keep_only, summary
+from realframe.settings import get_settings
 
 STAGE = "extract_frames"
 
 
 def main() -> None:
     """Run the stage."""
-    settings, run = get_settings(), params.load(artefacts.RESOLVED)
-    items: list[dict[str, Any]] = pd.read_parquet(artefacts.CURED).to_dict("records")  # type: ignore[assignment]
+    settings, run = get_settings(), config.load(artifacts.RESOLVED)
+    items: list[dict[str, Any]] = pd.read_parquet(artifacts.HARMONIZED).to_dict("records")  # type: ignore[assignment]
     cache = ItemCache(settings.cache_dir, "frames", _depends_on(run))
 
     results = for_each(partial(_sample, run=run, cache=cache), items, settings.workers, run.limits.timeout_s, STAGE, _path)
 
     rejected = [(item, result) for item, result in zip(items, results, strict=True) if isinstance(result, MediaError)]
     rows = [quarantine.row(item["path"], item["media_id"], error) for item, error in rejected]
-    quarantine.write(artefacts.QUARANTINE / f"{STAGE}.parquet", rows)
-    keep_only(artefacts.FRAMES, {_shard(item) for item, result in zip(items, results, strict=True) if not isinstance(result, MediaError)})
+    quarantine.write(artifacts.QUARANTINE / f"{STAGE}.parquet", rows)
+    keep_only(artifacts.FRAMES, {_shard(item) for item, result in zip(items, results, strict=True) if not isinstance(result, MediaError)})
     print(summary(STAGE, len(items) - len(rejected), results.count(True), [error for _, error in rejected]))
 
 
 def _sample(item: dict[str, Any], run: Params, cache: ItemCache) -> bool:
     """Put one item's shard in its place; return whether it was cached."""
-    source, facts = cure.source_of(item, run.cure, artefacts.RAW, artefacts.CURED_MEDIA), MediaFacts.from_row(item)
+    source, facts = harmonize.source_of(item, run.cure, artifacts.RAW, artifacts.HARMONIZED_MEDIA), MediaFacts.from_row(item)
     return cache.place(
         _shard(item),
-        artefacts.FRAMES / _shard(item),
+        artifacts.FRAMES / _shard(item),
         lambda target: extract.extract(source, item["media_id"], facts, run.extract, run.limits, target),
     )
 
 
 def _depends_on(run: Params) -> dict[str, Any]:
-    modules = [decode, extract, picture, sampling, shards, stream]
-    cured = [run.cure.model_dump(exclude={"match"}), source_digest(cure, reencode, square)] if run.cure.rewrites else []
+    modules = [decode, extract, still_image, frame_sampling, shards, video_stream]
+    cured = [run.cure.model_dump(exclude={"match"}), source_digest(harmonize, harmonize, square)] if run.cure.rewrites else []
     versions = [ffmpeg.version(), av.__version__, PIL.__version__]
     return {"extract": run.extract.model_dump(), "code": source_digest(*modules), "versions": versions, "cured": cured}
 

@@ -9,37 +9,37 @@ import pandas as pd
 from filelock import FileLock
 from tqdm import tqdm
 
-from bonafide import artefacts, params
-from bonafide.dataset import manifest
-from bonafide.evaluation import held_out, tables
-from bonafide.evaluation.held_out import Fold
-from bonafide.params import Params, with_values
-from bonafide.settings import Settings, get_settings
+from realframe import artifacts, config
+from realframe.config import Params, with_values
+from realframe.data import manifest
+from realframe.evaluation import score_tables, unseen_generators
+from realframe.evaluation.unseen_generators import Fold
+from realframe.settings import Settings, get_settings
 
 if TYPE_CHECKING:
-    from bonafide.models.weights import Weights
+    from realframe.models.weights import Weights
 
 # What needs TensorFlow is imported where a fold is trained: a run that holds nothing out is done in a second.
 
 
 def main() -> None:
     """Run the stage."""
-    settings, run = get_settings(), params.load(artefacts.RESOLVED)
-    folds = _folds(manifest.read(artefacts.SPLITS, manifest.SPLITS), run)
+    settings, run = get_settings(), config.load(artifacts.RESOLVED)
+    folds = _folds(manifest.read(artifacts.SPLITS, manifest.SPLITS), run)
     scored = list(_each_scored(folds, run, settings)) if folds else []
-    rows = pd.concat([part for part, _ in scored], ignore_index=True) if scored else tables.empty(tables.HELD_OUT)
-    tables.write(rows, artefacts.HELD_OUT, tables.HELD_OUT)
+    rows = pd.concat([part for part, _ in scored], ignore_index=True) if scored else score_tables.empty(score_tables.HELD_OUT)
+    score_tables.write(rows, artifacts.HELD_OUT, score_tables.HELD_OUT)
     _forget([folder for _, folder in scored])
 
 
 def _each_scored(folds: list[Fold], run: Params, settings: Settings) -> Iterator[tuple[pd.DataFrame, Path]]:
     """Yield the rows of each fold, and the folder where they are kept until all are done."""
-    from bonafide.models import backbones
-    from bonafide.models.weights import find
-    from bonafide.training import runtime
+    from realframe import settings as settings_module
+    from realframe.models import backbones
+    from realframe.models.weights import find
 
-    runtime.prepare(settings.workers, run.seed)
-    tuned = json.loads(artefacts.TRAINING.read_text())["tuned"]
+    settings_module.configure_tensorflow(settings.workers, run.seed)
+    tuned = json.loads(artifacts.TRAINING.read_text())["tuned"]
     run = run.model_copy(update={"train": with_values(run.train, tuned)})
     weights = find(run.train.weights, backbones.get(run.train.backbone), settings)
     for fold in tqdm(folds, "generators held out", unit="generator"):
@@ -51,11 +51,11 @@ def _folds(splits: pd.DataFrame, run: Params) -> list[Fold]:
     if not run.evaluate.leave_one_generator_out:
         print("hold_out_generators: evaluate.leave_one_generator_out is false, so nothing is measured on unseen generators")
         return []
-    found = held_out.generators_of(splits)
+    found = unseen_generators.generators_of(splits)
     if not found:
-        print(f"hold_out_generators: it takes two generators of at least {held_out.LEAST_ITEMS} items each, so none is held out")
+        print(f"hold_out_generators: it takes two generators of at least {unseen_generators.LEAST_ITEMS} items each, so none is held out")
     _say_of_unknown(splits)
-    folds = [held_out.without(generator, splits, run.balance, run.seed) for generator in found]
+    folds = [unseen_generators.without(generator, splits, run.balance, run.seed) for generator in found]
     for said in (fold.hindrance or fold.consequence for fold in folds):
         if said:
             print(f"hold_out_generators: {said}")
@@ -70,29 +70,31 @@ def _say_of_unknown(splits: pd.DataFrame) -> None:
 
 def _scored(fold: Fold, run: Params, weights: "Weights", settings: Settings) -> tuple[pd.DataFrame, Path]:
     """Return the rows of a fold and the folder where they are kept, so that after a kill what is done is not done again."""
-    from bonafide.dataset.batches import frame_table
-    from bonafide.training import fitting
+    from realframe.data.batches import frame_table
+    from realframe.training import fit
 
-    frames = {split: frame_table(fold.splits, artefacts.CLEAN, split) for split in ("train", "val", "test")}
-    name = fitting.name_of(run, frames, fold.generator, run.balance.method, run.evaluate.aggregate)
+    frames = {split: frame_table(fold.splits, artifacts.CLEAN, split) for split in ("train", "val", "test")}
+    name = fit.name_of(run, frames, fold.generator, run.balance.method, run.evaluate.aggregate)
     folder = settings.state / "training" / f"held-out-{name}"
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / "scores.parquet"
     with FileLock(folder.with_suffix(".lock")):
         if not part.exists():
             print(f"trained without {fold.generator}:", flush=True)
-            tables.write(held_out.rows_of(fold, _scores(frames, run, weights, folder, settings)), part, tables.HELD_OUT)
+            score_tables.write(
+                unseen_generators.rows_of(fold, _scores(frames, run, weights, folder, settings)), part, score_tables.HELD_OUT
+            )
     return pd.read_parquet(part), folder
 
 
 def _scores(frames: dict[str, pd.DataFrame], run: Params, weights: "Weights", folder: Path, settings: Settings) -> dict[str, float]:
     """Train on the fold, by the code of the stage ``train``, and return the score of each item of val and test."""
-    from bonafide.evaluation.scoring import open_scorer, score_table
-    from bonafide.training import fitting
+    from realframe.evaluation.item_scores import open_scorer, score_table
+    from realframe.training import fit
 
     learned = {split: frames[split] for split in ("train", "val")}
-    model = fitting.builder(run, weights)(run.train)
-    fitting.fit(model, fitting.job_of(run, learned, folder, settings))
+    model = fit.builder(run, weights)(run.train)
+    fit.fit(model, fit.job_of(run, learned, folder, settings))
     scorer = open_scorer(model, run, frames["val"], settings.workers)
     asked = pd.concat([frames["val"], frames["test"]], ignore_index=True)
     return {media_id: scored.score for media_id, scored in score_table(scorer, asked, settings.workers)}
@@ -100,10 +102,10 @@ def _scores(frames: dict[str, pd.DataFrame], run: Params, weights: "Weights", fo
 
 def _forget(folders: list[Path]) -> None:
     if folders:
-        from bonafide.training import phase
+        from realframe.training import training_phase
 
         for folder in folders:
-            phase.forget(folder)
+            training_phase.forget(folder)
 
 
 if __name__ == "__main__":

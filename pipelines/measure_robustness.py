@@ -1,37 +1,37 @@
 """Score some test items again as they come after compression, blur, scaling, cropping and noise."""
 
-from bonafide import artefacts, params
-from bonafide.dataset import manifest
-from bonafide.evaluation import tables
-from bonafide.params import Params
-from bonafide.settings import get_settings
+from realframe import artifacts, config
+from realframe.config import Params
+from realframe.data import manifest
+from realframe.evaluation import score_tables
+from realframe.settings import get_settings
 
 
 def main() -> None:
     """Run the stage."""
-    run = params.load(artefacts.RESOLVED)
+    run = config.load(artifacts.RESOLVED)
     if run.evaluate.robustness_items:
         _measure(run)
     else:
-        tables.write(tables.empty(tables.ROBUSTNESS), artefacts.ROBUSTNESS, tables.ROBUSTNESS)
+        score_tables.write(score_tables.empty(score_tables.ROBUSTNESS), artifacts.ROBUSTNESS, score_tables.ROBUSTNESS)
         print("measure_robustness: evaluate.robustness_items is 0, so nothing is measured on degraded files")
 
 
 def _measure(run: Params) -> None:
     # imported here: the processes that degrade import this module, and need no TensorFlow
-    from bonafide.dataset.batches import frame_table
-    from bonafide.evaluation import robustness
-    from bonafide.evaluation.predict import load_model
-    from bonafide.evaluation.scoring import open_scorer
-    from bonafide.training import runtime
+    from realframe import settings as settings_module
+    from realframe.data.batches import frame_table
+    from realframe.evaluation import robustness
+    from realframe.evaluation.frame_scores import load_model
+    from realframe.evaluation.item_scores import open_scorer
 
     settings = get_settings()
-    runtime.prepare(settings.workers, run.seed)
-    splits = manifest.read(artefacts.SPLITS, manifest.SPLITS)
+    settings_module.configure_tensorflow(settings.workers, run.seed)
+    splits = manifest.read(artifacts.SPLITS, manifest.SPLITS)
     items = robustness.sample(splits, run.evaluate.robustness_items, run.seed)
-    scorer = open_scorer(load_model(artefacts.MODEL), run, frame_table(splits, artefacts.CLEAN, "val"), settings.workers)
-    table = robustness.measure(scorer, items, run, settings.workers)
-    tables.write(table, artefacts.ROBUSTNESS, tables.ROBUSTNESS)
+    scorer = open_scorer(load_model(artifacts.MODEL), run, frame_table(splits, artifacts.CLEAN, "val"), settings.workers)
+    table = robustness.score_degraded(scorer, items, run, settings.workers)
+    score_tables.write(table, artifacts.ROBUSTNESS, score_tables.ROBUSTNESS)
     print(f"measure_robustness: {len(items)} items, each degraded in {len(table) / max(1, len(items)):.1f} ways on average")
 
 

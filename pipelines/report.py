@@ -7,19 +7,19 @@ from typing import Any
 import mlflow
 import pandas as pd
 
-from bonafide import artefacts, params
-from bonafide.dataset import manifest
-from bonafide.evaluation.clips import ClipScorer
-from bonafide.evaluation.predict import load_model
-from bonafide.evidence import cautions
-from bonafide.files import write_text
-from bonafide.models.aggregate import item_table
-from bonafide.params import Params
-from bonafide.reporting import card, croissant, explain, page, plots
-from bonafide.reporting.evidence import Evidence
-from bonafide.settings import get_settings
-from bonafide.tracking import experiment
-from bonafide.training import runtime
+from realframe import artifacts, config
+from realframe import settings as settings_module
+from realframe.config import Params
+from realframe.data import manifest
+from realframe.evaluation import caveats
+from realframe.evaluation.clip_scores import ClipScorer
+from realframe.evaluation.frame_scores import load_model
+from realframe.files import write_text
+from realframe.models.aggregate import item_table
+from realframe.registry import mlflow_runs
+from realframe.reports import croissant, evaluation_report, explanations, model_card, plots
+from realframe.reports.report_data import ReportData
+from realframe.settings import get_settings
 
 _log = logging.getLogger(__name__)
 
@@ -27,27 +27,27 @@ _log = logging.getLogger(__name__)
 def main() -> None:
     """Run the stage."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    settings, run = get_settings(), params.load(artefacts.RESOLVED)
-    runtime.prepare(settings.workers, run.seed)
-    training = json.loads(artefacts.TRAINING.read_text())
+    settings, run = get_settings(), config.load(artifacts.RESOLVED)
+    settings_module.configure_tensorflow(settings.workers, run.seed)
+    training = json.loads(artifacts.TRAINING.read_text())
     evidence = _evidence(run, training)
 
-    figures = plots.draw_all(artefacts.FIGURES, evidence, pd.read_csv(artefacts.HISTORY))
+    figures = plots.draw_all(artifacts.FIGURES, evidence, pd.read_csv(artifacts.HISTORY))
     figures |= _explanations(evidence, run)
-    write_text(artefacts.REPORT, page.render(evidence, figures, artefacts.CLEAN))
-    write_text(artefacts.CARD, card.render(evidence))
-    write_text(artefacts.CROISSANT, json.dumps(croissant.describe(evidence.splits, artefacts.SPLITS, training["dataset"]), indent=2) + "\n")
+    write_text(artifacts.REPORT, evaluation_report.render(evidence, figures, artifacts.CLEAN))
+    write_text(artifacts.CARD, model_card.render(evidence))
+    write_text(artifacts.CROISSANT, json.dumps(croissant.describe(evidence.splits, artifacts.SPLITS, training["dataset"]), indent=2) + "\n")
 
-    cautions.announce(evidence.cautions)
+    caveats.announce(evidence.cautions)
     _log_to_mlflow(training["run_id"])
     _say(evidence)
 
 
-def _evidence(run: Params, training: dict[str, Any]) -> Evidence:
-    metrics, shortcuts = (json.loads(path.read_text()) for path in (artefacts.METRICS, artefacts.SHORTCUTS))
-    splits, predictions = manifest.read(artefacts.SPLITS, manifest.SPLITS), pd.read_parquet(artefacts.PREDICTIONS)
+def _evidence(run: Params, training: dict[str, Any]) -> ReportData:
+    metrics, shortcuts = (json.loads(path.read_text()) for path in (artifacts.METRICS, artifacts.SHORTCUTS))
+    splits, predictions = manifest.read(artifacts.SPLITS, manifest.SPLITS), pd.read_parquet(artifacts.PREDICTIONS)
     test = predictions[predictions["split"] == "test"]
-    return Evidence(
+    return ReportData(
         metrics=metrics,
         splits=splits,
         items=item_table(test, metrics["aggregate"]),
@@ -55,7 +55,7 @@ def _evidence(run: Params, training: dict[str, Any]) -> Evidence:
         shortcuts=shortcuts,
         params=run.model_dump(mode="json", exclude_none=True),
         lineage=_lineage(metrics, training),
-        cautions=cautions.cautions_of(metrics, splits, shortcuts),
+        cautions=caveats.caveats_of(metrics, splits, shortcuts),
     )
 
 
@@ -67,34 +67,34 @@ def _lineage(metrics: dict[str, Any], training: dict[str, Any]) -> dict[str, str
         "weights": " ".join(part for part in (weights["name"], weights["sha256"][:16]) if part),
         "dataset version": training["dataset"],
         "test split": metrics["test_split"],
-        "git commit": experiment.git_commit(),
+        "git commit": mlflow_runs.git_commit(),
         "MLflow run": training["run_id"],
         "kept epoch": f"phase {best['phase']}, epoch {best['epoch']}, validation loss {best['val_loss']:.4f}",
         "training time": f"{training['seconds']:.0f} s",
     }
 
 
-def _explanations(evidence: Evidence, run: Params) -> dict[str, Any]:
-    model, head, batch_size = load_model(artefacts.MODEL), run.train.head, run.train.batch_size
+def _explanations(evidence: ReportData, run: Params) -> dict[str, Any]:
+    model, head, batch_size = load_model(artifacts.MODEL), run.train.head, run.train.batch_size
     scorer = ClipScorer(model, head.length, batch_size) if head.sequential else None
     at, show_media = evidence.metrics["threshold"], run.evaluate.show_media
-    figure = explain.draw(model, evidence.items, at, artefacts.CLEAN, batch_size, scorer, show_media=show_media)
-    return {"explanations": plots.save(figure, artefacts.FIGURES / "explanations.png")}
+    figure = explanations.draw(model, evidence.items, at, artifacts.CLEAN, batch_size, scorer, show_media=show_media)
+    return {"explanations": plots.save(figure, artifacts.FIGURES / "explanations.png")}
 
 
 def _log_to_mlflow(run_id: str) -> None:
     """Add the pictures and the pages to the run of the training, where this tracking server knows it."""
-    if not experiment.exists(run_id):
-        _log.warning("MLflow does not know the run %s: the model came from the DVC cache, its report stays in %s", run_id, artefacts.REPORT)
+    if not mlflow_runs.exists(run_id):
+        _log.warning("MLflow does not know the run %s: the model came from the DVC cache, its report stays in %s", run_id, artifacts.REPORT)
         return
-    with experiment.resume_run(run_id):
-        mlflow.log_artifacts(str(artefacts.FIGURES), "figures")
-        for path in (artefacts.REPORT, artefacts.CARD, artefacts.CROISSANT):
+    with mlflow_runs.resume_run(run_id):
+        mlflow.log_artifacts(str(artifacts.FIGURES), "figures")
+        for path in (artifacts.REPORT, artifacts.CARD, artifacts.CROISSANT):
             mlflow.log_artifact(str(path))
 
 
-def _say(evidence: Evidence) -> None:
-    _log.info("%s; %s", page.headline(evidence.metrics), artefacts.REPORT)
+def _say(evidence: ReportData) -> None:
+    _log.info("%s; %s", evaluation_report.headline(evidence.metrics), artifacts.REPORT)
 
 
 if __name__ == "__main__":

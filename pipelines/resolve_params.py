@@ -2,17 +2,17 @@
 
 import keras
 
-from bonafide import artefacts
-from bonafide.models import backbones
-from bonafide.params import resolve
+from realframe import artifacts
+from realframe.config import resolve
+from realframe.models import backbones
 
 
 def main() -> None:
     """Run the stage. Raises ParamsError: what no run could use is refused before anything is computed."""
-    resolved = resolve(artefacts.PARAMS, artefacts.RECIPES)
+    resolved = resolve(artifacts.PARAMS, artifacts.RECIPES)
     size = resolved.params.clean.size
     backbones.get(resolved.params.train.backbone).build(keras.Input((size, size, 3)))
-    resolved.save(artefacts.RESOLVED)
+    resolved.save(artifacts.RESOLVED)
 
 
 if __name__ == "__main__":

@@ -2,20 +2,20 @@
 
 import pandas as pd
 
-from bonafide import artefacts, params
-from bonafide.dataset import dealt, manifest
-from bonafide.dataset.split import LABELS, SPLITS, deal
+from realframe import artifacts, config
+from realframe.data import manifest, previous_split
+from realframe.data.split import LABELS, SPLITS, assign_splits
 
 
 def main() -> None:
     """Run the stage. Raises TooFewItemsError, DatasetError."""
-    run = params.load(artefacts.RESOLVED)
-    balanced = manifest.read(artefacts.BALANCED, manifest.BALANCED)
-    before = dealt.read(artefacts.DEALT, run.split, run.seed)
+    run = config.load(artifacts.RESOLVED)
+    balanced = manifest.read(artifacts.BALANCED, manifest.BALANCED)
+    before = previous_split.read(artifacts.PREVIOUS_SPLIT, run.split, run.seed)
 
-    splits = deal(balanced, pd.read_parquet(artefacts.QUALITY), run.split, run.balance, run.seed, before)
+    splits = assign_splits(balanced, pd.read_parquet(artifacts.QUALITY), run.split, run.balance, run.seed, before)
 
-    manifest.write(splits, artefacts.SPLITS, manifest.SPLITS)
+    manifest.write(splits, artifacts.SPLITS, manifest.SPLITS)
     counts = splits.groupby(["split", "label"]).size()
     shown = ", ".join(f"{split} {' + '.join(f'{counts[split, label]} {label}' for label in LABELS)}" for split in SPLITS)
     sizes = splits["cluster"].value_counts()

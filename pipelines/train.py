@@ -13,36 +13,37 @@ import mlflow
 import pandas as pd
 from filelock import FileLock
 
-from bonafide import artefacts, params
-from bonafide.dataset import manifest
-from bonafide.dataset.batches import frame_table
-from bonafide.files import atomic_path, write_text
-from bonafide.models import backbones
-from bonafide.models.weights import Weights, find
-from bonafide.params import Params, with_values
-from bonafide.settings import Settings, get_settings
-from bonafide.tracking import experiment
-from bonafide.training import curves, fitting, phase, runtime, tune
-from bonafide.training.callbacks import Listener
-from bonafide.training.job import Job, Outcome
+from realframe import artifacts, config
+from realframe import settings as settings_module
+from realframe.config import Params, with_values
+from realframe.data import manifest
+from realframe.data.batches import frame_table
+from realframe.files import atomic_path, write_text
+from realframe.models import backbones
+from realframe.models.weights import Weights, find
+from realframe.registry import mlflow_runs
+from realframe.settings import Settings, get_settings
+from realframe.training import callbacks, fit, hyperparameter_search, training_phase
+from realframe.training.callbacks import Listener
+from realframe.training.training_job import Job, Outcome
 
 _RUN_ID = "run_id"
 
 
 def main() -> None:
     """Run the stage."""
-    settings, run = get_settings(), params.load(artefacts.RESOLVED)
-    runtime.prepare(settings.workers, run.seed)
-    splits = manifest.read(artefacts.SPLITS, manifest.SPLITS)
-    frames = {split: frame_table(splits, artefacts.CLEAN, split) for split in ("train", "val")}
+    settings, run = get_settings(), config.load(artifacts.RESOLVED)
+    settings_module.configure_tensorflow(settings.workers, run.seed)
+    splits = manifest.read(artifacts.SPLITS, manifest.SPLITS)
+    frames = {split: frame_table(splits, artifacts.CLEAN, split) for split in ("train", "val")}
     weights = find(run.train.weights, backbones.get(run.train.backbone), settings)
     if weights.name == "random":
         print(f"{run.train.backbone} starts from random weights: its figures say nothing of what it reaches with ImageNet weights")
-    folder = settings.state / "training" / fitting.name_of(run, frames)
+    folder = settings.state / "training" / fit.name_of(run, frames)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
         _train(weights, run, splits, frames, folder, settings)
-        phase.forget(folder)
+        training_phase.forget(folder)
 
 
 def _train(
@@ -54,15 +55,15 @@ def _train(
     settings: Settings,
 ) -> None:
     version = manifest.dataset_version(splits)
-    tags = {"bonafide.recipe": run.recipe, "bonafide.weights": weights.name}
+    tags = {"realframe.recipe": run.recipe, "realframe.weights": weights.name}
     dump = run.model_dump(mode="json", exclude_none=True)
-    with experiment.open_run(run.recipe, dump, artefacts.SPLITS, version, tags, _run_to_go_on_with(folder)) as run_id:
+    with mlflow_runs.open_run(run.recipe, dump, artifacts.SPLITS, version, tags, _run_to_go_on_with(folder)) as run_id:
         write_text(folder / _RUN_ID, run_id)
-        job = fitting.job_of(run, frames, folder, settings)
+        job = fit.job_of(run, frames, folder, settings)
         tuned, tuning_seconds = _search(run, job, weights)
         train = with_values(run.train, tuned)
-        model, job = fitting.builder(run, weights)(train), replace(job, train=train, listeners=(_logger(train.phase1.epochs),))
-        outcome = fitting.fit(model, job)
+        model, job = fit.builder(run, weights)(train), replace(job, train=train, listeners=(_logger(train.phase1.epochs),))
+        outcome = fit.fit(model, job)
         record = _record(run_id, run, weights, version, splits, frames, outcome)
         _write(model, outcome, {**record, "tuned": tuned, "tuning_seconds": round(tuning_seconds, 1)})
 
@@ -72,34 +73,34 @@ def _search(run: Params, job: Job, weights: Weights) -> tuple[dict[str, Any], fl
     if not run.tune.trials:
         return {}, 0.0
     began = time.monotonic()
-    tuned = tune.search(run, job, fitting.builder(run, weights), job.folder / "tuning", _followed)
+    tuned = hyperparameter_search.search(run, job, fit.builder(run, weights), job.folder / "tuning", _followed)
     mlflow.log_params({f"tuned.{key}": str(value) for key, value in tuned.items()})
     return tuned, time.monotonic() - began
 
 
 @contextmanager
-def _followed(trial: tune.Trial) -> Iterator[tune.Follower]:
+def _followed(trial: hyperparameter_search.Trial) -> Iterator[hyperparameter_search.Follower]:
     """Let a trial be a run of its own below the training's."""
-    with experiment.nested_run(f"trial {trial.number}", trial.values, _run_to_go_on_with(trial.folder)) as run_id:
+    with mlflow_runs.nested_run(f"trial {trial.number}", trial.values, _run_to_go_on_with(trial.folder)) as run_id:
         write_text(trial.folder / _RUN_ID, run_id)
-        yield tune.Follower(_logger(0), lambda value: mlflow.log_metric("objective", value))
+        yield hyperparameter_search.Follower(_logger(0), lambda value: mlflow.log_metric("objective", value))
 
 
 def _logger(first: int) -> Listener:
     """Return what logs an epoch to the open run; those of phase 2 come after the ``first`` of phase 1."""
-    return lambda row: experiment.log_epoch(row, row["epoch"] + (first if row["phase"] == 2 else 0))
+    return lambda row: mlflow_runs.log_epoch(row, row["epoch"] + (first if row["phase"] == 2 else 0))
 
 
 def _write(model: keras.Model, outcome: Outcome, record: dict[str, Any]) -> None:
     history = pd.DataFrame(outcome.history)
-    with atomic_path(artefacts.MODEL) as temporary:
+    with atomic_path(artifacts.MODEL) as temporary:
         model.save(temporary)
-    with atomic_path(artefacts.HISTORY) as temporary:
+    with atomic_path(artifacts.HISTORY) as temporary:
         history.drop(columns="seconds").to_csv(temporary, index=False)
-    write_text(artefacts.TRAINING, json.dumps(record, indent=2) + "\n")
-    mlflow.log_figure(curves.draw(history), "curves.png")
-    mlflow.log_artifact(str(artefacts.HISTORY))
-    mlflow.log_artifact(str(artefacts.TRAINING))
+    write_text(artifacts.TRAINING, json.dumps(record, indent=2) + "\n")
+    mlflow.log_figure(callbacks.draw(history), "curves.png")
+    mlflow.log_artifact(str(artifacts.HISTORY))
+    mlflow.log_artifact(str(artifacts.TRAINING))
 
 
 def _record(
@@ -132,7 +133,7 @@ def _record(
 def _run_to_go_on_with(folder: Path) -> str | None:
     kept = folder / _RUN_ID
     run_id = kept.read_text() if kept.exists() else None
-    return run_id if run_id and experiment.exists(run_id) else None
+    return run_id if run_id and mlflow_runs.exists(run_id) else None
 
 
 if __name__ == "__main__":

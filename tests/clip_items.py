@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from bonafide.dataset.batches import frame_table
-from bonafide.media.shards import write_shard
-from bonafide.models import detector, heads
-from bonafide.settings import Settings
+from realframe.data.batches import frame_table
+from realframe.media.shards import write_shard
+from realframe.models import detector_network, heads
+from realframe.settings import Settings
 from tests.heads import head
 
 SIZE = 64
@@ -37,13 +37,13 @@ def write_clips(clean: Path, counts: list[int]) -> pd.DataFrame:
 def network(kind: str, length: int = 6) -> keras.Model:
     """A detector with random weights whose head standardizes features of their size."""
     chosen = head(kind=kind, length=length, units=8, dense=0, normalize=True)
-    model, _ = detector.open_backbone("residual_cnn", "random", SIZE, chosen, 0, Settings())
+    model, _ = detector_network.open_backbone("residual_cnn", "random", SIZE, chosen, 0, Settings())
     random = np.random.default_rng(1).uniform(0, 255, (16, SIZE, SIZE, 3)).astype(np.float32)
-    pooled = np.asarray(keras.Model(model.input, model.get_layer(detector.POOLED).output).predict_on_batch(random))
-    clips = detector.clip_head(model)
+    pooled = np.asarray(keras.Model(model.input, model.get_layer(detector_network.POOLED).output).predict_on_batch(random))
+    clips = detector_network.clip_head(model)
     if clips is None:
-        detector.standardize(model, pooled)
-        detector.begin_at(model, np.random.default_rng(2).normal(0, 1 / pooled.std(), pooled.shape[1]), 0.0)
+        detector_network.standardize(model, pooled)
+        detector_network.begin_at(model, np.random.default_rng(2).normal(0, 1 / pooled.std(), pooled.shape[1]), 0.0)
     else:
         heads.standardize(clips, pooled.mean(axis=0), pooled.var(axis=0))
     return model

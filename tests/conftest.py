@@ -21,7 +21,7 @@ PILOTED = ("cli", "dags", "notebooks", "services", "system")
 """The folders whose tests share the pilot: one worker has them all, or each would make its own."""
 
 
-LONGEST = ("pilot", "serving", "training", "models", "detection", "browser", "media", "drift", "runs")
+LONGEST = ("pilot", "web", "worker", "training", "models", "detection", "browser", "media", "drift", "runs")
 """What is begun first, so that no worker ends long after the other."""
 
 
@@ -55,9 +55,9 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def field_data() -> Path:
-    folder = Path(os.environ.get("BONAFIDE_FIELD_DATA", ROOT.parent / "shared" / "data"))
+    folder = Path(os.environ.get("REALFRAME_FIELD_DATA", ROOT.parent / "shared" / "data"))
     if not (folder / "MANIFEST.csv").exists():
-        pytest.skip(f"no field data: {folder} has no MANIFEST.csv; name another folder by BONAFIDE_FIELD_DATA")
+        pytest.skip(f"no field data: {folder} has no MANIFEST.csv; name another folder by REALFRAME_FIELD_DATA")
     return folder
 
 
@@ -68,9 +68,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def pilot(tmp_path_factory: pytest.TempPathFactory) -> Pilot:
-    from bonafide.demo.render import render
-    from bonafide.services.airflow import environment
-    from bonafide.settings import Settings
+    from realframe.demo.render import render
+    from realframe.services.airflow_home import environment
+    from realframe.settings import Settings
 
     root = copy_checkout(tmp_path_factory.mktemp("pilot"))
     media = tmp_path_factory.mktemp("media") / "set"
@@ -82,10 +82,10 @@ def pilot(tmp_path_factory: pytest.TempPathFactory) -> Pilot:
     for file in inbox.iterdir():
         os.utime(file, (1, 1))  # it arrived long ago
     variables = {name: value for name, value in os.environ.items() if name not in ("MONGODB_URI", "MLFLOW_TRACKING_URI")}
-    env = variables | {k: v for k, v in environment(Settings(root=root, home=root / ".bonafide")).items() if variables.get(k) != v}
+    env = variables | {k: v for k, v in environment(Settings(root=root, home=root / ".realframe")).items() if variables.get(k) != v}
     pilot = Pilot(root, env, rendered.unseen, "")
-    pilot.call("bonafide", "ingest", str(media))
+    pilot.call("realframe", "ingest", str(media))
     conf = json.dumps({"recipe": "scratch", "overrides": SHRUNK})
     dags = ("prepare_data", "train_model", "review_model")
     approval = ("--approve-as", "demo", "--override", "a test's tiny model")
-    return replace(pilot, log=pilot.call("bonafide.services.headless", *dags, "--conf", conf, *approval))
+    return replace(pilot, log=pilot.call("realframe.services.headless_dags", *dags, "--conf", conf, *approval))

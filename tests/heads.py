@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from bonafide.params import Head, read_yaml
+from realframe.config import Head, read_yaml
 
 _WRITTEN = read_yaml(Path(__file__).parents[1] / "params.yaml")["train"]["head"]
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from bonafide.metadata.embedded import embedded
-from bonafide.metadata.store import Store, open_store
-from bonafide.review import rules
-from bonafide.settings import Settings, get_settings
+from realframe.governance import gate_rules
+from realframe.settings import Settings, get_settings
+from realframe.store.embedded_store import embedded
+from realframe.store.repository import Store, open_store
 from tests import run_folder
 
-_SERVERS = ("BONAFIDE_DAGSHUB_REPO", "BONAFIDE_REVIEWER", "BONAFIDE_PASSWORD")
+_SERVERS = ("REALFRAME_DAGSHUB_REPO", "REALFRAME_REVIEWER", "REALFRAME_PASSWORD")
 COMMIT = "c" * 40
 TRAINER = "Tom"
 
@@ -33,11 +33,11 @@ def settings(tmp_path: Path, embedded_uri: str, monkeypatch: pytest.MonkeyPatch)
     """
     for name in _SERVERS:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("BONAFIDE_ROOT", str(tmp_path))
+    monkeypatch.setenv("REALFRAME_ROOT", str(tmp_path))
     monkeypatch.setenv("MONGODB_URI", embedded_uri)
     _at_home(monkeypatch, tmp_path / "state")
     (tmp_path / "mlflow").mkdir(exist_ok=True)
-    shutil.copyfile(run_folder.ROOT / rules.PATH, tmp_path / rules.PATH)
+    shutil.copyfile(run_folder.ROOT / gate_rules.PATH, tmp_path / gate_rules.PATH)
     empty(embedded_uri, get_settings().mongodb_database)
     yield get_settings()
     get_settings.cache_clear()
@@ -77,7 +77,7 @@ def _copied(name: str, settings: Settings) -> Path:
 
 def _at_home(patch: pytest.MonkeyPatch, home: Path) -> None:
     """MLflow puts the address that it is given into the environment, where the next settings would find it."""
-    patch.setenv("BONAFIDE_HOME", str(home))
+    patch.setenv("REALFRAME_HOME", str(home))
     patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{home / 'mlflow.db'}")
     get_settings.cache_clear()
 
@@ -85,18 +85,18 @@ def _at_home(patch: pytest.MonkeyPatch, home: Path) -> None:
 @cache
 def _databases() -> Path:
     """Make the databases once: the first tables alone take MLflow seconds."""
-    from bonafide.tracking import experiment, registry
+    from realframe.registry import mlflow_runs, model_registry
 
-    folder = Path(tempfile.mkdtemp(prefix="bonafide-test-"))
+    folder = Path(tempfile.mkdtemp(prefix="realframe-test-"))
     with pytest.MonkeyPatch.context() as patch:
         _at_home(patch, folder)
-        experiment.connect()
+        mlflow_runs.connect()
         shutil.copyfile(folder / "mlflow.db", folder / "empty.db")
         splits = run_folder.write_data(folder, 90)
         for number in (1, 2, 3):
             run_folder.write_training(folder, splits, quality=0.1 * number)
             run_folder.write_model(folder, bias=number / 10)
-            registry.register_folder(folder, commit=COMMIT, trainer=TRAINER)
+            model_registry.register_folder(folder, commit=COMMIT, trainer=TRAINER)
         shutil.copyfile(folder / "mlflow.db", folder / "three.db")
     get_settings.cache_clear()
     return folder

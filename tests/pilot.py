@@ -8,8 +8,8 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bonafide.services.airflow import environment
-from bonafide.settings import Settings
+from realframe.services.airflow_home import environment
+from realframe.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -51,7 +51,7 @@ class Pilot:
     def copy(self, root: Path) -> "Pilot":
         """Copy the checkout with all its state: what is tried there leaves this one's registry as it is."""
         shutil.copytree(self.root, root, symlinks=True, ignore=shutil.ignore_patterns("airflow", "config.local"))
-        return replace(self, root=root, env={**self.env, **environment(Settings(root=root, home=root / ".bonafide"))}, log="")
+        return replace(self, root=root, env={**self.env, **environment(Settings(root=root, home=root / ".realframe"))}, log="")
 
     def call(self, *command: str, status: int = 0) -> str:
         """Run a module of Python in the checkout and return what it printed."""
@@ -62,7 +62,7 @@ class Pilot:
     def events(self, asset: str) -> list[dict[str, object]]:
         """Return what the events of an Airflow asset carry, the oldest first."""
         query = "select e.extra from asset_event e join asset a on a.id = e.asset_id where a.name = ? order by e.id"
-        with sqlite3.connect(self.root / ".bonafide" / "airflow" / "airflow.db") as database:
+        with sqlite3.connect(self.root / ".realframe" / "airflow" / "airflow.db") as database:
             return [json.loads(extra) for (extra,) in database.execute(query, [asset])]
 
     def git(self, *command: str) -> str:

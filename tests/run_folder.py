@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bonafide import artefacts
-from bonafide.dataset import manifest
-from bonafide.evidence.assemble import Tables, assemble
-from bonafide.files import write_text
-from bonafide.params import resolve
+from realframe import artifacts
+from realframe.config import resolve
+from realframe.data import manifest
+from realframe.evaluation.figures import Tables, assemble
+from realframe.files import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE = 32
@@ -65,15 +65,15 @@ def write_data(folder: Path, items: int) -> pd.DataFrame:
     """Write ``data/media.parquet`` and ``data/splits.parquet``; return the latter."""
     media = media_table(items)
     splits = split_table(media)
-    manifest.write(media, folder / artefacts.MEDIA, manifest.MEDIA)
-    manifest.write(splits, folder / artefacts.SPLITS, manifest.SPLITS)
+    manifest.write(media, folder / artifacts.MEDIA, manifest.MEDIA)
+    manifest.write(splits, folder / artifacts.SPLITS, manifest.SPLITS)
     return splits
 
 
 def write_training(folder: Path, splits: pd.DataFrame, run_id: str = RUN_ID, quality: float = 0.5) -> None:
     """Write ``build/params.yaml``, ``models/training.json`` and what an evaluation leaves; ``quality`` in [0, 1] of the scores."""
-    (folder / artefacts.RESOLVED).parent.mkdir(parents=True, exist_ok=True)
-    resolve(ROOT / "params.yaml", ROOT / "recipes", overrides={"clean.size": SIZE}).save(folder / artefacts.RESOLVED)
+    (folder / artifacts.RESOLVED).parent.mkdir(parents=True, exist_ok=True)
+    resolve(ROOT / "params.yaml", ROOT / "recipes", overrides={"clean.size": SIZE}).save(folder / artifacts.RESOLVED)
     training = {
         "run_id": run_id,
         "recipe": "efficientnetb0",
@@ -84,24 +84,24 @@ def write_training(folder: Path, splits: pd.DataFrame, run_id: str = RUN_ID, qua
         "seconds": 12.5,
         "dataset": manifest.dataset_version(splits),
     }
-    write_text(folder / artefacts.TRAINING, json.dumps(training))
+    write_text(folder / artifacts.TRAINING, json.dumps(training))
     write_evaluation(folder, evaluated(splits, quality))
 
 
 def write_evaluation(folder: Path, tables: Tables) -> None:
     """Write ``reports/metrics.json`` and the tables that it is computed from."""
     reports = {
-        artefacts.PREDICTIONS: tables.predictions,
-        artefacts.HELD_OUT: tables.held_out,
-        artefacts.ROBUSTNESS: tables.robustness,
-        artefacts.REGRESSION: tables.regression,
+        artifacts.PREDICTIONS: tables.predictions,
+        artifacts.HELD_OUT: tables.held_out,
+        artifacts.ROBUSTNESS: tables.robustness,
+        artifacts.REGRESSION: tables.regression,
     }
-    (folder / artefacts.REPORTS).mkdir(exist_ok=True)
+    (folder / artifacts.REPORTS).mkdir(exist_ok=True)
     for path, table in reports.items():
         assert table is not None
         table.to_parquet(folder / path, index=False)
     figures = assemble(tables, "mean", resamples=100, error=0.1, seed=0)
-    write_text(folder / artefacts.METRICS, json.dumps(figures))
+    write_text(folder / artifacts.METRICS, json.dumps(figures))
 
 
 def evaluated(splits: pd.DataFrame, quality: float, seed: int = 0) -> Tables:
@@ -129,11 +129,11 @@ def write_model(folder: Path, bias: float) -> None:
     """Write a real ``models/model.keras`` that calls everything fake with one probability, by ``bias``."""
     import keras
 
-    from bonafide.models.detector import POOLED
+    from realframe.models.detector_network import POOLED
 
     frames = keras.Input((SIZE, SIZE, 3))
     pooled = keras.layers.GlobalAveragePooling2D(name=POOLED)(keras.layers.Rescaling(1 / 255)(frames))
     start = keras.initializers.Constant(bias)
     model = keras.Model(frames, keras.layers.Dense(1, "sigmoid", kernel_initializer="zeros", bias_initializer=start)(pooled))
-    (folder / artefacts.MODEL).parent.mkdir(parents=True, exist_ok=True)
-    model.save(folder / artefacts.MODEL)
+    (folder / artifacts.MODEL).parent.mkdir(parents=True, exist_ok=True)
+    model.save(folder / artifacts.MODEL)

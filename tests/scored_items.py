@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bonafide.evidence.assemble import Tables, assemble
+from realframe.evaluation.figures import Tables, assemble
 
 COLUMNS = ["media_id", "label", "kind", "generator", "source", "cluster", "split"]
 

@@ -13,16 +13,16 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bonafide import artefacts
-from bonafide.dataset import manifest
-from bonafide.files import sha256_of, write_text
-from bonafide.media.clean import QualityRow, clean
-from bonafide.media.extract import extract
-from bonafide.media.ffmpeg import executable
-from bonafide.media.probe import probe
-from bonafide.params import Params, Resolved, resolve
-from bonafide.settings import Settings, get_settings
-from bonafide.training import runtime
+from realframe import artifacts
+from realframe import settings as settings_module
+from realframe.config import Params, Resolved, resolve
+from realframe.data import manifest
+from realframe.files import sha256_of, write_text
+from realframe.media.clean import QualityRow, clean
+from realframe.media.extract import extract
+from realframe.media.ffmpeg import executable
+from realframe.media.probe import probe
+from realframe.settings import Settings, get_settings
 from tests.pilot import ROOT
 
 SHRUNK = {
@@ -57,12 +57,12 @@ class Small:
 
     def stage(self, name: str, run: Params | None = None) -> None:
         """Run a stage in this process, with other parameters where they are given."""
-        Resolved(params=run or self.run, origin={}).save(self.folder / artefacts.RESOLVED)
+        Resolved(params=run or self.run, origin={}).save(self.folder / artifacts.RESOLVED)
         module = import_module(f"pipelines.{name}")
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(self.folder)
             patch.setattr(module, "get_settings", lambda: self.settings)
-            patch.setattr(runtime, "prepare", lambda threads, seed: None)  # TensorFlow is at work here already
+            patch.setattr(settings_module, "configure_tensorflow", lambda threads, seed: None)  # TensorFlow is at work here already
             module.main()
 
 
@@ -77,11 +77,11 @@ def make(folder: Path, **changed: Any) -> Small:
 def write(folder: Path, **changed: Any) -> tuple[Params, pd.DataFrame]:
     """Write what the stages up to ``train`` leave in ``folder``, but for the features; return the parameters and the split table."""
     resolved = resolve(ROOT / "params.yaml", ROOT / "recipes", recipe="scratch", overrides=SHRUNK | changed)
-    (folder / artefacts.RESOLVED).parent.mkdir(parents=True)
-    resolved.save(folder / artefacts.RESOLVED)
+    (folder / artifacts.RESOLVED).parent.mkdir(parents=True)
+    resolved.save(folder / artifacts.RESOLVED)
     splits, quality = _tables(folder, resolved.params)
-    quality.to_parquet(folder / artefacts.QUALITY, index=False)
-    manifest.write(splits, folder / artefacts.SPLITS, manifest.SPLITS)
+    quality.to_parquet(folder / artifacts.QUALITY, index=False)
+    manifest.write(splits, folder / artifacts.SPLITS, manifest.SPLITS)
     _write_training(folder, resolved.params, splits)
     return resolved.params, splits
 
@@ -107,11 +107,11 @@ def _media(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
 
 def _taken_in(folder: Path, path: str, said: dict[str, str], run: Params) -> tuple[dict[str, Any], list[QualityRow]]:
     """Take a file through the code of the media stages; return its row, and those of its frames."""
-    file = folder / artefacts.RAW / path
+    file = folder / artifacts.RAW / path
     facts, media_id = probe(file, run.limits), sha256_of(file)
-    sampled = folder / artefacts.FRAMES / f"{media_id}.tar"
+    sampled = folder / artifacts.FRAMES / f"{media_id}.tar"
     extract(file, media_id, facts, run.extract, run.limits, sampled)
-    quality = clean(sampled, run.clean, run.limits, folder / artefacts.CLEAN / f"{media_id}.tar")
+    quality = clean(sampled, run.clean, run.limits, folder / artifacts.CLEAN / f"{media_id}.tar")
     unknown = {"source": "", "group": "", "licence": "", "cluster": media_id, "repeat": 1, "weight": 1.0}
     return {"media_id": media_id, "path": path, **asdict(facts), **unknown, **said}, quality
 
@@ -123,31 +123,31 @@ def _photo(folder: Path, number: int, label: str) -> str:
     if label == "fake":
         pixels[::2] += 15
     path = Path(label) / f"{number}.png"
-    (folder / artefacts.RAW / path.parent).mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / artefacts.RAW / path)
+    (folder / artifacts.RAW / path.parent).mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / artifacts.RAW / path)
     return path.as_posix()
 
 
 def _clip(folder: Path, picture: str, label: str) -> str:
     path = f"{label}/clip.mp4"
     source = ["-f", "lavfi", "-i", f"{picture}=size=96x64:rate=8", "-t", "3", "-pix_fmt", "yuv420p"]
-    subprocess.run([executable(), "-v", "error", *source, str(folder / artefacts.RAW / path)], check=True)
+    subprocess.run([executable(), "-v", "error", *source, str(folder / artifacts.RAW / path)], check=True)
     return path
 
 
 def _write_training(folder: Path, run: Params, splits: pd.DataFrame) -> None:
     """Write what the stage ``train`` leaves: here a network with random weights throughout, the head's too."""
-    from bonafide.models import detector
+    from realframe.models import detector_network
 
     size, train = run.clean.size, run.train
-    model, weights = detector.open_backbone(train.backbone, train.weights, size, train.head, run.seed, get_settings())
-    kernel, bias = model.get_layer(detector.SCORE).get_weights()
+    model, weights = detector_network.open_backbone(train.backbone, train.weights, size, train.head, run.seed, get_settings())
+    kernel, bias = model.get_layer(detector_network.SCORE).get_weights()
     head = np.random.default_rng(0).normal(size=kernel.shape)
-    model.get_layer(detector.SCORE).set_weights([head, bias])
-    (folder / artefacts.MODEL).parent.mkdir()
-    model.save(folder / artefacts.MODEL)
+    model.get_layer(detector_network.SCORE).set_weights([head, bias])
+    (folder / artifacts.MODEL).parent.mkdir()
+    model.save(folder / artifacts.MODEL)
     history = {"phase": [1, 1], "epoch": [1, 2], "loss": [0.7, 0.6], "auc": [0.5, 0.6], "val_loss": [0.7, 0.65], "val_auc": [0.5, 0.6]}
-    pd.DataFrame(history).to_csv(folder / artefacts.HISTORY, index=False)
+    pd.DataFrame(history).to_csv(folder / artifacts.HISTORY, index=False)
     record = {
         "recipe": run.recipe,
         "backbone": train.backbone,
@@ -157,7 +157,7 @@ def _write_training(folder: Path, run: Params, splits: pd.DataFrame) -> None:
         "dataset": manifest.dataset_version(splits),
         "tuned": {},
     }
-    write_text(folder / artefacts.TRAINING, json.dumps(record))
+    write_text(folder / artifacts.TRAINING, json.dumps(record))
     audit = {"image": {"items": 36, "real": 18, "fake": 18, "note": "too few items"}}
     shortcuts = {"kinds": audit, "limit": run.shortcuts.limit, "passed": True, "allowed": False, "cure": run.cure.model_dump(mode="json")}
-    write_text(folder / artefacts.SHORTCUTS, json.dumps(shortcuts))
+    write_text(folder / artifacts.SHORTCUTS, json.dumps(shortcuts))

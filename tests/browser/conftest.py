@@ -28,7 +28,7 @@ def playwright() -> Iterator[Playwright]:
 def browser(playwright: Playwright) -> Iterator[Browser]:
     launched = launch(playwright)
     if launched is None:
-        pytest.skip("there is no Chromium: `make browser` brings one, or name one by BONAFIDE_CHROMIUM")
+        pytest.skip("there is no Chromium: `make browser` brings one, or name one by REALFRAME_CHROMIUM")
     yield launched
     launched.close()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from bonafide.media.ffmpeg import executable
+from realframe.media.ffmpeg import executable
 
 
 @dataclass(frozen=True)

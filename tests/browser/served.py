@@ -1,4 +1,4 @@
-"""A real ``bonafide serve`` with its worker, on a checkout of its own: a small champion that goes by brightness, and a challenger."""
+"""A real ``realframe serve`` with its worker, on a checkout of its own: a small champion that goes by brightness, and a challenger."""
 
 import os
 import signal
@@ -14,16 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from bonafide import artefacts
-from bonafide.metadata import accounts
-from bonafide.metadata.store import open_store
-from bonafide.metadata.sync import sync_models
-from bonafide.settings import Settings, get_settings
+from realframe import artifacts
+from realframe.settings import Settings, get_settings
+from realframe.store import accounts
+from realframe.store.index_sync import sync_models
+from realframe.store.repository import open_store
 from tests import run_folder
 
 PASSWORD = "correct horse battery"
 PEOPLE: dict[str, accounts.Role] = {"ann": "analyst", "bob": "analyst", "ada": "reviewer"}
-_SERVERS = ("MONGODB_URI", "BONAFIDE_HOME", "BONAFIDE_DAGSHUB_REPO", "BONAFIDE_REVIEWER", "BONAFIDE_PASSWORD")
+_SERVERS = ("MONGODB_URI", "REALFRAME_HOME", "REALFRAME_DAGSHUB_REPO", "REALFRAME_REVIEWER", "REALFRAME_PASSWORD")
 _READY_S = 180.0
 
 
@@ -41,8 +41,8 @@ def serving(root: Path) -> Iterator[Served]:
     with pytest.MonkeyPatch.context() as patch:
         for name in _SERVERS:
             patch.delenv(name, raising=False)
-        patch.setenv("BONAFIDE_ROOT", str(root))
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{root / '.bonafide' / 'mlflow.db'}")  # MLflow may have left another one there
+        patch.setenv("REALFRAME_ROOT", str(root))
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{root / '.realframe' / 'mlflow.db'}")  # MLflow may have left another one there
         get_settings.cache_clear()
         _fill(get_settings(), root / "run")
         port = _free_port()
@@ -53,18 +53,18 @@ def serving(root: Path) -> Iterator[Served]:
 
 
 def _fill(settings: Settings, folder: Path) -> None:
-    from bonafide.tracking import experiment, registry
+    from realframe.registry import mlflow_runs, model_registry
 
-    experiment.connect()
+    mlflow_runs.connect()
     splits = run_folder.write_data(folder, 90)
     run_folder.write_training(folder, splits, quality=0.9)
     _write_brightness_model(folder)
-    champion = registry.register_folder(folder, commit="c" * 40, trainer="Tom")
-    registry.set_alias(registry.CHAMPION, champion)
+    champion = model_registry.register_folder(folder, commit="c" * 40, trainer="Tom")
+    model_registry.set_alias(model_registry.CHAMPION, champion)
     run_folder.write_model(folder, bias=0.3)
-    registry.register_folder(folder, commit="c" * 40, trainer="Tom")
+    model_registry.register_folder(folder, commit="c" * 40, trainer="Tom")
     with open_store(settings) as store:
-        sync_models(store, registry.versions())
+        sync_models(store, model_registry.versions())
         for name, role in PEOPLE.items():
             accounts.add(store, name, role, PASSWORD)
 
@@ -73,22 +73,22 @@ def _write_brightness_model(folder: Path) -> None:
     """Write a ``models/model.keras`` that takes bright frames for AI-generated."""
     import keras
 
-    from bonafide.models.detector import POOLED
+    from realframe.models.detector_network import POOLED
 
     frames = keras.Input((run_folder.SIZE, run_folder.SIZE, 3))
     shares = keras.layers.Rescaling(1 / 255)(frames)
     pooled = keras.layers.GlobalAveragePooling2D(name=POOLED)(shares)
     weigh, start = keras.initializers.Constant(4.0), keras.initializers.Constant(-6.0)
     model = keras.Model(frames, keras.layers.Dense(1, "sigmoid", kernel_initializer=weigh, bias_initializer=start)(pooled))
-    (folder / artefacts.MODEL).parent.mkdir(parents=True, exist_ok=True)
-    model.save(folder / artefacts.MODEL)
+    (folder / artifacts.MODEL).parent.mkdir(parents=True, exist_ok=True)
+    model.save(folder / artifacts.MODEL)
 
 
 @contextmanager
 def _process(port: int, root: Path) -> Iterator[None]:
     environment = dict(os.environ) | {"TF_CPP_MIN_LOG_LEVEL": "3"}
     environment.pop("MLFLOW_TRACKING_URI")
-    command = [sys.executable, "-m", "bonafide", "serve", "--port", str(port)]
+    command = [sys.executable, "-m", "realframe", "serve", "--port", str(port)]
     with (root / "serve.log").open("w") as log, subprocess.Popen(command, cwd=root, env=environment, stdout=log, stderr=log) as process:
         try:
             yield

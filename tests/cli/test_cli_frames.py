@@ -1,4 +1,4 @@
-"""``bonafide frames``: one row per sampled frame of a dataset version, read from its commit."""
+"""``realframe frames``: one row per sampled frame of a dataset version, read from its commit."""
 
 import io
 import shutil
@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bonafide.errors import DatasetError, MetadataError
-from bonafide.metadata.sources import Revision
-from bonafide.runs.export import choose_dataset, sampled_frames
+from realframe.errors import DatasetError, MetadataError
+from realframe.runs.frame_export import choose_dataset, sampled_frames
+from realframe.store.run_artifacts import RevisionSource
 from tests.pilot import Pilot
 
 pytestmark = pytest.mark.timeout(900)
@@ -19,11 +19,11 @@ COLUMNS = "media_id,path,label,generator,source,group,kind,split,cluster,index,t
 
 
 def _at_v1(pilot: Pilot, path: str) -> pd.DataFrame:
-    return pd.read_parquet(io.BytesIO(Revision(pilot.root, "dataset/v1").read(Path(path))))
+    return pd.read_parquet(io.BytesIO(RevisionSource(pilot.root, "dataset/v1").read(Path(path))))
 
 
 def test_it_lists_every_sampled_frame_with_its_item(pilot: Pilot, tmp_path: Path) -> None:
-    said = pilot.call("bonafide", "frames", str(tmp_path / "frames.csv"))
+    said = pilot.call("realframe", "frames", str(tmp_path / "frames.csv"))
     assert "dataset/v1" in said
     assert (tmp_path / "frames.csv").read_text().splitlines()[0] == COLUMNS
     rows = pd.read_csv(tmp_path / "frames.csv", keep_default_na=False, dtype={"phash": str})
@@ -41,17 +41,17 @@ def test_it_lists_every_sampled_frame_with_its_item(pilot: Pilot, tmp_path: Path
 
 
 def test_a_version_may_be_named_and_an_unknown_one_is_refused(pilot: Pilot, tmp_path: Path) -> None:
-    pilot.call("bonafide", "frames", str(tmp_path / "named.csv"), "--dataset", "dataset/v1")
-    pilot.call("bonafide", "frames", str(tmp_path / "newest.csv"))
+    pilot.call("realframe", "frames", str(tmp_path / "named.csv"), "--dataset", "dataset/v1")
+    pilot.call("realframe", "frames", str(tmp_path / "newest.csv"))
     assert (tmp_path / "named.csv").read_bytes() == (tmp_path / "newest.csv").read_bytes()
     with pytest.raises(DatasetError, match=r"dataset/v9: there is no such dataset version. Choose one of dataset/v1"):
         choose_dataset(pilot.root, "dataset/v9")
-    pilot.call("bonafide", "frames", str(tmp_path / "none.csv"), "--dataset", "dataset/v9", status=1)
+    pilot.call("realframe", "frames", str(tmp_path / "none.csv"), "--dataset", "dataset/v9", status=1)
     assert not (tmp_path / "none.csv").exists()
 
 
 def test_before_the_first_version_it_says_how_to_make_one(checkout: Path) -> None:
-    with pytest.raises(DatasetError, match=r"no dataset version yet.*bonafide run prepare_data"):
+    with pytest.raises(DatasetError, match=r"no dataset version yet.*realframe run prepare_data"):
         choose_dataset(checkout)
 
 
@@ -66,5 +66,5 @@ def test_data_that_are_lost_are_named(pilot: Pilot, tmp_path: Path) -> None:
 
 
 def test_help_shows_an_example(root: Path) -> None:
-    done = subprocess.run([sys.executable, "-m", "bonafide", "frames", "--help"], cwd=root, capture_output=True, text=True, check=True)
-    assert "bonafide frames frames.csv" in done.stdout
+    done = subprocess.run([sys.executable, "-m", "realframe", "frames", "--help"], cwd=root, capture_output=True, text=True, check=True)
+    assert "realframe frames frames.csv" in done.stdout

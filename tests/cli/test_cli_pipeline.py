@@ -7,33 +7,33 @@ from pathlib import Path
 from tests.pilot import Pilot
 
 
-def _bonafide(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "bonafide", *arguments], cwd=root, capture_output=True, text=True, check=False)
+def _realframe(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "realframe", *arguments], cwd=root, capture_output=True, text=True, check=False)
 
 
 def test_params_says_where_each_value_came_from(root: Path) -> None:
-    said = _bonafide(root, "params", "-S", "recipe=scratch", "-S", "seed=7").stdout
+    said = _realframe(root, "params", "-S", "recipe=scratch", "-S", "seed=7").stdout
     lines = {cells[0]: cells for line in said.splitlines() if len(cells := [c.strip() for c in line.strip("│ ").split("│")]) == 3}
     assert lines["train.backbone"][1:] == ["residual_cnn", "recipes/scratch.yaml"]
     assert lines["seed"][1:] == ["7", "overrides"]
 
 
 def test_a_mistake_is_one_sentence_with_its_code_and_cure(root: Path) -> None:
-    done = _bonafide(root, "params", "-S", "train.bachbone=x")
+    done = _realframe(root, "params", "-S", "train.bachbone=x")
     assert done.returncode == 1
     assert "params.invalid: train.bachbone" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_run_refuses_an_unknown_dag(root: Path) -> None:
-    done = _bonafide(root, "run", "nonesuch")
+    done = _realframe(root, "run", "nonesuch")
     assert done.returncode == 1
     assert "prepare_data or train_model" in done.stderr
 
 
 def test_doctor_names_the_parts(pilot: Pilot) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "bonafide", "doctor"], cwd=pilot.root, env=pilot.env, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "realframe", "doctor"], cwd=pilot.root, env=pilot.env, capture_output=True, text=True, check=False
     )
     for part in ("Python", "FFmpeg", "git", "metadata store", "weights", "data"):
         assert part in done.stdout

@@ -12,13 +12,13 @@ RULES = {"window": {"items": 4}, "min_items": 2, "last": 2, "drifting": 2, "psi"
 PLANT = """
 import hashlib
 import numpy as np, pandas as pd
-from bonafide import artefacts
-from bonafide.metadata.added import Prediction
-from bonafide.metadata.clock import now
-from bonafide.metadata.store import open_store
-from bonafide.models import records
-from bonafide.settings import get_settings
-from bonafide.tracking import evidence, registry
+from realframe import artefacts
+from realframe.store.user_documents import Prediction
+from realframe.store.document_base import now
+from realframe.store.repository import open_store
+from realframe.models import records
+from realframe.settings import get_settings
+from realframe.registry import evidence, registry
 champion = registry.named("champion")
 reference = pd.read_parquet(evidence.fetch(champion) / artefacts.REFERENCE.name)
 moved = np.stack(reference["features"].to_list()).max(axis=0) + 1
@@ -36,8 +36,8 @@ print(sorted(set(reference["split"])))
 def drifted(pilot: Pilot, tmp_path_factory: pytest.TempPathFactory) -> Pilot:
     copy = pilot.copy(tmp_path_factory.mktemp("drifted") / "checkout")
     (copy.root / "mlflow" / "drift.yaml").write_text(json.dumps(RULES))
-    copy.call("bonafide", "detect", str(pilot.unseen))
-    copy.call("bonafide", "drift")
+    copy.call("realframe", "detect", str(pilot.unseen))
+    copy.call("realframe", "drift")
     planted = copy.root / "plant.py"
     planted.write_text(PLANT)
     assert copy.call("plant").strip().endswith("['train', 'val']")
@@ -46,10 +46,10 @@ def drifted(pilot: Pilot, tmp_path_factory: pytest.TempPathFactory) -> Pilot:
 
 
 def test_moved_predictions_raise_the_asset_and_what_it_starts_asks_for_a_training(drifted: Pilot) -> None:
-    drifted.call("bonafide", "drift", status=1)
-    drifted.call("bonafide.services.headless", "watch_drift")
+    drifted.call("realframe", "drift", status=1)
+    drifted.call("realframe.services.headless_dags", "watch_drift")
     (told,) = drifted.events("drift")
     assert told["version"] == 1 and told["windows"]
     conf = json.dumps({"recipe": "scratch", "overrides": SHRUNK, "retrain": True})
-    assert "prepare_data: success" in drifted.call("bonafide.services.headless", "prepare_data", "--conf", conf)
+    assert "prepare_data: success" in drifted.call("realframe.services.headless_dags", "prepare_data", "--conf", conf)
     assert drifted.events("dataset") == [{"version": "dataset/v1"}]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bonafide.runs.graph import stages_of
-from bonafide.services.airflow import environment
-from bonafide.settings import Settings
+from realframe.runs.stage_graph import stages_of
+from realframe.services.airflow_home import environment
+from realframe.settings import Settings
 
 PARSE = """
 import json, sys

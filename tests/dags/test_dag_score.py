@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from bonafide.metadata.added import Prediction
-from bonafide.metadata.store import Store
-from bonafide.services.airflow import environment
-from bonafide.settings import Settings
+from realframe.services.airflow_home import environment
+from realframe.settings import Settings
+from realframe.store.repository import Store
+from realframe.store.user_documents import Prediction
 from tests.own_state import embedded_uri, settings, store, three_versions
 
 __all__ = ["embedded_uri", "settings", "store", "three_versions"]
@@ -40,7 +40,7 @@ def media(tmp_path: Path) -> Path:
 def _started(root: Path, settings: Settings, media: Path) -> "subprocess.Popen[str]":
     env = environment(Settings(root=root, home=settings.state))
     conf = json.dumps({**FORM, "source": str(media)})
-    command = [sys.executable, "-m", "bonafide.services.headless", "score_media", "--conf", conf]
+    command = [sys.executable, "-m", "realframe.services.headless_dags", "score_media", "--conf", conf]
     return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bonafide.demo.render import Rendered, render
+from realframe.demo.render import Rendered, render
 
 CLIPS, IMAGES, UNSEEN, SEED = 6, 48, 2, 7
 

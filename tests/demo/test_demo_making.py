@@ -15,10 +15,10 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from bonafide.demo.camera import CAMERAS, Camera
-from bonafide.demo.generator import GENERATORS, Generator
-from bonafide.demo.layers import HEIGHT, WIDTH
-from bonafide.demo.scenes import make_scene
+from realframe.demo.scene_layers import HEIGHT, WIDTH
+from realframe.demo.scenes import make_scene
+from realframe.demo.simulated_camera import CAMERAS, Camera
+from realframe.demo.simulated_generator import GENERATORS, Generator
 
 cameras = pytest.mark.parametrize("camera", CAMERAS, ids=lambda camera: camera.name)
 generators = pytest.mark.parametrize("generator", GENERATORS, ids=lambda generator: generator.name)

@@ -1,4 +1,4 @@
-"""What ``bonafide demo-data`` leaves on the disk."""
+"""What ``realframe demo-data`` leaves on the disk."""
 
 import csv
 import hashlib
@@ -14,9 +14,9 @@ from PIL import Image
 from typer import Typer
 from typer.testing import CliRunner
 
-from bonafide.cli.demo import demo_data
-from bonafide.demo.render import Rendered, render
-from bonafide.errors import DatasetError
+from realframe.cli.service_commands import demo_data
+from realframe.demo.render import Rendered, render
+from realframe.errors import DatasetError
 
 CLIPS, IMAGES, UNSEEN, SEED = 6, 48, 2, 7  # as in conftest.py
 
@@ -160,5 +160,5 @@ def test_the_command_explains_itself_with_examples() -> None:
     app = Typer()
     app.command()(demo_data)
     help_text = CliRunner().invoke(app, ["--help"]).output
-    for expected in ("Examples", "bonafide demo-data", "--clips", "--images", "--unseen", "--seed"):
+    for expected in ("Examples", "realframe demo-data", "--clips", "--images", "--unseen", "--seed"):
         assert expected in help_text

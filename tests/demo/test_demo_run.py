@@ -1,4 +1,4 @@
-"""What ``bonafide demo`` does with the set that it finds in its sandbox."""
+"""What ``realframe demo`` does with the set that it finds in its sandbox."""
 
 import json
 import shutil
@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bonafide.dataset.batch import Batch
-from bonafide.demo.render import Rendered
-from bonafide.demo.run import render_set
-from bonafide.settings import Settings
+from realframe.data.ingest_batch import Batch
+from realframe.demo.demo_run import render_set
+from realframe.demo.render import Rendered
+from realframe.settings import Settings
 
 SMALL = {"clips": 0, "images": 4, "unseen": 0}
 
@@ -40,7 +40,7 @@ def test_the_set_of_another_version_is_rendered_anew_and_said_so(sandbox: Settin
     assert not (again.folder / "real" / "old.jpg").exists()
     assert not batch.exists()
     assert mine.exists()
-    assert "another version of bonafide" in " ".join(capsys.readouterr().out.split())
+    assert "another version of realframe" in " ".join(capsys.readouterr().out.split())
 
 
 def test_unseen_clips_of_another_version_are_enough_for_it(sandbox: Settings) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bonafide import artefacts
+from realframe import artifacts
 from tests import small_run
 from tests.own_state import embedded_uri, empty_registry, settings, store, three_versions
 
@@ -20,8 +20,8 @@ __all__ = ["embedded_uri", "empty_registry", "settings", "store", "three_version
 _STAGES = """
 import json, mlflow
 from importlib import import_module
-from bonafide import artefacts
-from bonafide.tracking import experiment
+from realframe import artefacts
+from realframe.registry import experiment
 with mlflow.start_run(experiment_id=experiment.connect()) as run:
     record = json.loads(artefacts.TRAINING.read_text()) | {"run_id": run.info.run_id}
 artefacts.TRAINING.write_text(json.dumps(record))
@@ -46,11 +46,11 @@ class Evaluated:
 
     def file(self, item: Any) -> Path:
         """The original of a row of ``splits``."""
-        return self.folder / artefacts.RAW / str(item.path)
+        return self.folder / artifacts.RAW / str(item.path)
 
     @property
     def metrics(self) -> dict[str, Any]:
-        metrics: dict[str, Any] = json.loads((self.folder / artefacts.METRICS).read_text())
+        metrics: dict[str, Any] = json.loads((self.folder / artifacts.METRICS).read_text())
         return metrics
 
 
@@ -58,8 +58,8 @@ class Evaluated:
 def evaluated(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Evaluated:
     folder = tmp_path_factory.mktemp("run")
     _, splits = small_run.write(folder)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("BONAFIDE_", "MLFLOW_"))}
-    own = {"BONAFIDE_ROOT": str(folder), "BONAFIDE_HOME": str(folder / "state"), "BONAFIDE_WORKERS": "2", "PYTHONPATH": str(root)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("REALFRAME_", "MLFLOW_"))}
+    own = {"REALFRAME_ROOT": str(folder), "REALFRAME_HOME": str(folder / "state"), "REALFRAME_WORKERS": "2", "PYTHONPATH": str(root)}
     done = subprocess.run([sys.executable, "-c", _STAGES], cwd=folder, env=kept | own, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return Evaluated(folder, splits, done.stdout + done.stderr)

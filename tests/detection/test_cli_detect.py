@@ -1,4 +1,4 @@
-"""``bonafide detect``: what a path means, exit status, clean JSON and CSV, a table and a report for people, and Ctrl-C."""
+"""``realframe detect``: what a path means, exit status, clean JSON and CSV, a table and a report for people, and Ctrl-C."""
 
 import csv
 import io
@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from bonafide import artefacts
-from bonafide.cli import app
-from bonafide.detection.answering import Answering, Given
-from bonafide.errors import RegistryError
-from bonafide.tracking import registry
+from realframe import artifacts
+from realframe.cli import app
+from realframe.detection.batch import BatchDetector, BatchItem
+from realframe.errors import RegistryError
+from realframe.registry import model_registry
 
 
 def _detect(evaluated: Any, *arguments: object, given: bytes | None = None) -> Result:
@@ -36,13 +36,13 @@ def folder(evaluated: Any, tmp_path: Path) -> Path:
     for name in ("fake/1.png", "real/10.png", "real/clip.mp4"):
         target = tmp_path / "in" / ("deep" if name.endswith("10.png") else "") / Path(name).name
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(evaluated.folder / artefacts.RAW / name, target)
+        shutil.copy2(evaluated.folder / artifacts.RAW / name, target)
     return tmp_path / "in"
 
 
 @pytest.fixture
 def champion(evaluated: Any, empty_registry: Path) -> None:
-    registry.set_alias(registry.CHAMPION, registry.register_folder(evaluated.folder, commit="c" * 40))
+    model_registry.set_alias(model_registry.CHAMPION, model_registry.register_folder(evaluated.folder, commit="c" * 40))
 
 
 def test_all_scored_is_status_0(evaluated: Any) -> None:
@@ -86,8 +86,8 @@ def test_no_champion_is_an_error_of_its_own(evaluated: Any, empty_registry: Path
 
 
 def test_json_is_all_that_a_process_says(evaluated: Any) -> None:
-    folder = evaluated.folder / artefacts.RAW / "real"
-    command = [sys.executable, "-m", "bonafide", "detect", "--json", "--model", str(evaluated.folder), str(folder)]
+    folder = evaluated.folder / artifacts.RAW / "real"
+    command = [sys.executable, "-m", "realframe", "detect", "--json", "--model", str(evaluated.folder), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert len(json.loads(done.stdout)) == 19
@@ -173,7 +173,7 @@ def test_of_many_files_those_that_look_most_ai_generated_have_a_section(
     evaluated: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("detecting", "detect_page"):
-        monkeypatch.setattr(f"bonafide.cli.{module}.MOST", 2)
+        monkeypatch.setattr(f"realframe.cli.{module}.MOST", 2)
     answers = json.loads(_detect(evaluated, "--json", folder).stdout)
     highest = sorted(answers, key=lambda answer: -answer["probability"])[:2]
     _detect(evaluated, "--html", folder / "report.html", folder)
@@ -186,16 +186,16 @@ def test_of_many_files_those_that_look_most_ai_generated_have_a_section(
 
 
 def test_ctrl_c_keeps_what_is_done(champion: None, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    each = Answering.each
+    each = BatchDetector.each
 
-    def stopped(self: Answering, *arguments: Any, **options: Any) -> Iterator[Given]:
+    def stopped(self: BatchDetector, *arguments: Any, **options: Any) -> Iterator[BatchItem]:
         answers = each(self, *arguments, **options)
         yield next(answers)
         yield next(answers)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Answering, "each", stopped)
+        patch.setattr(BatchDetector, "each", stopped)
         done = CliRunner().invoke(app, ["detect", "--json", "--csv", str(folder / "out.csv"), str(folder)])
     assert done.exit_code == 130
     assert "Stopped: 2 of 3 done; the same command goes on from there." in done.stderr

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bonafide import artefacts
-from bonafide.detection.answering import Answering, Given
-from bonafide.detection.answers import Answers
-from bonafide.detection.detected import FRAMES, Detected
-from bonafide.detection.detector import Detector
-from bonafide.settings import Settings
-from bonafide.tracking import registry
+from realframe import artifacts
+from realframe.detection.batch import BatchDetector, BatchItem
+from realframe.detection.detector import Detector
+from realframe.detection.result import FRAMES, DetectionResult
+from realframe.detection.result_cache import ResultCache
+from realframe.registry import model_registry
+from realframe.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +24,8 @@ def detector(evaluated: Any) -> Detector:
 
 @pytest.fixture
 def champion(evaluated: Any, empty_registry: Path) -> str:
-    version = registry.register_folder(evaluated.folder, commit="c" * 40)
-    registry.set_alias(registry.CHAMPION, version)
+    version = model_registry.register_folder(evaluated.folder, commit="c" * 40)
+    model_registry.set_alias(model_registry.CHAMPION, version)
     return str(version)
 
 
@@ -34,22 +34,22 @@ def folder(evaluated: Any, tmp_path: Path) -> Path:
     """Three images, a clip, and a file that is none."""
     (tmp_path / "in").mkdir()
     for name in ("real/0.png", "fake/1.png", "real/10.png", "real/clip.mp4"):
-        shutil.copy2(evaluated.folder / artefacts.RAW / name, tmp_path / "in" / Path(name).name)
+        shutil.copy2(evaluated.folder / artifacts.RAW / name, tmp_path / "in" / Path(name).name)
     (tmp_path / "in" / "evil.mp4").write_text("no film")
     return tmp_path / "in"
 
 
-def _each(settings: Settings, files: list[Path], **options: bool) -> tuple[Answering, list[Given]]:
-    answering = Answering("champion", settings, settings.root / "workspace")
+def _each(settings: Settings, files: list[Path], **options: bool) -> tuple[BatchDetector, list[BatchItem]]:
+    answering = BatchDetector("champion", settings, settings.root / "workspace")
     return answering, list(answering.each(files, **({"pictures": False, "anew": False} | options)))
 
 
-def _loaded(answering: Answering) -> bool:
+def _loaded(answering: BatchDetector) -> bool:
     return "detector" in vars(answering)
 
 
 def test_an_answer_comes_back_under_the_files_new_name(detector: Detector, folder: Path, tmp_path: Path) -> None:
-    answers = Answers(tmp_path / "cache", ("model", "evidence"))
+    answers = ResultCache(tmp_path / "cache", ("model", "evidence"))
     for name in ("0.png", "evil.mp4"):
         found = detector.detect(folder / name, name)
         answers.keep(found)
@@ -60,19 +60,19 @@ def test_an_answer_comes_back_under_the_files_new_name(detector: Detector, folde
         assert (back.features is None) == (found.features is None)
         if back.features is not None and found.features is not None:
             assert np.allclose(back.features, found.features, rtol=1e-3, atol=1e-3 * np.abs(found.features).max())
-    assert Answers(tmp_path / "cache", ("model", "other")).find(found.detection.sha256, "x") is None
+    assert ResultCache(tmp_path / "cache", ("model", "other")).find(found.detection.sha256, "x") is None
 
 
 @pytest.mark.parametrize(("code", "kept"), [("media.undecodable", True), ("media.over-limit", False), ("media.unreadable", False)])
 def test_a_fault_that_may_pass_is_not_kept(detector: Detector, folder: Path, tmp_path: Path, code: str, kept: bool) -> None:
-    answers = Answers(tmp_path / "cache", ("model", "evidence"))
+    answers = ResultCache(tmp_path / "cache", ("model", "evidence"))
     found = detector.detect(folder / "evil.mp4")
     answers.keep(replace(found, detection=found.detection.model_copy(update={"code": code})))
     assert (answers.find(found.detection.sha256, "x") is not None) == kept
 
 
 def test_a_kept_answer_that_is_broken_is_none(detector: Detector, folder: Path, tmp_path: Path) -> None:
-    answers = Answers(tmp_path / "cache", ("model", "evidence"))
+    answers = ResultCache(tmp_path / "cache", ("model", "evidence"))
     found = detector.detect(folder / "0.png")
     answers.keep(found)
     for text in ("", "[]", '{"detection": {}, "features": ""}'):
@@ -94,7 +94,7 @@ def test_a_second_run_loads_no_detector(champion: str, folder: Path, settings: S
 
 def test_a_stopped_run_goes_on_where_it_was(champion: str, folder: Path, settings: Settings) -> None:
     files = sorted(folder.iterdir())
-    answers = Answering("champion", settings, settings.root).each(files, pictures=False, anew=False)
+    answers = BatchDetector("champion", settings, settings.root).each(files, pictures=False, anew=False)
     first = [next(answers), next(answers)]
     answers.close()  # type: ignore[attr-defined]
     _, rest = _each(settings, files)
@@ -126,10 +126,10 @@ def test_pictures_are_drawn_where_they_are_missing(champion: str, folder: Path, 
 
 
 def test_a_full_disk_takes_no_answer_away(champion: str, folder: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(self: Answers, answer: Detected) -> None:
+    def full(self: ResultCache, answer: DetectionResult) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Answers, "keep", full)
+    monkeypatch.setattr(ResultCache, "keep", full)
     answering, answers = _each(settings, [folder / "0.png"])
     assert answers[0].answer.detection.probability is not None
     assert "No space left" in answering.unkept

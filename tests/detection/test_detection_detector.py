@@ -14,15 +14,15 @@ import pytest
 from PIL import Image
 from scipy.special import expit, logit
 
-from bonafide import artefacts
-from bonafide.detection.detector import Detector
-from bonafide.detection.files import files_in
-from bonafide.detection.rule import Rule
-from bonafide.errors import RegistryError
-from bonafide.files import sha256_of
-from bonafide.metadata.detections import Detection, Progress
-from bonafide.statistics.conformal import Band
-from bonafide.tracking import registry
+from realframe import artifacts
+from realframe.detection.batch import files_in
+from realframe.detection.confidence import VerdictRule
+from realframe.detection.detector import Detector
+from realframe.errors import RegistryError
+from realframe.files import sha256_of
+from realframe.registry import model_registry
+from realframe.statistics.conformal import Band
+from realframe.store.detection_documents import Detection, Progress
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def detector(evaluated: Any) -> Detector:
 
 
 def test_a_file_scores_as_its_shard_did(evaluated: Any, detector: Detector) -> None:
-    predictions = pd.read_parquet(evaluated.folder / artefacts.PREDICTIONS)
+    predictions = pd.read_parquet(evaluated.folder / artifacts.PREDICTIONS)
     tested = evaluated.splits[evaluated.splits["split"] == "test"]
     for item in pd.concat([tested[tested["kind"] == "video"], tested[tested["kind"] == "image"].head(3)]).itertuples():
         expected = predictions.loc[predictions["media_id"] == item.media_id, "score"]
@@ -53,14 +53,14 @@ def test_the_probability_is_the_score_calibrated_as_in_the_evaluation(evaluated:
 def test_features_are_for_storing_and_not_for_json(evaluated: Any, detector: Detector) -> None:
     found = detector.detect(evaluated.file(next(evaluated.splits.itertuples())))
     assert found.features is not None
-    assert found.features.shape == (json.loads((evaluated.folder / artefacts.FEATURES / "features.json").read_text())["width"],)
+    assert found.features.shape == (json.loads((evaluated.folder / artifacts.FEATURES / "features.json").read_text())["width"],)
     assert "features" not in found.detection.model_dump()
 
 
 def test_rule_and_band_are_those_of_the_evaluation(evaluated: Any, detector: Detector) -> None:
     metrics = evaluated.metrics
     band = Band(metrics["band"]["low"], metrics["band"]["high"], metrics["band"]["error"])
-    assert detector.loaded.rule == Rule(metrics["threshold"], metrics["temperature"], band)
+    assert detector.loaded.rule == VerdictRule(metrics["threshold"], metrics["temperature"], band)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_model_that_was_evaluated_before_bands_is_refused(evaluated: Any, tmp_
     shutil.copytree(evaluated.folder, tmp_path / "old")
     metrics = evaluated.metrics
     del metrics["band"]
-    (tmp_path / "old" / artefacts.METRICS).write_text(json.dumps(metrics))
+    (tmp_path / "old" / artifacts.METRICS).write_text(json.dumps(metrics))
     with pytest.raises(RegistryError, match="uncertain"):
         Detector.load(str(tmp_path / "old"))
 
@@ -124,8 +124,8 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_champion_is_the_model_that_was_registered(evaluated: Any, detector: Detector, empty_registry: Path) -> None:
-    number = registry.register_folder(evaluated.folder, commit="c" * 40)
-    registry.set_alias(registry.CHAMPION, number)
+    number = model_registry.register_folder(evaluated.folder, commit="c" * 40)
+    model_registry.set_alias(model_registry.CHAMPION, number)
     file = evaluated.file(next(evaluated.splits.itertuples()))
     expected = detector.detect(file).detection
     for which in ("champion", "challenger", str(number)):
@@ -133,13 +133,13 @@ def test_the_champion_is_the_model_that_was_registered(evaluated: Any, detector:
         assert found.probability == pytest.approx(expected.probability, abs=1e-6)
         assert found.probability != found.score
         assert (found.threshold, found.band, found.model) == (expected.threshold, expected.band, str(number))
-    _tamper(registry.get(number))
+    _tamper(model_registry.get(number))
     with pytest.raises(RegistryError, match="not the one that was registered"):
         Detector.load("champion")
 
 
-def _tamper(version: registry.ModelVersion) -> None:
-    home = Path(mlflow.get_experiment_by_name("bonafide").artifact_location.removeprefix("file://"))
+def _tamper(version: model_registry.ModelVersion) -> None:
+    home = Path(mlflow.get_experiment_by_name("realframe").artifact_location.removeprefix("file://"))
     for file in home.rglob("*.keras"):  # the tests before have registered it too
         if sha256_of(file) == version.sha256:
             file.write_bytes(file.read_bytes() + b"x")
@@ -181,14 +181,14 @@ def test_what_is_no_ordinary_file_is_not_read(tmp_path: Path, detector: Detector
 
 def test_a_version_without_a_reference_has_no_interval_and_no_domain(evaluated: Any, tmp_path: Path) -> None:
     shutil.copytree(evaluated.folder, tmp_path / "old")
-    (tmp_path / "old" / artefacts.REFERENCE).unlink()
+    (tmp_path / "old" / artifacts.REFERENCE).unlink()
     found = Detector.load(str(tmp_path / "old")).detect(evaluated.file(next(evaluated.splits.itertuples()))).detection
     assert found.interval is None
     assert "domain.far" not in [caution.code for caution in found.cautions]
 
 
 def test_folders_give_their_media_each_once(evaluated: Any, tmp_path: Path) -> None:
-    shutil.copytree(evaluated.folder / artefacts.RAW / "fake", tmp_path / "in")
+    shutil.copytree(evaluated.folder / artifacts.RAW / "fake", tmp_path / "in")
     (tmp_path / "in" / ".hidden.png").touch()
     (tmp_path / "in" / "README.md").touch()
     clip = tmp_path / "in" / "clip.mp4"

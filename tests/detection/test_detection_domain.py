@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bonafide.detection.domain import Domain
+from realframe.detection.cautions import Domain
 
 WIDTH = 16
 

@@ -7,17 +7,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bonafide.detection import explain
-from bonafide.detection.detected import FRAMES, HEAT
-from bonafide.detection.detector import Detector
-from bonafide.detection.loading import Loaded
-from bonafide.detection.reference import Reference
-from bonafide.detection.rule import Rule
-from bonafide.metadata.detections import Detection, FrameScore, Moment, Progress
-from bonafide.models import detector as networks
-from bonafide.params import resolve
-from bonafide.settings import get_settings
-from bonafide.statistics.conformal import Band
+from realframe.config import resolve
+from realframe.detection import heatmaps
+from realframe.detection.confidence import TrainingReference, VerdictRule
+from realframe.detection.detector import Detector
+from realframe.detection.loaded_model import LoadedModel
+from realframe.detection.result import FRAMES, HEAT
+from realframe.models import detector_network as networks
+from realframe.settings import get_settings
+from realframe.statistics.conformal import Band
+from realframe.store.detection_documents import Detection, FrameScore, Moment, Progress
 from tests.pilot import ROOT
 from tests.small_run import SHRUNK
 
@@ -28,7 +27,9 @@ def clips() -> Detector:
     changed = SHRUNK | {"train.backbone": "residual_cnn", "train.weights": "random", "train.head.length": 4, "train.head.units": 8}
     run = resolve(ROOT / "params.yaml", ROOT / "recipes", recipe="efficientnetv2b0-bilstm", overrides=changed).params
     model, _ = networks.open_backbone(run.train.backbone, run.train.weights, run.clean.size, run.train.head, 1, get_settings())
-    return Detector(Loaded(model, run, "mean", Rule(0.5, 1.0, Band(0.4, 0.6, 0.1)), Reference(np.zeros(0), None), "clips", None))
+    return Detector(
+        LoadedModel(model, run, "mean", VerdictRule(0.5, 1.0, Band(0.4, 0.6, 0.1)), TrainingReference(np.zeros(0), None), "clips", None)
+    )
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def _many(count: int, peak: int) -> Detection:
 @pytest.mark.parametrize(("count", "shown"), [(1, 1), (64, 64), (65, 64), (200, 64)])
 def test_at_most_64_frames_are_shown_and_the_peak_always(count: int, shown: int) -> None:
     peak = count // 2 + count % 3
-    places = explain.chosen(_many(count, min(peak, count - 1)))
+    places = heatmaps.chosen(_many(count, min(peak, count - 1)))
     assert len(places) == shown
     assert list(places) == sorted(set(places))
     assert min(peak, count - 1) in places

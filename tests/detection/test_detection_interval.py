@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bonafide.detection.interval import interval_of, temperatures
-from bonafide.models.aggregate import Aggregate, item_score
-from bonafide.statistics import calibration
+from realframe.detection.confidence import interval_of, temperatures
+from realframe.models.aggregate import Aggregate, item_score
+from realframe.statistics import calibration
 
 
 def _val(items: int, spread: float, seed: int = 0) -> pd.DataFrame:

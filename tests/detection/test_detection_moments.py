@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bonafide.detection.moments import MOST, moments_of
-from bonafide.metadata.detections import FrameScore, Moment
+from realframe.detection.moments import MOST, moments_of
+from realframe.store.detection_documents import FrameScore, Moment
 
 
 def _scored(scores: list[float]) -> list[FrameScore]:

@@ -7,21 +7,21 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from bonafide.cli import app
-from bonafide.detection.detector import Detector
-from bonafide.detection.predictions import keep
-from bonafide.metadata import takedown
-from bonafide.metadata.added import Prediction
-from bonafide.metadata.store import open_store
-from bonafide.models import records
-from bonafide.settings import Settings, get_settings
-from bonafide.tracking import registry
+from realframe.cli import app
+from realframe.detection.detector import Detector
+from realframe.detection.stored_predictions import keep
+from realframe.models import frame_features
+from realframe.registry import model_registry
+from realframe.settings import Settings, get_settings
+from realframe.store import takedown
+from realframe.store.repository import open_store
+from realframe.store.user_documents import Prediction
 
 
 @pytest.fixture
 def champion(evaluated: Any, empty_registry: Path) -> str:
-    version = registry.register_folder(evaluated.folder, commit="c" * 40)
-    registry.set_alias(registry.CHAMPION, version)
+    version = model_registry.register_folder(evaluated.folder, commit="c" * 40)
+    model_registry.set_alias(model_registry.CHAMPION, version)
     return str(version)
 
 
@@ -44,7 +44,7 @@ def test_what_is_said_is_kept_once(evaluated: Any, champion: str, tmp_path: Path
     assert (kept.file, kept.model, kept.verdict, kept.kind) == (Path(files[0]).name, int(champion), detection.verdict, "image")
     assert (kept.score, kept.probability) == (detection.score, detection.probability)
     assert found.features is not None
-    assert np.allclose(records.from_text(kept.features), found.features, rtol=1e-3, atol=1e-3 * np.abs(found.features).max())
+    assert np.allclose(frame_features.from_text(kept.features), found.features, rtol=1e-3, atol=1e-3 * np.abs(found.features).max())
     assert CliRunner().invoke(app, ["detect", files[0]]).exit_code == 0
     assert stored == {prediction.sha256: prediction for prediction in _stored()}
 
@@ -67,12 +67,12 @@ def test_an_answer_that_was_not_stored_is_stored_later(evaluated: Any, champion:
 def test_what_was_taken_down_is_not_kept(evaluated: Any, champion: str, settings: Settings) -> None:
     file = evaluated.file(next(evaluated.splits.itertuples()))
     with open_store(settings) as store:
-        takedown.record(store, takedown.touched(store, settings.root, str(file)), "asked to", "anna")
+        takedown.record(store, takedown.affected_by(store, settings.root, str(file)), "asked to", "anna")
         assert keep(store, [Detector.load(champion).detect(file)]) == 0
 
 
 def test_a_store_that_is_not_there_takes_no_answer_away(evaluated: Any, champion: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bonafide.metadata.store._TIMEOUT_MS", 100)
+    monkeypatch.setattr("realframe.store.repository._TIMEOUT_MS", 100)
     monkeypatch.setenv("MONGODB_URI", "mongodb://127.0.0.1:9/")
     get_settings.cache_clear()
     said = CliRunner().invoke(app, ["detect", str(evaluated.file(next(evaluated.splits.itertuples())))])

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from bonafide.detection.quality import cautions_of
-from bonafide.media.probe import MediaFacts
-from bonafide.params import Params, resolve
+from realframe.config import Params, resolve
+from realframe.detection.cautions import cautions_of
+from realframe.media.probe import MediaFacts
 from tests.pilot import ROOT
 
 CLIP = MediaFacts("video", "mp4", "h264", 1280, 720, 0, 30.0, False, 300, 10.0, 5_000_000, "", 0, "")

@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from bonafide import artefacts
+from realframe import artifacts as artifacts_module
 
 COLUMNS = ["media_id", "label", "kind", "generator", "source", "cluster", "split", "index", "score", "floor_score"]
 
 
 @pytest.fixture(scope="module")
 def predictions(evaluated: Any) -> pd.DataFrame:
-    return pd.read_parquet(evaluated.folder / artefacts.PREDICTIONS)
+    return pd.read_parquet(evaluated.folder / artifacts_module.PREDICTIONS)
 
 
 def test_every_frame_of_val_and_test_is_scored(evaluated: Any, predictions: pd.DataFrame) -> None:
@@ -39,10 +39,10 @@ def test_metrics_follow_from_the_predictions(evaluated: Any, predictions: pd.Dat
 
 
 def test_it_leaves_what_dvc_yaml_promises(evaluated: Any) -> None:
-    html = (evaluated.folder / artefacts.REPORT).read_text()
+    html = (evaluated.folder / artifacts_module.REPORT).read_text()
     assert "Random weights" in html
     assert "Below its floor" in html if evaluated.metrics["below_floor"] else "Below its floor" not in html
-    assert len(list((evaluated.folder / artefacts.FIGURES).glob("*.png"))) == 11
+    assert len(list((evaluated.folder / artifacts_module.FIGURES).glob("*.png"))) == 11
 
 
 def test_its_figures_join_the_run_of_the_training(evaluated: Any) -> None:

@@ -14,19 +14,18 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from bonafide import artefacts
-from bonafide.media.ffmpeg import executable
-from bonafide.metadata import accounts, keys
-from bonafide.metadata.store import Store
-from bonafide.models.aggregate import item_table
-from bonafide.scoring.gather import gather
-from bonafide.scoring.plan import plan
-from bonafide.scoring.shard import score_parts
-from bonafide.serving.app import create_app
-from bonafide.serving.worker import supervise
-from bonafide.settings import Settings
-from bonafide.statistics import calibration
-from bonafide.tracking import registry
+from realframe import artifacts
+from realframe.media.ffmpeg import executable
+from realframe.models.aggregate import item_table
+from realframe.registry import model_registry
+from realframe.scoring.score_shard import score_parts
+from realframe.scoring.scoring_plan import gather, plan
+from realframe.settings import Settings
+from realframe.statistics import calibration
+from realframe.store import accounts, api_keys
+from realframe.store.repository import Store
+from realframe.web.app import create_app
+from realframe.worker import supervisor
 from tests.detection.conftest import Evaluated
 
 pytestmark = pytest.mark.timeout(300)
@@ -67,7 +66,7 @@ def _field(request: pytest.FixtureRequest, folder: Path) -> bool:
 
 def _by_pipeline(run: Evaluated, folder: Path) -> dict[str, float]:
     """Copy some validation items there; return what the evaluation left of each."""
-    frames = pd.read_parquet(run.folder / artefacts.PREDICTIONS)
+    frames = pd.read_parquet(run.folder / artifacts.PREDICTIONS)
     items = item_table(frames[frames["split"] == "val"], run.metrics["aggregate"])
     said = dict(zip(items["media_id"], calibration.apply(items["score"].to_numpy(), run.metrics["temperature"]), strict=True))
     names = {}
@@ -79,7 +78,7 @@ def _by_pipeline(run: Evaluated, folder: Path) -> dict[str, float]:
 
 
 def _by_command(folder: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "bonafide", "detect", "--json", "--no-store", str(folder)]
+    command = [sys.executable, "-m", "realframe", "detect", "--json", "--no-store", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr  # one is broken
     return {Path(said["file"]).name: said["probability"] for said in json.loads(done.stdout)}
@@ -95,9 +94,9 @@ def _by_folder(folder: Path, settings: Settings) -> dict[str, Any]:
 def _by_api(folder: Path, settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(accounts, "_N", 2)
     accounts.add(store, "ann", "analyst", "correct horse battery")
-    key = {"Authorization": f"Bearer {keys.add(store, 'program', 'analyst', 'ann')}"}
+    key = {"Authorization": f"Bearer {api_keys.add(store, 'program', 'analyst', 'ann')}"}
     said = {}
-    with supervise.workers(settings, 1), TestClient(create_app(settings), base_url="http://127.0.0.1:8000", headers=key) as service:
+    with supervisor.workers(settings, 1), TestClient(create_app(settings), base_url="http://127.0.0.1:8000", headers=key) as service:
         for file in sorted(folder.iterdir()):
             given = service.post("/api/v1/detections", params={"wait": 60}, files={"file": (file.name, file.read_bytes())})
             assert given.status_code == 200, given.text
@@ -114,7 +113,7 @@ def test_all_doors_give_one_probability(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    registry.set_alias(registry.CHAMPION, registry.register_folder(evaluated.folder, commit="c" * 40))
+    model_registry.set_alias(model_registry.CHAMPION, model_registry.register_folder(evaluated.folder, commit="c" * 40))
     folder = tmp_path / "files"
     folder.mkdir()
     _make(folder)

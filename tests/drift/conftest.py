@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from drifting import reference_table
 
-from bonafide import artefacts
-from bonafide.evaluation import tables
-from bonafide.settings import Settings
-from bonafide.tracking import registry
+from realframe import artifacts
+from realframe.evaluation import score_tables
+from realframe.registry import model_registry
+from realframe.settings import Settings
 from tests import run_folder
 from tests.own_state import COMMIT, embedded_uri, empty_registry, settings, store
 
@@ -21,7 +21,7 @@ def champion(empty_registry: Path, settings: Settings, tmp_path: Path) -> int:
     folder = tmp_path / "run"
     run_folder.write_training(folder, run_folder.write_data(folder, 60))
     run_folder.write_model(folder, bias=0.1)
-    tables.write(reference_table(), folder / artefacts.REFERENCE, tables.REFERENCE)
-    version = registry.register_folder(folder, commit=COMMIT)
-    registry.set_alias(registry.CHAMPION, version)
+    score_tables.write(reference_table(), folder / artifacts.REFERENCE, score_tables.REFERENCE)
+    version = model_registry.register_folder(folder, commit=COMMIT)
+    model_registry.set_alias(model_registry.CHAMPION, version)
     return version

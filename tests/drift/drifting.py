@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from bonafide.metadata.added import Prediction
-from bonafide.models import records
+from realframe.models import frame_features
+from realframe.store.user_documents import Prediction
 from tests import run_folder
 
 WIDTH = 12
@@ -42,7 +42,7 @@ def planted(count: int, *, first: int = 0, shift: float = 0.0, moved: float = 0.
             verdict="uncertain",
             probability=float(score),
             score=float(score),
-            features=records.as_text(vector),
+            features=frame_features.as_text(vector),
             at=(BEGAN + timedelta(minutes=10 * number)).isoformat(timespec="milliseconds"),
         )
         for number, score, vector in zip(range(first, first + count), scores(random, count, shift), features, strict=True)

@@ -10,27 +10,26 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from bonafide.drift import rules as drift_rules
-from bonafide.drift.measure import Reference, measures
-from bonafide.drift.rules import Rules, Span
-from bonafide.drift.watch import raise_alarm, watch
-from bonafide.drift.windows import cut
-from bonafide.errors import ParamsError
-from bonafide.metadata.added import DriftWindow
-from bonafide.metadata.store import Store
+from realframe.drift import drift_rules
+from realframe.drift.drift_rules import DriftRules, Span
+from realframe.drift.drift_watch import raise_alarm, watch
+from realframe.drift.drift_windows import DriftReference, cut, measures
+from realframe.errors import ParamsError
+from realframe.store.repository import Store
+from realframe.store.user_documents import DriftWindow
 
 LATER = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def like() -> Reference:
+def like() -> DriftReference:
     table = reference_table()
-    return Reference(table.loc[table["split"] == "val", "score"].to_numpy(), np.stack(table["features"].to_list()).astype(np.float64))
+    return DriftReference(table.loc[table["split"] == "val", "score"].to_numpy(), np.stack(table["features"].to_list()).astype(np.float64))
 
 
 @pytest.fixture
-def rules(root: Path) -> Rules:
-    return drift_rules.load(root)
+def rules(root: Path) -> DriftRules:
+    return drift_rules.load_drift_rules(root)
 
 
 @given(st.integers(0, 40), st.integers(2, 9))
@@ -57,23 +56,23 @@ def test_a_window_of_hours_is_full_when_they_are_over() -> None:
     ("shift", "moved", "beyond"),
     [(0.0, 0.0, set()), (0.35, 0.0, {"score_psi", "score_ks"}), (0.0, 0.8, {"feature_mmd"})],
 )
-def test_each_measure_sees_what_it_is_for(like: Reference, rules: Rules, shift: float, moved: float, beyond: set[str]) -> None:
+def test_each_measure_sees_what_it_is_for(like: DriftReference, rules: DriftRules, shift: float, moved: float, beyond: set[str]) -> None:
     found = measures(planted(50, shift=shift, moved=moved), like, rules)
     assert {measure.name for measure in found if measure.beyond} == beyond
     assert [measure.name for measure in found] == ["score_psi", "score_ks", "feature_mmd"]
 
 
-def test_of_windows_that_are_like_the_reference_few_drift(like: Reference, rules: Rules) -> None:
+def test_of_windows_that_are_like_the_reference_few_drift(like: DriftReference, rules: DriftRules) -> None:
     windows = [measures(planted(50, first=1000 * number), like, rules) for number in range(1, 41)]
     assert sum(any(measure.beyond for measure in found) for found in windows) <= 2
 
 
 @pytest.mark.parametrize(("count", "kept"), [(19, 120), (50, 19)])
-def test_few_items_say_nothing(like: Reference, rules: Rules, count: int, kept: int) -> None:
-    assert measures(planted(count), Reference(like.scores[:kept], like.features), rules) == ()
+def test_few_items_say_nothing(like: DriftReference, rules: DriftRules, count: int, kept: int) -> None:
+    assert measures(planted(count), DriftReference(like.scores[:kept], like.features), rules) == ()
 
 
-def test_so_many_windows_make_a_drift_and_one_alarm(like: Reference, rules: Rules, store: Store) -> None:
+def test_so_many_windows_make_a_drift_and_one_alarm(like: DriftReference, rules: DriftRules, store: Store) -> None:
     store.upsert(planted(150))
     assert not watch(store, 1, like, rules).drift
     store.upsert(planted(100, first=150, shift=0.35))
@@ -90,7 +89,7 @@ def test_so_many_windows_make_a_drift_and_one_alarm(like: Reference, rules: Rule
     assert again.alarm and [window.raised for window in again.windows] == [False, True, False, False, False]
 
 
-def test_a_window_is_measured_once(like: Reference, rules: Rules, store: Store) -> None:
+def test_a_window_is_measured_once(like: DriftReference, rules: DriftRules, store: Store) -> None:
     store.upsert(planted(50))
     watch(store, 1, like, rules)
     (first,) = store.find(DriftWindow)
@@ -99,7 +98,7 @@ def test_a_window_is_measured_once(like: Reference, rules: Rules, store: Store) 
     assert store.get(DriftWindow, first.key) == first and len(store.keys(DriftWindow)) == 2
 
 
-def test_predictions_of_another_version_are_its_own(like: Reference, rules: Rules, store: Store) -> None:
+def test_predictions_of_another_version_are_its_own(like: DriftReference, rules: DriftRules, store: Store) -> None:
     store.upsert(planted(250, shift=0.35, model=2))
     assert watch(store, 1, like, rules).windows == ()
     assert watch(store, 2, like, rules).drift
@@ -119,4 +118,4 @@ def test_rules_that_make_no_sense_are_told(tmp_path: Path, changes: dict[str, ob
     (tmp_path / "mlflow").mkdir()
     (tmp_path / drift_rules.FILE).write_text(rules_text(**changes))
     with pytest.raises(ParamsError, match=said):
-        drift_rules.load(tmp_path)
+        drift_rules.load_drift_rules(tmp_path)

@@ -12,13 +12,13 @@ import pytest
 from drifting import planted
 from typer.testing import CliRunner
 
-from bonafide.cli import app
-from bonafide.drift import rules as drift_rules
-from bonafide.errors import RegistryError
-from bonafide.metadata.added import DriftWindow
-from bonafide.metadata.store import Store
-from bonafide.services.airflow import environment
-from bonafide.settings import Settings
+from realframe.cli import app
+from realframe.drift import drift_rules
+from realframe.errors import RegistryError
+from realframe.services.airflow_home import environment
+from realframe.settings import Settings
+from realframe.store.repository import Store
+from realframe.store.user_documents import DriftWindow
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +50,7 @@ def _watch(settings: Settings, root: Path, times: int = 1) -> list[dict[str, obj
     shutil.copyfile(root / "dvc.yaml", settings.root / "dvc.yaml")
     shutil.copytree(root / "recipes", settings.root / "recipes", dirs_exist_ok=True)
     env = {**os.environ, **environment(settings), "AIRFLOW__CORE__DAGS_FOLDER": str(root / "dags"), "PYTHONPATH": str(root)}
-    command = [sys.executable, "-m", "bonafide.services.headless", *["watch_drift"] * times]
+    command = [sys.executable, "-m", "realframe.services.headless_dags", *["watch_drift"] * times]
     done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
     assert done.stdout.count("watch_drift: success") == times, done.stdout + done.stderr
     with sqlite3.connect(settings.state / "airflow" / "airflow.db") as database:

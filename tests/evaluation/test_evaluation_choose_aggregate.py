@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from bonafide.errors import DatasetError
-from bonafide.evaluation.choose_aggregate import RULES, choose
-from bonafide.models.aggregate import item_table
+from realframe.errors import DatasetError
+from realframe.evaluation.item_scores import RULES, choose_aggregate
+from realframe.models.aggregate import item_table
 
 ITEMS = st.lists(
     st.tuples(st.sampled_from(["real", "fake"]), st.lists(st.integers(0, 10).map(lambda n: n / 10), min_size=1, max_size=9)),
@@ -53,7 +53,7 @@ FAKE_FOR_NEARLY_HALF = (
     ("items", "best"), [(MEAN_IS_BEST, "mean"), (ODD_FRAMES, "median"), (FAKE_IN_PART, "top_k"), (FAKE_FOR_NEARLY_HALF, "confident")]
 )
 def test_it_picks_the_rule_that_ranks_the_items(items: tuple[tuple[str, list[float]], ...], best: str) -> None:
-    assert choose(frames(*items)) == best
+    assert choose_aggregate(frames(*items)) == best
 
 
 @settings(deadline=None, max_examples=50)
@@ -64,7 +64,7 @@ def test_no_rule_is_better_and_no_earlier_one_as_good(items: list[tuple[str, lis
         return
     tables = {how: item_table(val, how, ["score"]) for how in RULES}
     areas = [roc_auc_score(table["label"] == "fake", table["score"]) for table in tables.values()]
-    chosen = RULES.index(choose(val))
+    chosen = RULES.index(choose_aggregate(val))
     assert areas[chosen] == pytest.approx(max(areas))
     assert all(area < max(areas) - 1e-9 for area in areas[:chosen])
 
@@ -75,23 +75,23 @@ def test_the_order_of_the_rules_is_kept() -> None:
 
 def test_without_one_class_it_is_the_mean() -> None:
     for label in ("real", "fake"):
-        assert choose(frames(*((label, scores) for _, scores in ODD_FRAMES))) == "mean"
-    assert choose(frames(*ODD_FRAMES).iloc[:0]) == "mean"
+        assert choose_aggregate(frames(*((label, scores) for _, scores in ODD_FRAMES))) == "mean"
+    assert choose_aggregate(frames(*ODD_FRAMES).iloc[:0]) == "mean"
 
 
 def test_with_one_frame_per_item_it_is_the_mean() -> None:
     random = np.random.default_rng(0)
-    assert choose(frames(*((("real", "fake")[n % 2], [score]) for n, score in enumerate(random.random(40))))) == "mean"
+    assert choose_aggregate(frames(*((("real", "fake")[n % 2], [score]) for n, score in enumerate(random.random(40))))) == "mean"
 
 
 def test_it_goes_by_the_column_asked_for() -> None:
     val = frames(*ODD_FRAMES).assign(floor_score=0.5)
-    assert choose(val, "floor_score") == "mean"
-    assert choose(frames(*ODD_FRAMES, column="floor_score"), "floor_score") == "median"
+    assert choose_aggregate(val, "floor_score") == "mean"
+    assert choose_aggregate(frames(*ODD_FRAMES, column="floor_score"), "floor_score") == "median"
 
 
 def test_frames_of_another_split_are_refused() -> None:
     val = frames(*ODD_FRAMES)
     with pytest.raises(DatasetError, match=r"frames of the split test .*val alone"):
-        choose(pd.concat([val, val.assign(split="test")]))
-    assert choose(val.drop(columns="split")) == "median"
+        choose_aggregate(pd.concat([val, val.assign(split="test")]))
+    assert choose_aggregate(val.drop(columns="split")) == "median"

@@ -5,10 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bonafide.dataset.batches import FrameReader
-from bonafide.evaluation import clips
-from bonafide.evaluation.clips import ClipScore, ClipScorer
-from bonafide.media.sampling import evenly
+from realframe.data.batches import FrameReader
+from realframe.evaluation import clip_scores
+from realframe.evaluation.clip_scores import ClipScore, ClipScorer
+from realframe.media.frame_sampling import evenly
 from tests.clip_items import SIZE, network, write_clips
 
 KINDS = ("lstm", "bilstm_attention", "transformer")
@@ -34,7 +34,7 @@ def pixels(frames: pd.DataFrame, media_id: str) -> np.ndarray:
 @pytest.mark.parametrize("batch_size", [2, 32])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_clip_scores_as_the_whole_model_says(kind: str, batch_size: int, models: dict[str, keras.Model], frames: pd.DataFrame) -> None:
-    scored = clips.score_clips(ClipScorer(models[kind], LENGTH, batch_size), frames, workers=1)
+    scored = clip_scores.score_clips(ClipScorer(models[kind], LENGTH, batch_size), frames, workers=1)
 
     assert list(scored) == list(frames["media_id"].unique())
     whole = {}
@@ -57,7 +57,7 @@ def test_a_clip_is_thinned_to_the_length_from_its_first_to_its_last_frame(models
 
 def test_attention_is_that_of_the_frames_and_names_the_telling_one(models: dict[str, keras.Model], frames: pd.DataFrame) -> None:
     model = models["bilstm_attention"]
-    scored = clips.score_clips(ClipScorer(model, LENGTH, 4), frames, workers=1)
+    scored = clip_scores.score_clips(ClipScorer(model, LENGTH, 4), frames, workers=1)
 
     looked = keras.Model(model.input, model.get_layer("pooled_features").output)
     head = model.get_layer("clip_head")
@@ -72,7 +72,7 @@ def test_attention_is_that_of_the_frames_and_names_the_telling_one(models: dict[
 
 
 def test_without_attention_the_middle_frame_stands_for_the_clip(models: dict[str, keras.Model], frames: pd.DataFrame) -> None:
-    scored = clips.score_clips(ClipScorer(models["lstm"], LENGTH, 4), frames, workers=1)
+    scored = clip_scores.score_clips(ClipScorer(models["lstm"], LENGTH, 4), frames, workers=1)
     assert all(clip.attention is None for clip in scored.values())
     assert [clip.telling for clip in scored.values()] == [5, 1, 3, 1]  # positions 0 2 3 5 6 8, 0 1, 0 to 5, 0 1 2
 
@@ -103,7 +103,7 @@ def test_a_row_for_each_clip_with_its_telling_frame_and_the_floors_mean() -> Non
         "b": ClipScore(0.2, np.array([0, 2]), np.float32([0.1, 0.9]), FEATURES),
         "c": ClipScore(0.4, np.array([0, 1]), None, FEATURES),
     }
-    rows = clips.clip_rows(scores, frames, floor).set_index("media_id")
+    rows = clip_scores.clip_rows(scores, frames, floor).set_index("media_id")
 
     assert sorted(rows.index) == ["a", "b", "c"]
     assert rows["index"].to_dict() == {"a": 3, "b": 7, "c": 9}

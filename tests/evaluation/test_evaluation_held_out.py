@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 from sklearn.metrics import log_loss
 
-from bonafide import artefacts
-from bonafide.evaluation import held_out
-from bonafide.params import Params
-from bonafide.training import fitting
-from bonafide.training.job import Job, Outcome
+from realframe import artifacts
+from realframe.config import Params
+from realframe.evaluation import unseen_generators
+from realframe.training import fit
+from realframe.training.training_job import Job, Outcome
 from tests.small_run import GENERATORS, Small
 
 COLUMNS = ["held_out", "split", "media_id", "label", "kind", "generator", "source", "cluster", "score"]
@@ -31,7 +31,7 @@ class Spy:
     def __init__(self, allowed: int = 99) -> None:
         self.jobs: list[Job] = []
         self.outcomes: list[Outcome] = []
-        self._allowed, self._fit = allowed, fitting.fit
+        self._allowed, self._fit = allowed, fit.fit
 
     def __call__(self, model: keras.Model, job: Job) -> Outcome:
         if len(self.jobs) == self._allowed:
@@ -47,9 +47,9 @@ def with_evaluate(run: Params, **changed: Any) -> Params:
 
 def hold_out(small: Small, spy: Spy, run: Params | None = None) -> pd.DataFrame:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fitting, "fit", spy)
+        patch.setattr(fit, "fit", spy)
         small.stage("hold_out_generators", run)
-    return pd.read_parquet(small.folder / artefacts.HELD_OUT)
+    return pd.read_parquet(small.folder / artifacts.HELD_OUT)
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +91,8 @@ def test_val_and_all_its_items_and_the_real_ones_of_their_kind_are_scored(small:
 
 def test_the_training_is_that_of_the_recipe_with_the_values_that_were_found(small: Small, tmp_path: Path) -> None:
     place = copied(small, tmp_path)
-    training = json.loads((place.folder / artefacts.TRAINING).read_text())
-    (place.folder / artefacts.TRAINING).write_text(json.dumps(training | {"tuned": {"train.phase1.learning_rate": 0.0125}}))
+    training = json.loads((place.folder / artifacts.TRAINING).read_text())
+    (place.folder / artifacts.TRAINING).write_text(json.dumps(training | {"tuned": {"train.phase1.learning_rate": 0.0125}}))
     spy = Spy()
     hold_out(place, spy)
     expected = small.run.train.model_copy(update={"phase1": small.run.train.phase1.model_copy(update={"learning_rate": 0.0125})})
@@ -109,10 +109,10 @@ def test_the_scores_are_those_of_the_epoch_that_validation_chose(spied: tuple[Sp
 
 def test_after_a_kill_no_generator_is_trained_twice(small: Small, spied: tuple[Spy, pd.DataFrame], tmp_path: Path) -> None:
     place, (_, expected) = copied(small, tmp_path), spied
-    (place.folder / artefacts.HELD_OUT).unlink(missing_ok=True)
+    (place.folder / artifacts.HELD_OUT).unlink(missing_ok=True)
     with pytest.raises(PowerCutError):
         hold_out(place, Spy(allowed=1))
-    assert not (place.folder / artefacts.HELD_OUT).exists()
+    assert not (place.folder / artifacts.HELD_OUT).exists()
     again = Spy()
     table = hold_out(place, again)
     assert len(again.jobs) == 1
@@ -151,14 +151,14 @@ def test_what_shares_a_cluster_with_the_held_out_is_not_learned(small: Small, tw
     twin = two.index[(two["split"] == "train") & (two["generator"] == "painter")][0]
     two.loc[original, "cluster"] = two.loc[twin, "cluster"]
     for generator, learned in (("painter", False), ("director", True)):
-        fold = held_out.without(generator, two, small.run.balance, 0)
+        fold = unseen_generators.without(generator, two, small.run.balance, 0)
         train = fold.splits[fold.splits["split"] == "train"]
         assert (two.loc[original, "media_id"] in set(train["media_id"])) is learned
 
 
 def test_the_classes_are_balanced_anew(small: Small, two: pd.DataFrame) -> None:
     assert small.run.balance.method == "class_weights"
-    fold = held_out.without("painter", two, small.run.balance, 0)
+    fold = unseen_generators.without("painter", two, small.run.balance, 0)
     train = fold.splits[fold.splits["split"] == "train"]
     weights = train.groupby("label")["weight"].sum()
     assert (train["label"] == "fake").sum() == 4
@@ -167,29 +167,29 @@ def test_the_classes_are_balanced_anew(small: Small, two: pd.DataFrame) -> None:
 
 
 def test_the_only_generator_of_a_kind_leaves_a_kind_unseen_and_it_is_said(small: Small, two: pd.DataFrame) -> None:
-    fold = held_out.without("painter", two, small.run.balance, 0)
+    fold = unseen_generators.without("painter", two, small.run.balance, 0)
     assert fold.hindrance == ""
     assert "no AI-generated images are left" in fold.consequence
     assert set(fold.splits.loc[fold.splits["split"] == "test", "kind"]) == {"image"}
     two["kind"] = "image"
-    assert held_out.without("painter", two, small.run.balance, 0).consequence == ""
+    assert unseen_generators.without("painter", two, small.run.balance, 0).consequence == ""
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_where_a_class_would_be_missing_it_is_not_held_out(small: Small, two: pd.DataFrame, split: str) -> None:
     two = two[(two["split"] != split) | (two["generator"] != "director")]
-    hindrance = held_out.without("painter", two, small.run.balance, 0).hindrance
+    hindrance = unseen_generators.without("painter", two, small.run.balance, 0).hindrance
     assert "painter is not held out" in hindrance
     assert f"{split} has no fake item" in hindrance
 
 
 def test_it_takes_two_generators_of_five_items(two: pd.DataFrame) -> None:
-    assert held_out.generators_of(two) == ["director", "painter"]
+    assert unseen_generators.generators_of(two) == ["director", "painter"]
     painted = two["generator"] == "painter"
     few = two[~painted | (two.groupby("generator").cumcount() < 4)]
-    assert held_out.generators_of(few) == []  # one alone has nothing to learn from
+    assert unseen_generators.generators_of(few) == []  # one alone has nothing to learn from
     unknown = two.assign(generator=two["generator"].replace("painter", ""))
-    assert held_out.generators_of(unknown) == []
+    assert unseen_generators.generators_of(unknown) == []
 
 
 def copied(small: Small, folder: Path) -> Small:

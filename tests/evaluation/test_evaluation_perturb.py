@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageFilter
 
-from bonafide.evaluation.perturb import NONE, OF_PICTURES, OF_VIDEOS, Perturbation, perturbed
+from realframe.evaluation.degradations import NONE, OF_PICTURES, OF_VIDEOS, Perturbation, perturbed
 
 MODES = ("RGB", "L", "CMYK")
 

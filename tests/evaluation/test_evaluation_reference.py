@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from clip_items import network, write_clips
 
-from bonafide import params
-from bonafide.dataset.batches import FrameReader
-from bonafide.evaluation import reference, tables
-from bonafide.evaluation.scoring import Scorer
-from bonafide.params import Params
+from realframe import config
+from realframe.config import Params
+from realframe.data.batches import FrameReader
+from realframe.evaluation import score_tables, training_reference
+from realframe.evaluation.item_scores import Scorer
 
 COUNTS = [9, 2, 3, 6, 1, 5, 2, 7]  # frames of each item; the last two are of val
 
@@ -19,7 +19,7 @@ COUNTS = [9, 2, 3, 6, 1, 5, 2, 7]  # frames of each item; the last two are of va
 @pytest.fixture(scope="module")
 def run(root: Path) -> Params:
     shrunk = {"clean.size": 64, "train.head.length": 6, "train.batch_size": 8}
-    return params.resolve(root / "params.yaml", root / "recipes", recipe="scratch", overrides=shrunk).params
+    return config.resolve(root / "params.yaml", root / "recipes", recipe="scratch", overrides=shrunk).params
 
 
 @pytest.fixture(scope="module")
@@ -45,14 +45,14 @@ def scorer(run: Params) -> Scorer:
 def test_it_holds_all_of_val_and_the_first_of_train(
     scorer: Scorer, frames: dict[str, pd.DataFrame], splits: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reference, "TRAIN_ITEMS", 4)
+    monkeypatch.setattr(training_reference, "TRAIN_ITEMS", 4)
     ids = sorted(splits.loc[splits["split"] == "val", "media_id"])
     val = pd.DataFrame({"media_id": ids, "score": [0.25, 0.75]})
-    table = reference.reference(scorer, frames, splits, val, 2)
+    table = training_reference.reference(scorer, frames, splits, val, 2)
     assert table["split"].tolist() == ["train"] * 4 + ["val"] * 2
     assert table["media_id"].tolist() == sorted(frames["train"]["media_id"].unique())[:4] + ids
     assert table["score"].tolist()[4:] == [0.25, 0.75]
-    tables.write(table, tmp_path / "reports" / "reference.parquet", tables.REFERENCE)
+    score_tables.write(table, tmp_path / "reports" / "reference.parquet", score_tables.REFERENCE)
     back = pd.read_parquet(tmp_path / "reports" / "reference.parquet")
     assert list(back.columns) == ["media_id", "label", "kind", "split", "score", "features"]
     assert np.array_equal(np.stack(back["features"]), np.stack(table["features"]))
@@ -65,7 +65,7 @@ def test_an_item_is_what_the_detector_makes_of_four_of_its_frames(
     asked = run.model_copy(update={"train": run.train.model_copy(update={"head": run.train.head.model_copy(update={"kind": kind})})})
     scorer = Scorer(network(kind), asked, "mean")
     val = pd.DataFrame({"media_id": frames["val"]["media_id"].unique(), "score": 0.5})
-    table = reference.reference(scorer, frames, splits, val, 2).set_index("media_id")
+    table = training_reference.reference(scorer, frames, splits, val, 2).set_index("media_id")
     longest = frames["train"]["media_id"].value_counts().idxmax()
     rows = frames["train"].index[frames["train"]["media_id"] == longest].to_numpy()[[0, 3, 5, 8]]
     alone = scorer.score(FrameReader(frames["train"], 1).read(rows))

@@ -8,19 +8,19 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bonafide import artefacts
-from bonafide.evaluation import tables
-from bonafide.evaluation.predict import load_model
-from bonafide.evaluation.regression import score_folder
-from bonafide.evaluation.scoring import Scorer
-from bonafide.media.frames import frames_of
+from realframe import artifacts
+from realframe.evaluation import score_tables
+from realframe.evaluation.frame_scores import load_model
+from realframe.evaluation.item_scores import Scorer
+from realframe.evaluation.regression_set import score_folder
+from realframe.media.file_frames import frames_of
 from tests.clip_items import network
 from tests.small_run import Small
 
 
 @pytest.fixture(scope="module")
 def scorer(small: Small) -> Scorer:
-    return Scorer(load_model(small.folder / artefacts.MODEL), small.run, "mean")
+    return Scorer(load_model(small.folder / artifacts.MODEL), small.run, "mean")
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def wrong(small: Small, tmp_path: Path) -> tuple[Path, Any, Any]:
     for item, label in ((image, "fake"), (clip, "real")):
         target = folder / label / Path(str(item.path)).name
         target.parent.mkdir(parents=True)
-        shutil.copyfile(small.folder / artefacts.RAW / str(item.path), target)
+        shutil.copyfile(small.folder / artifacts.RAW / str(item.path), target)
     return folder, image, clip
 
 
@@ -42,7 +42,7 @@ def test_files_are_scored_under_the_label_of_their_folder(small: Small, scorer: 
     assert table.loc[image.media_id, ["label", "kind", "split"]].tolist() == ["fake", "image", "train"]
     assert table.loc[clip.media_id, ["label", "kind", "split"]].tolist() == ["real", "video", ""]
     for item in (image, clip):
-        frames = frames_of(small.folder / artefacts.RAW / str(item.path), small.run)
+        frames = frames_of(small.folder / artifacts.RAW / str(item.path), small.run)
         assert table.loc[item.media_id, "score"] == pytest.approx(scorer.score(frames.pictures).score, abs=1e-6)
 
 
@@ -71,7 +71,7 @@ def test_a_detector_of_clips_leaves_images_out(small: Small, wrong: tuple[Path, 
 def test_without_a_folder_there_are_no_rows_but_all_columns(small: Small, scorer: Scorer, tmp_path: Path) -> None:
     table = score_folder(tmp_path / "nowhere", scorer, small.run, small.splits)
     assert len(table) == 0
-    tables.write(table, tmp_path / "regression.parquet", tables.REGRESSION)
+    score_tables.write(table, tmp_path / "regression.parquet", score_tables.REGRESSION)
     back = pd.read_parquet(tmp_path / "regression.parquet")
     assert list(back.columns) == ["media_id", "label", "kind", "split", "score"]
     assert back["score"].dtype == "float64"

@@ -6,14 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bonafide import artefacts
-from bonafide.evaluation import robustness
-from bonafide.evaluation.degraded import Item, degraded
-from bonafide.evaluation.perturb import NONE, OF_PICTURES, OF_VIDEOS, Perturbation
-from bonafide.evaluation.predict import load_model
-from bonafide.evaluation.scoring import Scorer
-from bonafide.media.shards import read_frames
-from bonafide.params import Params
+from realframe import artifacts
+from realframe.config import Params
+from realframe.evaluation import robustness
+from realframe.evaluation.degradations import NONE, OF_PICTURES, OF_VIDEOS, Item, Perturbation, degraded
+from realframe.evaluation.frame_scores import load_model
+from realframe.evaluation.item_scores import Scorer
+from realframe.media.shards import read_frames
 from tests.small_run import Small
 
 COLUMNS = ["media_id", "label", "kind", "cluster", "perturbation", "level", "score"]
@@ -26,7 +25,7 @@ def with_evaluate(run: Params, **changed: Any) -> Params:
 def item_of(small: Small, row: Any) -> Item:
     shard = f"{row.media_id}.tar"
     return Item(
-        row.media_id, *(small.folder / path for path in (artefacts.RAW / row.path, artefacts.FRAMES / shard, artefacts.CLEAN / shard))
+        row.media_id, *(small.folder / path for path in (artifacts.RAW / row.path, artifacts.FRAMES / shard, artifacts.CLEAN / shard))
     )
 
 
@@ -37,7 +36,7 @@ def first(small: Small, kind: str) -> Item:
 @pytest.fixture(scope="module")
 def table(small: Small) -> pd.DataFrame:
     small.stage("measure_robustness", with_evaluate(small.run, robustness_items=4))
-    return pd.read_parquet(small.folder / artefacts.ROBUSTNESS)
+    return pd.read_parquet(small.folder / artifacts.ROBUSTNESS)
 
 
 def test_each_item_is_scored_in_each_way(small: Small, table: pd.DataFrame) -> None:
@@ -53,10 +52,10 @@ def test_each_item_is_scored_in_each_way(small: Small, table: pd.DataFrame) -> N
 
 
 def test_as_it_is_it_scores_as_its_shard_does(small: Small, table: pd.DataFrame) -> None:
-    scorer = Scorer(load_model(small.folder / artefacts.MODEL), small.run, "mean")
+    scorer = Scorer(load_model(small.folder / artifacts.MODEL), small.run, "mean")
     baseline = table[table["perturbation"] == "none"].set_index("media_id")["score"]
     for media_id, score in baseline.items():
-        pictures = read_frames(small.folder / artefacts.CLEAN / f"{media_id}.tar")[0]
+        pictures = read_frames(small.folder / artifacts.CLEAN / f"{media_id}.tar")[0]
         kept = pictures[[0, -1]] if len(pictures) > 1 else pictures  # evaluate.robustness_frames is 2
         assert score == pytest.approx(scorer.score(kept).score, abs=1e-6)
 
@@ -108,5 +107,5 @@ def test_the_sample_is_drawn_from_test_of_each_class_and_stays_when_others_come(
 
 def test_none_asked_for_leaves_an_empty_table(small: Small) -> None:
     small.stage("measure_robustness", with_evaluate(small.run, robustness_items=0))
-    table = pd.read_parquet(small.folder / artefacts.ROBUSTNESS)
+    table = pd.read_parquet(small.folder / artifacts.ROBUSTNESS)
     assert (list(table.columns), len(table)) == (COLUMNS, 0)

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bonafide.dataset.batches import FrameReader
-from bonafide.evaluation.scoring import Scorer, open_scorer, score_table
-from bonafide.models import detector
-from bonafide.models.aggregate import item_score
-from bonafide.params import Params, resolve
+from realframe.config import Params, resolve
+from realframe.data.batches import FrameReader
+from realframe.evaluation.item_scores import Scorer, open_scorer, score_table
+from realframe.models import detector_network
+from realframe.models.aggregate import item_score
 from tests.clip_items import SIZE, network, write_clips
 
 COUNTS = [9, 2, 6, 3, 70]
@@ -41,7 +41,7 @@ def pictures_of(frames: pd.DataFrame) -> list[np.ndarray]:
 
 
 def pooled(model: keras.Model, pictures: np.ndarray) -> np.ndarray:
-    return np.asarray(keras.Model(model.input, model.get_layer(detector.POOLED).output)(pictures.astype(np.float32)))
+    return np.asarray(keras.Model(model.input, model.get_layer(detector_network.POOLED).output)(pictures.astype(np.float32)))
 
 
 @pytest.mark.parametrize("how", ["mean", "top_k"])
@@ -85,7 +85,7 @@ def test_company_changes_nothing(root: Path, models: dict[str, keras.Model], fra
 def test_a_rule_that_is_to_be_chosen_is_the_best_on_validation(root: Path, tmp_path: Path) -> None:
     """A detector that sees nothing but brightness, so that the rules rank these clips differently."""
     frames_in = keras.Input((SIZE, SIZE, 3))
-    mean = keras.layers.GlobalAveragePooling2D(name=detector.POOLED)(keras.layers.Rescaling(1 / 255)(frames_in))
+    mean = keras.layers.GlobalAveragePooling2D(name=detector_network.POOLED)(keras.layers.Rescaling(1 / 255)(frames_in))
     model = keras.Model(frames_in, keras.layers.Dense(1, "sigmoid", kernel_initializer="ones", bias_initializer="zeros")(mean))
     val = write_clips(tmp_path, [20, 6, 9, 30, 6, 12, 7, 15])
     any_rule = Scorer(model, run_of(root, "gap"), "mean")

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from sklearn import metrics as sklearn
 
-from bonafide.evidence.assemble import digest_of_test_split
-from bonafide.models.aggregate import item_score, item_table
+from realframe.evaluation.figures import digest_of_test_split
+from realframe.models.aggregate import item_score, item_table
 from tests.scored_items import evidence_of, predictions, split_table
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bonafide.evidence.cautions import cautions_of
+from realframe.evaluation.caveats import caveats_of
 from tests.scored_items import evidence_of
 
 MACRO = {"value": 0.8, "low": 0.7, "high": 0.9, "generators": ["sora", "veo"]}
@@ -18,7 +18,7 @@ def metrics(good: pd.DataFrame, splits: pd.DataFrame) -> dict[str, Any]:
 
 
 def _titles(metrics: dict[str, Any], splits: pd.DataFrame, level: str = "") -> list[str]:
-    found = cautions_of(metrics, splits, {"kinds": {}})
+    found = caveats_of(metrics, splits, {"kinds": {}})
     return [caution.title for caution in found if not level or caution.level == level]
 
 
@@ -57,7 +57,7 @@ def test_a_generator_at_chance_is_named_whatever_the_mean(metrics: dict[str, Any
         {"name": "veo", "roc_auc": {"value": 0.95, "low": 0.9, "high": 0.99}},
         {"name": "rare", "roc_auc": {"value": 0.4, "low": None, "high": None}},
     ]
-    (found,) = cautions_of(metrics | {"held_out": {"macro": MACRO, "generators": rows}}, splits, {"kinds": {}})
+    (found,) = caveats_of(metrics | {"held_out": {"macro": MACRO, "generators": rows}}, splits, {"kinds": {}})
     assert found.title == "Blind to some unseen generators"
     assert "sora (0.54" in found.text
     assert "veo" not in found.text
@@ -77,5 +77,5 @@ def test_what_file_facts_still_say(
     metrics: dict[str, Any], splits: pd.DataFrame, value: float, low: float | None, title: list[str]
 ) -> None:
     audit = {"balanced_accuracy": value, "low": low, "high": 0.95, "facts": {"bytes": 0.6}}
-    found = cautions_of(metrics, splits, {"kinds": {"video": audit, "image": {"note": "too few"}}, "limit": 0.7})
+    found = caveats_of(metrics, splits, {"kinds": {"video": audit, "image": {"note": "too few"}}, "limit": 0.7})
     assert [caution.title for caution in found] == title

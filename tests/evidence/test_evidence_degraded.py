@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from bonafide.evidence import degraded, regression
+from realframe.evaluation import regression_set, robustness
 
 AT = 0.45
 
@@ -25,7 +25,7 @@ def rows() -> pd.DataFrame:
 
 
 def test_each_level_stands_beside_the_same_items(rows: pd.DataFrame) -> None:
-    found = degraded.measure(rows, AT, 300, 0)
+    found = robustness.robustness_figures(rows, AT, 300, 0)
     assert {name: [point["level"] for point in curve] for name, curve in found["curves"].items()} == {"blur": [1.0, 3.0], "h264": [28.0]}
     plain = rows[rows["perturbation"] == "none"].set_index("media_id")["score"]
     for name, curve in found["curves"].items():
@@ -43,7 +43,7 @@ def test_each_level_stands_beside_the_same_items(rows: pd.DataFrame) -> None:
 
 
 def test_what_keeps_the_order_costs_nothing_and_the_worst_is_named(rows: pd.DataFrame) -> None:
-    found = degraded.measure(rows, AT, 300, 0)
+    found = robustness.robustness_figures(rows, AT, 300, 0)
     assert found["curves"]["h264"][0]["drop"] == {"value": 0.0, "low": 0.0, "high": 0.0}  # squares rank as their roots do
     mild, strong = (point["drop"] for point in found["curves"]["blur"])
     assert mild["low"] <= mild["value"] <= mild["high"] < strong["low"]
@@ -51,10 +51,10 @@ def test_what_keeps_the_order_costs_nothing_and_the_worst_is_named(rows: pd.Data
 
 
 def test_few_items_say_so(rows: pd.DataFrame) -> None:
-    few = degraded.measure(rows[rows["media_id"].isin([f"m{number}" for number in range(8)])], AT, 100, 0)
+    few = robustness.robustness_figures(rows[rows["media_id"].isin([f"m{number}" for number in range(8)])], AT, 100, 0)
     assert "too_few" in few["none"]
     assert few["worst"]["drop"]["low"] is None
-    one_class = degraded.measure(rows[rows["label"] == "real"], AT, 100, 0)
+    one_class = robustness.robustness_figures(rows[rows["label"] == "real"], AT, 100, 0)
     assert one_class["worst"] is None
 
 
@@ -67,6 +67,6 @@ def test_the_regression_set_is_counted() -> None:
             "score": [0.9, AT, 0.5, 0.1, 0.2],
         }
     )
-    assert regression.measure(table, AT) == {"items": 5, "right": 3, "not_trained": {"items": 4, "right": 2}}
-    assert regression.measure(table.iloc[:0], AT) is None
-    assert regression.measure(None, AT) is None
+    assert regression_set.measure(table, AT) == {"items": 5, "right": 3, "not_trained": {"items": 4, "right": 2}}
+    assert regression_set.measure(table.iloc[:0], AT) is None
+    assert regression_set.measure(None, AT) is None

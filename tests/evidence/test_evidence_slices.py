@@ -6,8 +6,8 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from bonafide.evidence import slices
-from bonafide.models.aggregate import item_table
+from realframe.evaluation import slices
+from realframe.models.aggregate import item_table
 from tests.scored_items import evidence_of
 
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from bonafide.evidence.unseen import measure
-from bonafide.statistics.threshold import choose
+from realframe.evaluation.unseen_generators import measure
+from realframe.statistics.classification_metrics import choose_threshold
 
 APART = {"sora": 3.0, "veo": 0.5, "rare": 3.0}
 
@@ -45,7 +45,7 @@ def test_figures_of_each_generator(tables: tuple[pd.DataFrame, pd.DataFrame]) ->
     for row in found["generators"]:
         rows = held_out[held_out["held_out"] == row["name"]]
         val, part = rows[rows["split"] == "val"], rows[rows["split"] == "test"]
-        assert row["threshold"] == choose((val["label"] == "fake").to_numpy(), val["score"].to_numpy())
+        assert row["threshold"] == choose_threshold((val["label"] == "fake").to_numpy(), val["score"].to_numpy())
         assert row["roc_auc"]["value"] == pytest.approx(_area(part))
         fakes = part[part["label"] == "fake"]
         assert row["recall"]["value"] == pytest.approx((fakes["score"] >= row["threshold"]).mean())

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import brier_score_loss, log_loss
 
-from bonafide.models.aggregate import item_table
-from bonafide.statistics import calibration
+from realframe.models.aggregate import item_table
+from realframe.statistics import calibration
 from tests.scored_items import evidence_of, predictions, split_table
 
 

@@ -10,37 +10,37 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from bonafide.cli import app
-from bonafide.dataset.layouts import read_layout
-from bonafide.errors import BonafideError, DatasetError, NotMediaError
-from bonafide.feedback import regression
-from bonafide.feedback.opinions import Case, cases, give
-from bonafide.feedback.taking import take_in
-from bonafide.files import sha256_of
-from bonafide.metadata.added import Feedback, RegressionItem
-from bonafide.metadata.store import Store
-from bonafide.settings import Settings
+from realframe.cli import app
+from realframe.data.layouts import read_layout
+from realframe.errors import DatasetError, NotMediaError, RealframeError
+from realframe.feedback import accept
+from realframe.feedback.accept import accept_agreed
+from realframe.feedback.feedback_labels import LabelCase, add_vote, cases
+from realframe.files import sha256_of
+from realframe.settings import Settings
+from realframe.store.repository import Store
+from realframe.store.user_documents import Feedback, RegressionItem
 
 
 def _say(store: Store, settings: Settings, file: Path, label: str, by: str) -> str:
-    return give(store, settings.feedback_dir, file, label, f"{by} knows", by).state  # type: ignore[arg-type]
+    return add_vote(store, settings.feedback_dir, file, label, f"{by} knows", by).state  # type: ignore[arg-type]
 
 
 def test_two_people_who_agree_bring_a_file_into_the_originals_and_the_regression_set(store: Store, settings: Settings, photo: Path) -> None:
     assert _say(store, settings, photo, "real", "anna") == "waits"
-    assert take_in(store, settings) == 0
+    assert accept_agreed(store, settings) == 0
     assert _say(store, settings, photo, "real", "ben") == "agreed"
     photo.unlink()  # the file was kept
-    assert take_in(store, settings) == 1
+    assert accept_agreed(store, settings) == 1
     (entry,) = read_layout(settings.raw_dir)
     assert (entry.label, entry.source) == ("real", "feedback")
-    (item,) = regression.items(store)
+    (item,) = accept.items(store)
     assert (item.by, item.why, item.file) == ("anna, ben", "anna knows; ben knows", "holiday.PNG")
     kept = settings.regression_dir / item.kept
     assert item.kept == f"real/{item.media_id}.png"
     assert sha256_of(kept) == item.media_id == sha256_of(settings.raw_dir / entry.path)
     assert [case.state for case in cases(store)] == ["taken in"]
-    assert take_in(store, settings) == 0
+    assert accept_agreed(store, settings) == 0
 
 
 def test_the_same_person_twice_counts_once_and_may_think_again(store: Store, settings: Settings, photo: Path) -> None:
@@ -55,7 +55,7 @@ def test_one_who_disagrees_blocks_any_number_who_agree(store: Store, settings: S
     for by in ("anna", "ben", "cem"):
         _say(store, settings, photo, "real", by)
     assert _say(store, settings, photo, "fake", "dora") == "disputed"
-    assert take_in(store, settings) == 0
+    assert accept_agreed(store, settings) == 0
     assert not settings.raw_dir.exists()
 
 
@@ -67,7 +67,7 @@ def test_a_case_is_agreed_by_two_and_disputed_by_one(said: list[tuple[str, str]]
         Feedback(feedback_id=by, media_id="0" * 64, file="a", kept="a", label=label, why="", by=by, at="")  # type: ignore[arg-type]
         for by, label in latest.items()
     )
-    state = Case("0" * 64, opinions, taken=False).state
+    state = LabelCase("0" * 64, opinions, taken=False).state
     assert (state == "disputed") == (set(latest.values()) == {"real", "fake"})
     assert (state == "agreed") == (len(latest) >= 2 and len(set(latest.values())) == 1)
 
@@ -81,9 +81,9 @@ def test_what_the_originals_call_otherwise_waits_and_the_rest_is_taken(
     for by in ("anna", "ben"):
         _say(store, settings, photo, "real", by)
         _say(store, settings, other, "fake", by)
-    assert take_in(store, settings) == 1
+    assert accept_agreed(store, settings) == 1
     assert "feedback by anna, ben is not taken in" in caplog.text and "labelled fake and real" in caplog.text
-    assert [item.media_id for item in regression.items(store)] == [sha256_of(other)]
+    assert [item.media_id for item in accept.items(store)] == [sha256_of(other)]
     assert {case.state for case in cases(store)} == {"agreed", "taken in"}
 
 
@@ -117,7 +117,7 @@ def test_the_list_shows_who_says_what(settings: Settings, photo: Path, store: St
 def test_what_was_taken_down_is_not_taken_again(settings: Settings, photo: Path, store: Store, empty_registry: Path) -> None:
     for by in ("anna", "ben"):
         _say(store, settings, photo, "real", by)
-    take_in(store, settings)
+    accept_agreed(store, settings)
     media_id = sha256_of(photo)
     done = CliRunner().invoke(app, ["takedown", media_id, "-m", "asked to", "--yes"])
     assert done.exit_code == 0, done.output
@@ -125,7 +125,7 @@ def test_what_was_taken_down_is_not_taken_again(settings: Settings, photo: Path,
     assert not store.keys(RegressionItem) and not store.keys(Feedback)
     for command in (["feedback", "add"], ["regression", "add"]):
         refused = CliRunner().invoke(app, [*command, str(photo), "--label", "real", "-m", "why"]).exception
-        assert isinstance(refused, BonafideError) and refused.code == "media.taken-down"
+        assert isinstance(refused, RealframeError) and refused.code == "media.taken-down"
     offered = CliRunner().invoke(app, ["ingest", str(photo), "--label", "real"])
     assert "0 taken in" in offered.stdout and "was taken down on request" in offered.stdout
 

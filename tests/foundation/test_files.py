@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bonafide.cache import ItemCache
-from bonafide.errors import BonafideError, EmptyFileError
-from bonafide.files import atomic_path, link_or_copy, sha256_of, write_text
+from realframe.caching.item_cache import ItemCache
+from realframe.errors import EmptyFileError, RealframeError
+from realframe.files import atomic_path, link_or_copy, sha256_of, write_text
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -40,9 +40,9 @@ def test_the_cache_computes_once_and_forgets_when_what_it_depends_on_changes(tmp
 
 
 def test_every_error_has_a_code_of_its_own_and_says_thing_reason_cure() -> None:
-    def tree(kind: type[BonafideError]) -> list[type[BonafideError]]:
+    def tree(kind: type[RealframeError]) -> list[type[RealframeError]]:
         return [kind, *(below for child in kind.__subclasses__() for below in tree(child))]
 
-    codes = [kind.code for kind in tree(BonafideError)]
+    codes = [kind.code for kind in tree(RealframeError)]
     assert len(codes) == len(set(codes))
     assert str(EmptyFileError("a.mp4", "has 0 bytes", "Export it again.")) == "a.mp4: has 0 bytes. Export it again."

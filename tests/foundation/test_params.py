@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bonafide.errors import ParamsError
-from bonafide.params import load, names, read_settings, resolve
+from realframe.config import load, names, read_settings, resolve
+from realframe.errors import ParamsError
 
 
 def test_every_recipe_resolves(root: Path) -> None:

@@ -5,8 +5,8 @@ from typing import get_args
 
 import pytest
 
-from bonafide.errors import ParamsError
-from bonafide.params import HeadKind, Params, names, resolve
+from realframe.config import HeadKind, Params, names, resolve
+from realframe.errors import ParamsError
 
 CLIPS = ("efficientnetb3-lstm", "efficientnetv2b0-bilstm", "inceptionv3-rnn", "lstm", "mobilenetv2-rnn")
 KINDS = tuple(kind for kind in get_args(HeadKind) if kind != "gap")

@@ -8,24 +8,27 @@ from pathlib import Path
 
 import pytest
 
-from bonafide import artefacts
-from bonafide.params import read_yaml
+from realframe import artifacts
+from realframe.config import read_yaml
 
-FLOORS = [
-    {"errors", "files"},
-    {"artefacts", "params", "settings", "cache", "statistics"},
+LAYERS = [
+    {"errors", "files", "logs"},
+    {"artifacts", "config", "settings", "caching", "statistics"},
     {"media"},
-    {"dataset", "provenance"},
+    {"data", "provenance"},
     {"models"},
-    {"tracking", "metadata"},
-    {"training", "evaluation", "evidence", "feedback", "drift"},
-    {"detection", "runs", "reporting"},
-    {"review", "scoring"},
-    {"serving", "services"},
+    {"registry", "store"},
+    {"training", "evaluation", "feedback", "drift"},
+    {"detection", "runs"},
+    {"presentation"},
+    {"reports"},
+    {"governance", "scoring"},
+    {"web"},
+    {"worker", "services"},
     {"demo"},
     {"cli"},
 ]
-FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}
+LAYER = {name: layer for layer, names in enumerate(LAYERS) for name in names}
 
 
 def _imports(path: Path) -> set[str]:
@@ -40,7 +43,7 @@ def _imports(path: Path) -> set[str]:
 
 
 def test_imports_run_one_way(root: Path) -> None:
-    package = root / "src" / "bonafide"
+    package = root / "src" / "realframe"
     backwards = []
     for path in package.rglob("*.py"):
         here = path.relative_to(package).parts[0].removesuffix(".py")
@@ -49,16 +52,16 @@ def test_imports_run_one_way(root: Path) -> None:
         for module in _imports(path):
             if module.split(".")[0] in ("pipelines", "dags"):
                 backwards.append((str(path), module))
-            if module.startswith("bonafide."):
+            if module.startswith("realframe."):
                 there = module.split(".")[1]
-                if there in FLOOR and there != here and FLOOR[there] >= FLOOR[here]:
+                if there in LAYER and there != here and LAYER[there] >= LAYER[here]:
                     backwards.append((str(path.relative_to(package)), module))
     assert not backwards
 
 
 def test_within_a_package_nothing_imports_in_a_circle(root: Path) -> None:
     source = root / "src"
-    for package in {path.parent for path in (source / "bonafide").rglob("*.py")}:
+    for package in {path.parent for path in (source / "realframe").rglob("*.py")}:
         name = ".".join(package.relative_to(source).parts)
         graph: dict[str, set[str]] = {}
         for path in package.rglob("*.py"):
@@ -69,17 +72,17 @@ def test_within_a_package_nothing_imports_in_a_circle(root: Path) -> None:
         tuple(TopologicalSorter(rooms).static_order())  # raises CycleError, which names the circle
 
 
-def test_every_module_stands_on_a_floor(root: Path) -> None:
-    package = root / "src" / "bonafide"
+def test_every_module_has_a_layer(root: Path) -> None:
+    package = root / "src" / "realframe"
     rooms = {p.name.removesuffix(".py") for p in package.iterdir() if p.name not in ("__init__.py", "__main__.py", "__pycache__")}
-    assert rooms == set(FLOOR)
+    assert rooms == set(LAYER)
 
 
 def test_dvc_yaml_and_artefacts_name_the_same_paths(root: Path) -> None:
     stages = read_yaml(root / "dvc.yaml")["stages"]
     entries = [entry for stage in stages.values() for section in ("outs", "metrics") for entry in stage.get(section, [])]
     written = {entry if isinstance(entry, str) else next(iter(entry)) for entry in entries}
-    named = {str(value) for value in vars(artefacts).values() if isinstance(value, Path)}
+    named = {str(value) for value in vars(artifacts).values() if isinstance(value, Path)}
     of_a_folder = {path for path in written if any(path.startswith(f"{folder}/") for folder in named)}
     assert written - of_a_folder <= named
 
@@ -87,7 +90,7 @@ def test_dvc_yaml_and_artefacts_name_the_same_paths(root: Path) -> None:
 @pytest.mark.parametrize("command", [["--help"], ["detect", "--help"], ["registry", "--help"], ["run", "--help"]])
 def test_help_imports_nothing_heavy(command: list[str], root: Path) -> None:
     heavy = ("tensorflow", "keras", "mlflow", "pandas", "airflow", "cv2", "sklearn", "dvc")
-    code = f"import sys; sys.argv = ['bonafide', *{command!r}]; from bonafide.cli import main\ntry: main()\nexcept SystemExit: pass\n"
+    code = f"import sys; sys.argv = ['realframe', *{command!r}]; from realframe.cli import main\ntry: main()\nexcept SystemExit: pass\n"
     code += f"print('HEAVY', [name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True)
     assert "HEAVY []" in done.stdout

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from numbered_media import ENCODERS, Maker, can_encode, texture, write_numbered
 
-from bonafide.params import Clean, Limits
+from realframe.config import Clean, Limits
 
 
 @pytest.fixture(scope="session")

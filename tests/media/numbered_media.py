@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from bonafide.media.extract import extract
-from bonafide.media.ffmpeg import executable
-from bonafide.media.probe import probe
-from bonafide.params import Extract, Limits, Sampling
+from realframe.config import Extract, Limits, Sampling
+from realframe.media.extract import extract
+from realframe.media.ffmpeg import executable
+from realframe.media.probe import probe
 
 FRAMES, FPS, WIDTH, HEIGHT, BLOCK = 60, 24, 256, 128, 64
 ENCODERS = {

@@ -9,14 +9,13 @@ import pytest
 from numbered_media import Maker, extraction, texture
 from PIL import Image, ImageCms, ImageFilter
 
-from bonafide.errors import NoUsableFrameError, OverLimitError, UndecodableError
-from bonafide.files import sha256_of
-from bonafide.media.clean import clean, quality_rows
-from bonafide.media.frames import frames_of
-from bonafide.media.quality import distance, measure
-from bonafide.media.shards import read_frames, write_shard
-from bonafide.media.square import fitted, padded
-from bonafide.params import Clean, Limits, Params, resolve
+from realframe.config import Clean, Limits, Params, resolve
+from realframe.errors import NoUsableFrameError, OverLimitError, UndecodableError
+from realframe.files import sha256_of
+from realframe.media.clean import clean, distance, measure, quality_rows
+from realframe.media.file_frames import frames_of
+from realframe.media.shards import read_frames, write_shard
+from realframe.media.square import fitted, padded
 
 RED, GREEN, BLUE = (200, 30, 30), (30, 160, 30), (30, 30, 200)
 

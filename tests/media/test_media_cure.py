@@ -8,12 +8,12 @@ import pytest
 from numbered_media import FPS, FRAMES, Maker, Vfr, ffmpeg_run, number_of, texture
 from PIL import Image
 
-from bonafide.errors import TooSmallError, UndecodableError
-from bonafide.files import sha256_of
-from bonafide.media.cure import cure_file
-from bonafide.media.probe import MediaFacts, probe
-from bonafide.media.stream import read_stream
-from bonafide.params import Cure, Limits
+from realframe.config import Cure, Limits
+from realframe.errors import TooSmallError, UndecodableError
+from realframe.files import sha256_of
+from realframe.media.harmonize import cure_file
+from realframe.media.probe import MediaFacts, probe
+from realframe.media.video_stream import read_stream
 
 
 def cure(image: int = 0, video: int = 0, **changes: object) -> Cure:

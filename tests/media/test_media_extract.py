@@ -9,10 +9,10 @@ import psutil
 import pytest
 from numbered_media import FPS, FRAMES, HEIGHT, WIDTH, Maker, Vfr, extracted, extraction, ffmpeg_run, number_of, numbered_frame
 
-from bonafide.errors import OverLimitError, UndecodableError
-from bonafide.files import sha256_of
-from bonafide.media import decode
-from bonafide.params import Limits
+from realframe.config import Limits
+from realframe.errors import OverLimitError, UndecodableError
+from realframe.files import sha256_of
+from realframe.media import decode
 
 VIDEOS = [
     ("h264", "mp4"),

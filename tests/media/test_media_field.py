@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bonafide.files import sha256_of
-from bonafide.media.frames import frames_of
-from bonafide.media.probe import probe
-from bonafide.params import Limits, resolve
+from realframe.config import Limits, resolve
+from realframe.files import sha256_of
+from realframe.media.file_frames import frames_of
+from realframe.media.probe import probe
 
 
 def manifest(folder: Path) -> list[dict[str, str]]:

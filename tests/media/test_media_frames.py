@@ -11,15 +11,15 @@ import pytest
 from numbered_media import Maker, Vfr, extraction, ffmpeg_run, texture
 from PIL import Image
 
-from bonafide.errors import MediaError, OverLimitError
-from bonafide.files import sha256_of
-from bonafide.media.clean import clean
-from bonafide.media.cure import cure_file, cured_name
-from bonafide.media.extract import extract
-from bonafide.media.frames import frames_of
-from bonafide.media.probe import probe
-from bonafide.media.shards import read_frames
-from bonafide.params import Clean, Crop, Params, resolve
+from realframe.config import Clean, Crop, Params, resolve
+from realframe.errors import MediaError, OverLimitError
+from realframe.files import sha256_of
+from realframe.media.clean import clean
+from realframe.media.extract import extract
+from realframe.media.file_frames import frames_of
+from realframe.media.harmonize import cure_file, cured_name
+from realframe.media.probe import probe
+from realframe.media.shards import read_frames
 
 STILLS = {
     "grey": ("L", "png"),
@@ -184,8 +184,8 @@ def peak_mib(path: Path, params: Params, frames: int, told: Path) -> int:
     code = """
 import resource, sys
 from pathlib import Path
-from bonafide.media.frames import frames_of
-from bonafide.params import Params
+from realframe.media.file_frames import frames_of
+from realframe.config import Params
 print(len(frames_of(Path(sys.argv[1]), Params.model_validate_json(Path(sys.argv[2]).read_text())).quality))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """

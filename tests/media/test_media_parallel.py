@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bonafide.errors import MediaError, NotMediaError, OverLimitError, UndecodableError
-from bonafide.media import parallel
-from bonafide.media.parallel import for_each
+from realframe.errors import MediaError, NotMediaError, OverLimitError, UndecodableError
+from realframe.media import parallel
+from realframe.media.parallel import for_each
 
 
 def work(item: str) -> str:
@@ -51,9 +51,9 @@ def test_nothing_to_do_starts_nothing() -> None:
 SCRIPT = """
 from pathlib import Path
 import ffmpeg
-from bonafide.media.ffmpeg import run
-from bonafide.media.parallel import for_each
-from bonafide.params import Limits
+from realframe.media.ffmpeg import run
+from realframe.media.parallel import for_each
+from realframe.config import Limits
 
 def decode(item):
     Path(f"started{item}").touch()

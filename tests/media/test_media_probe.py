@@ -8,7 +8,8 @@ import pytest
 from numbered_media import FPS, FRAMES, HEIGHT, WIDTH, Maker, Vfr, ffmpeg_run, texture
 from PIL import Image
 
-from bonafide.errors import (
+from realframe.config import Limits
+from realframe.errors import (
     EmptyFileError,
     MediaError,
     NotMediaError,
@@ -17,9 +18,8 @@ from bonafide.errors import (
     UndecodableError,
     UnreadableFileError,
 )
-from bonafide.media.probe import MediaFacts, probe
-from bonafide.media.signature import sniff
-from bonafide.params import Limits
+from realframe.media.probe import MediaFacts, probe
+from realframe.media.signature import sniff
 
 VIDEOS = [
     ("h264", "mp4"),

@@ -6,8 +6,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bonafide.media.sampling import choose, evenly
-from bonafide.params import Sampling
+from realframe.config import Sampling
+from realframe.media.frame_sampling import choose, evenly
 
 steps = st.lists(st.fractions(min_value=0, max_value=5, max_denominator=1000), min_size=0, max_size=60)
 clocks = steps.map(lambda gaps: [sum(gaps[:place], Fraction(0)) for place in range(len(gaps) + 1)])

@@ -13,15 +13,15 @@ import pytest
 from numbered_media import Maker, extraction, texture
 from PIL import Image
 
-from bonafide import artefacts
-from bonafide.errors import EmptyFileError
-from bonafide.files import sha256_of
-from bonafide.media import quarantine
-from bonafide.media.probe import probe
-from bonafide.media.shards import read_frames
-from bonafide.params import Params, Resolved, resolve
-from bonafide.settings import get_settings
 from pipelines import clean_frames, extract_frames
+from realframe import artifacts
+from realframe.config import Params, Resolved, resolve
+from realframe.errors import EmptyFileError
+from realframe.files import sha256_of
+from realframe.media import quarantine
+from realframe.media.probe import probe
+from realframe.media.shards import read_frames
+from realframe.settings import get_settings
 
 
 @pytest.fixture
@@ -31,24 +31,24 @@ def run(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     small = resolved.params.clean.model_copy(update={"size": 64})
     params = resolved.params.model_copy(update={"clean": small, "extract": extraction(fps=2)})
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("BONAFIDE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("REALFRAME_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(root), str(root / "src")]))
     get_settings.cache_clear()
-    Resolved(params=params, origin={}).save(artefacts.RESOLVED)
+    Resolved(params=params, origin={}).save(artifacts.RESOLVED)
     yield params
     get_settings.cache_clear()
 
 
 def catalogue(params: Params) -> None:
     """Write the part of media.parquet that the media stages read, and let all items go on uncured."""
-    files = [path for path in sorted(artefacts.RAW.iterdir()) if path.is_file()]
+    files = [path for path in sorted(artifacts.RAW.iterdir()) if path.is_file()]
     rows = [{"media_id": sha256_of(path), "path": path.name, **asdict(probe(path, params.limits))} for path in files]
-    for table in (artefacts.MEDIA, artefacts.CURED):
+    for table in (artifacts.MEDIA, artifacts.HARMONIZED):
         pd.DataFrame(rows).sort_values("media_id").to_parquet(table)
 
 
 def give(name: str, content: Path | Image.Image) -> str:
-    path = artefacts.RAW / name
+    path = artifacts.RAW / name
     path.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(content, Path):
         path.write_bytes(content.read_bytes())
@@ -64,7 +64,7 @@ def stages(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def digests() -> dict[str, str]:
-    return {str(path): sha256_of(path) for path in sorted(Path("data").rglob("*")) if path.is_file() and artefacts.RAW not in path.parents}
+    return {str(path): sha256_of(path) for path in sorted(Path("data").rglob("*")) if path.is_file() and artifacts.RAW not in path.parents}
 
 
 def test_from_originals_to_clean_frames(run: Params, numbered: Maker, capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,10 +72,10 @@ def test_from_originals_to_clean_frames(run: Params, numbered: Maker, capsys: py
     middle = damaged.index(b"mdat") + len(damaged) // 3
     damaged[middle : middle + 600] = bytes(range(200)) * 3
     give("damaged.mp4", numbered())
-    (artefacts.RAW / "damaged.mp4").write_bytes(damaged)
+    (artifacts.RAW / "damaged.mp4").write_bytes(damaged)
     ids = [give("clip.webm", numbered("vp9", "webm")), give("photo.jpg", texture(300, 200))]
     blank = give("grey.png", Image.new("RGB", (64, 64), "grey"))
-    before = {path: (sha256_of(path), path.stat().st_mtime_ns) for path in artefacts.RAW.iterdir()}
+    before = {path: (sha256_of(path), path.stat().st_mtime_ns) for path in artifacts.RAW.iterdir()}
     catalogue(run)
 
     said = stages(capsys)
@@ -84,18 +84,18 @@ def test_from_originals_to_clean_frames(run: Params, numbered: Maker, capsys: py
         "extract_frames: 3 taken (0 cached), quarantined 1 (media.undecodable 1)",
         "clean_frames: 2 taken (0 cached), quarantined 1 (media.no-usable-frame 1), frames dropped 1 (blank 1)",
     ]
-    assert {path.stem for path in artefacts.CLEAN.iterdir()} == set(ids)
-    assert read_frames(artefacts.CLEAN / f"{ids[0]}.tar")[0].shape == (5, 64, 64, 3)
-    refused = pd.read_parquet(artefacts.QUARANTINE / "extract_frames.parquet")
+    assert {path.stem for path in artifacts.CLEAN.iterdir()} == set(ids)
+    assert read_frames(artifacts.CLEAN / f"{ids[0]}.tar")[0].shape == (5, 64, 64, 3)
+    refused = pd.read_parquet(artifacts.QUARANTINE / "extract_frames.parquet")
     assert refused[["path", "code"]].to_numpy().tolist() == [["damaged.mp4", "media.undecodable"]]
     assert refused.message[0].startswith("damaged.mp4 can't be decoded")
-    empty = pd.read_parquet(artefacts.QUARANTINE / "clean_frames.parquet")
+    empty = pd.read_parquet(artifacts.QUARANTINE / "clean_frames.parquet")
     assert empty[["path", "sha256", "code"]].to_numpy().tolist() == [["grey.png", blank, "media.no-usable-frame"]]
-    quality = pd.read_parquet(artefacts.QUALITY)
+    quality = pd.read_parquet(artifacts.QUALITY)
     assert list(quality) == ["media_id", "index", "time_s", "kept", "reason", "std", "sharpness", "brightness", "phash"]
     assert quality.kept.sum() == 6
     assert set(quality.media_id) == {*ids, blank}
-    assert {path: (sha256_of(path), path.stat().st_mtime_ns) for path in artefacts.RAW.iterdir()} == before
+    assert {path: (sha256_of(path), path.stat().st_mtime_ns) for path in artifacts.RAW.iterdir()} == before
 
 
 def test_one_new_video_decodes_one_video(run: Params, numbered: Maker, capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,22 +106,22 @@ def test_one_new_video_decodes_one_video(run: Params, numbered: Maker, capsys: p
     first = digests()
     assert [line.split(",")[0] for line in stages(capsys)] == ["extract_frames: 2 taken (2 cached)", "clean_frames: 2 taken (2 cached)"]
     assert digests() == first
-    (artefacts.RAW / "photo.jpg").unlink()
+    (artifacts.RAW / "photo.jpg").unlink()
     give("new.webm", numbered("vp9", "webm"))
     catalogue(run)
     assert [line.split(",")[0] for line in stages(capsys)] == ["extract_frames: 2 taken (1 cached)", "clean_frames: 2 taken (1 cached)"]
-    assert not (artefacts.CLEAN / f"{gone}.tar").exists()
-    assert gone not in set(pd.read_parquet(artefacts.QUALITY).media_id)
+    assert not (artifacts.CLEAN / f"{gone}.tar").exists()
+    assert gone not in set(pd.read_parquet(artifacts.QUALITY).media_id)
 
 
 def test_no_items_leave_empty_tables(run: Params, capsys: pytest.CaptureFixture[str]) -> None:
-    artefacts.MEDIA.parent.mkdir(parents=True)
-    for table in (artefacts.MEDIA, artefacts.CURED):
+    artifacts.MEDIA.parent.mkdir(parents=True)
+    for table in (artifacts.MEDIA, artifacts.HARMONIZED):
         pd.DataFrame({"media_id": [], "path": []}, dtype=str).to_parquet(table)
     stages(capsys)
-    assert artefacts.FRAMES.is_dir()
-    assert len(pd.read_parquet(artefacts.QUALITY)) == 0
-    assert list(pd.read_parquet(artefacts.QUARANTINE / "clean_frames.parquet")) == ["path", "sha256", "code", "message"]
+    assert artifacts.FRAMES.is_dir()
+    assert len(pd.read_parquet(artifacts.QUALITY)) == 0
+    assert list(pd.read_parquet(artifacts.QUARANTINE / "clean_frames.parquet")) == ["path", "sha256", "code", "message"]
 
 
 def test_a_stage_that_is_killed_and_run_again_ends_with_the_same_bytes(
@@ -132,14 +132,14 @@ def test_a_stage_that_is_killed_and_run_again_ends_with_the_same_bytes(
     catalogue(run)
     killed = subprocess.Popen([sys.executable, "-m", "pipelines.extract_frames"], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
-    while not list(artefacts.FRAMES.glob("*.tar")) and time.monotonic() < deadline:
+    while not list(artifacts.FRAMES.glob("*.tar")) and time.monotonic() < deadline:
         time.sleep(0.01)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
-    (artefacts.FRAMES / ".half.0000.tmp.tar").write_bytes(b"half")
+    (artifacts.FRAMES / ".half.0000.tmp.tar").write_bytes(b"half")
     stages(capsys)
     after_kill = digests()
-    for folder in (artefacts.FRAMES, artefacts.CLEAN, Path("state")):
+    for folder in (artifacts.FRAMES, artifacts.CLEAN, Path("state")):
         for path in sorted(folder.rglob("*"), reverse=True):
             path.unlink() if path.is_file() else path.rmdir()
     stages(capsys)

@@ -7,8 +7,8 @@ from numbered_media import Maker, ffmpeg_run, texture
 from PIL import ImageCms
 from PIL.PngImagePlugin import PngInfo
 
-from bonafide.media.probe import probe
-from bonafide.params import Limits
+from realframe.config import Limits
+from realframe.media.probe import probe
 
 
 @pytest.mark.parametrize("quality", [1, 5, 30, 49, 50, 51, 75, 85, 90, 95, 99])

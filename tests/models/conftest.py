@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bonafide.dataset.batches import frame_table
-from bonafide.media.shards import write_shard
-from bonafide.models import detector
-from bonafide.settings import Settings
+from realframe.data.batches import frame_table
+from realframe.media.shards import write_shard
+from realframe.models import detector_network
+from realframe.settings import Settings
 from tests.heads import head
 
 SIZE = 64
@@ -23,7 +23,7 @@ HEAD = head(dropout=0.2, normalize=True)
 @pytest.fixture(scope="session")
 def efficientnet() -> keras.Model:
     """The default backbone on small frames, with random weights."""
-    return detector.open_backbone("efficientnetb0", "random", SIZE, HEAD, 0, Settings())[0]
+    return detector_network.open_backbone("efficientnetb0", "random", SIZE, HEAD, 0, Settings())[0]
 
 
 @pytest.fixture(scope="session")

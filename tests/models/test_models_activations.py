@@ -9,21 +9,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bonafide.dataset.batches import FrameReader
-from bonafide.errors import SetupError
-from bonafide.models import activations, boundary, detector
-from bonafide.models.activations import ActivationCache
-from bonafide.params import Augment
-from bonafide.settings import Settings
+from realframe.config import Augment
+from realframe.data.batches import FrameReader
+from realframe.errors import SetupError
+from realframe.models import activations, detector_network, freezing
+from realframe.models.activations import ActivationCache
+from realframe.settings import Settings
 from tests.heads import head
 
 AUGMENT = Augment(flip=True, rotation=0.05, zoom=0.1, brightness=0.1, contrast=0.1)
-LAYERS = ["block3_relu", detector.POOLED]
+LAYERS = ["block3_relu", detector_network.POOLED]
 
 
 @pytest.fixture(scope="module")
 def network() -> keras.Model:
-    return detector.open_backbone("residual_cnn", "random", 64, head(dropout=0.2, normalize=True), 0, Settings())[0]
+    return detector_network.open_backbone("residual_cnn", "random", 64, head(dropout=0.2, normalize=True), 0, Settings())[0]
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_what_is_kept_is_what_the_layers_say(
     rows = np.array([73, 0, 3, 40])
 
     for layer in LAYERS:
-        bottom, _ = boundary.split(network, network.get_layer(layer))
+        bottom, _ = freezing.split(network, network.get_layer(layer))
         expected = bottom.predict(FrameReader(table, 1).read(rows).astype(np.float32), verbose=0)
         kept = cache.gather(layer, table, rows, np.zeros(4, int))
         assert kept.dtype == np.float32
@@ -54,7 +54,7 @@ def test_views_differ_from_each_other(open_cache: Callable[..., ActivationCache]
     table, cache = make_table(1), open_cache()
     cache.fill(table, views=3)
 
-    kept = cache.gather(detector.POOLED, table, np.zeros(3, int), np.arange(3))
+    kept = cache.gather(detector_network.POOLED, table, np.zeros(3, int), np.arange(3))
 
     assert not np.allclose(kept[0], kept[1])
     assert not np.allclose(kept[1], kept[2])
@@ -81,7 +81,7 @@ def test_what_changes_the_values_is_computed_again(
 ) -> None:
     table = make_table(2, 3)
     open_cache().fill(table, views=2)
-    other = detector.open_backbone("residual_cnn", "random", 64, head(dropout=0.2, normalize=True), 9, Settings())[0]
+    other = detector_network.open_backbone("residual_cnn", "random", 64, head(dropout=0.2, normalize=True), 9, Settings())[0]
 
     assert open_cache(model=other).fill(table, views=2) == 10
     assert open_cache(layers=["block2_relu"]).fill(table, views=2) == 10
@@ -103,12 +103,12 @@ def test_the_longest_unused_goes_first_and_what_is_in_use_stays(
     open_cache: Callable[..., ActivationCache], make_table: Callable[..., pd.DataFrame], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     table = make_table(2, 3)
-    open_cache(layers=[detector.POOLED]).fill(table, views=1)
+    open_cache(layers=[detector_network.POOLED]).fill(table, views=1)
     monkeypatch.setattr(activations, "_LIMIT_BYTES", 0)
 
     open_cache(layers=["block2_relu"]).fill(table, views=1)
-    assert open_cache(layers=[detector.POOLED]).fill(table, views=1) == 0
+    assert open_cache(layers=[detector_network.POOLED]).fill(table, views=1) == 0
 
     monkeypatch.setattr(activations, "_IN_USE_S", -1)
     open_cache(layers=["block1_relu"]).fill(table, views=1)
-    assert open_cache(layers=[detector.POOLED]).fill(table, views=1) == 5
+    assert open_cache(layers=[detector_network.POOLED]).fill(table, views=1) == 5

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bonafide.models.aggregate import TOP, Aggregate, item_score, item_table
+from realframe.models.aggregate import TOP, Aggregate, item_score, item_table
 
 RULES = get_args(Aggregate)
 MONOTONE = ("mean", "median", "top_k")

@@ -5,8 +5,8 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bonafide.models.augment import augment
-from bonafide.params import Augment
+from realframe.config import Augment
+from realframe.models.augment import augment
 
 NOTHING = Augment(flip=False, rotation=0, zoom=0, brightness=0, contrast=0)
 ALL = Augment(flip=True, rotation=0.05, zoom=0.2, brightness=0.2, contrast=0.2)

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from keras import applications
 
-from bonafide.errors import ParamsError
-from bonafide.models import backbones, boundary, detector
-from bonafide.models.residual import FIXED_LAYER
-from bonafide.params import Head
-from bonafide.settings import Settings
+from realframe.config import Head
+from realframe.errors import ParamsError
+from realframe.models import backbones, detector_network, freezing
+from realframe.models.backbones import FIXED_LAYER
+from realframe.settings import Settings
 from tests import heads
 
 HEAD = heads.head(dropout=0.2, normalize=True)
@@ -66,7 +66,7 @@ def frames_of(size: int) -> keras.KerasTensor:
 
 
 def built(name: str, size: int = 96, head: Head = HEAD) -> keras.Model:
-    return detector.open_backbone(name, "random", size, head, 0, Settings())[0]
+    return detector_network.open_backbone(name, "random", size, head, 0, Settings())[0]
 
 
 @pytest.mark.parametrize("name", OF_RECIPES)
@@ -83,9 +83,9 @@ def test_every_backbone_becomes_a_flat_detector(name: str) -> None:
 def test_a_saved_detector_loads_in_safe_mode_and_says_the_same(name: str, tmp_path: Path) -> None:
     model = built(name)
     frames = np.random.default_rng(0).uniform(0, 255, (3, 96, 96, 3)).astype(np.float32)
-    bottom, _ = boundary.split(model, boundary.pooling(model))
-    detector.standardize(model, bottom.predict(frames, verbose=0))
-    score = model.get_layer(detector.SCORE)
+    bottom, _ = freezing.split(model, freezing.pooling(model))
+    detector_network.standardize(model, bottom.predict(frames, verbose=0))
+    score = model.get_layer(detector_network.SCORE)
     score.set_weights([np.random.default_rng(0).normal(0, 0.03, score.kernel.shape), np.array([0.1])])
 
     model.save(tmp_path / "model.keras")
@@ -123,7 +123,7 @@ def test_every_network_of_keras_gets_the_pixels_that_keras_prepares_for_it(name:
 def test_a_detector_computes_what_the_network_of_keras_computes(name: str, constructor: Callable, family: object, size: int) -> None:
     model = built(name, size)
     plain = constructor(include_top=False, weights=None, input_shape=(size, size, 3), pooling="avg")
-    bottom, _ = boundary.split(model, boundary.pooling(model))
+    bottom, _ = freezing.split(model, freezing.pooling(model))
     plain.set_weights(bottom.get_weights())
     frames = np.random.default_rng(0).uniform(0, 255, (2, size, size, 3)).astype(np.float32)
 
@@ -188,7 +188,7 @@ def test_a_function_that_returns_no_backbone_is_refused(function: str, words: st
 
 def test_the_same_seed_gives_the_same_network_and_another_one_another() -> None:
     one, same = built("residual_cnn"), built("residual_cnn")
-    other = detector.open_backbone("residual_cnn", "random", 96, HEAD, 1, Settings())[0]
+    other = detector_network.open_backbone("residual_cnn", "random", 96, HEAD, 1, Settings())[0]
 
     assert all(np.array_equal(a, b) for a, b in zip(one.get_weights(), same.get_weights(), strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(one.get_weights(), other.get_weights(), strict=True))
@@ -198,9 +198,9 @@ def test_the_head_standardizes_by_the_features_given() -> None:
     model = built("residual_cnn")
     features = np.random.default_rng(0).normal(5, 3, (500, 128))
 
-    detector.standardize(model, features)
+    detector_network.standardize(model, features)
 
-    layer = model.get_layer(detector.STANDARDIZED)
+    layer = model.get_layer(detector_network.STANDARDIZED)
     standardized = np.asarray(layer(features.astype(np.float32)))
     np.testing.assert_allclose(standardized.mean(axis=0), 0, atol=1e-3)
     np.testing.assert_allclose(standardized.std(axis=0), 1, atol=1e-3)
@@ -209,9 +209,9 @@ def test_the_head_standardizes_by_the_features_given() -> None:
 def test_a_head_without_normalization_has_no_such_layer() -> None:
     model = built("residual_cnn", head=heads.head(dropout=0, normalize=False))
 
-    detector.standardize(model, np.ones((2, 128)))
+    detector_network.standardize(model, np.ones((2, 128)))
 
-    assert detector.STANDARDIZED not in [layer.name for layer in model.layers]
+    assert detector_network.STANDARDIZED not in [layer.name for layer in model.layers]
 
 
 def test_the_residual_network_is_blind_to_flat_colour_and_sees_noise() -> None:

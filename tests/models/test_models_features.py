@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from bonafide.errors import DatasetError
-from bonafide.models import records
-from bonafide.models.features import Features
+from realframe.errors import DatasetError
+from realframe.models import frame_features
+from realframe.models.frame_features import Features
 
 SIGNS = st.sampled_from([-1.0, 0.0, 1.0])
 VALUES = st.builds(lambda sign, digits, power: sign * digits * 10.0**power, SIGNS, st.floats(1, 10), st.integers(-25, 25))
@@ -23,7 +23,7 @@ ACTIVATIONS = arrays(
 
 def written(folder: Path, activations: np.ndarray) -> Path:
     path = folder / "records"
-    records.pack(activations).tofile(path)
+    frame_features.pack(activations).tofile(path)
     return path
 
 
@@ -33,8 +33,8 @@ def test_records_come_back_to_float16_of_their_frames_largest(activations: np.nd
     flat = activations.reshape(len(activations), -1)
     with tempfile.TemporaryDirectory() as folder:
         path = written(Path(folder), activations)
-        whole = records.read_all(path, flat.shape[1])
-        single = np.stack([records.read_one(path, position, flat.shape[1]) for position in range(len(flat))])
+        whole = frame_features.read_all(path, flat.shape[1])
+        single = np.stack([frame_features.read_one(path, position, flat.shape[1]) for position in range(len(flat))])
 
     largest = np.abs(flat).max(axis=1, keepdims=True)
     assert (whole.dtype, whole.shape) == (np.float32, flat.shape)
@@ -46,16 +46,16 @@ def test_records_come_back_to_float16_of_their_frames_largest(activations: np.nd
 def test_features_too_small_or_large_for_float16_keep_their_shares(magnitude: float, tmp_path: Path) -> None:
     shares = np.random.default_rng(0).uniform(0.1, 1, (5, 8)).astype(np.float32)
     activations = np.float32(magnitude) * shares
-    np.testing.assert_allclose(records.read_all(written(tmp_path, activations), 8), activations, rtol=1e-3)
+    np.testing.assert_allclose(frame_features.read_all(written(tmp_path, activations), 8), activations, rtol=1e-3)
 
 
 def test_frames_of_different_magnitude_do_not_share_a_scale(tmp_path: Path) -> None:
     activations = np.array([[1e6, 2e6], [1e-6, 2e-6], [0, 0]], np.float32)
-    np.testing.assert_allclose(records.read_all(written(tmp_path, activations), 2), activations, rtol=1e-3)
+    np.testing.assert_allclose(frame_features.read_all(written(tmp_path, activations), 2), activations, rtol=1e-3)
 
 
 def test_a_record_holds_two_places_more_than_its_values() -> None:
-    packed = records.pack(np.ones((3, 2, 2, 5), np.float32))
+    packed = frame_features.pack(np.ones((3, 2, 2, 5), np.float32))
     assert (packed.dtype, packed.shape) == (np.float16, (3, 22))
 
 
@@ -69,7 +69,7 @@ def kept(tmp_path: Path) -> tuple[Features, dict[str, np.ndarray]]:
         for name, frames in values.items():
             cached = tmp_path / "cached" / str(view) / name
             cached.parent.mkdir(parents=True, exist_ok=True)
-            records.pack(frames + view).tofile(cached)
+            frame_features.pack(frames + view).tofile(cached)
             features.take(name, view, cached)
     features.finish(values)
     return features, values

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from bonafide.models import gradcam
-from bonafide.models.detector import POOLED
+from realframe.models import gradcam
+from realframe.models.detector_network import POOLED
 
 KERNEL = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]) / 255  # the maps are the shares of red and of green
 

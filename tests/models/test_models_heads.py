@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from bonafide.models import heads
+from realframe.models import heads
 from tests.heads import head
 
 KINDS = ("lstm", "simple_rnn", "gru", "bilstm_attention", "transformer")

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from keras import applications
 
-from bonafide.errors import WeightsError
-from bonafide.files import sha256_of
-from bonafide.models import backbones, boundary, detector, weights
-from bonafide.settings import Settings
+from realframe.errors import WeightsError
+from realframe.files import sha256_of
+from realframe.models import backbones, detector_network, freezing, weights
+from realframe.settings import Settings
 from tests.heads import head
 
 HEAD = head(dropout=0.2, normalize=True)
@@ -39,10 +39,10 @@ def test_the_folder_of_weights_is_found_and_loaded(folder: Settings, mobilenet: 
     file = folder.weights_dir / "mobilenetv2_notop.weights.h5"  # type: ignore[operator]
     mobilenet.save_weights(file)
 
-    model, found = detector.open_backbone("mobilenetv2", "imagenet", 64, HEAD, 0, folder)
+    model, found = detector_network.open_backbone("mobilenetv2", "imagenet", 64, HEAD, 0, folder)
 
     assert (found.name, found.path, found.sha256) == ("imagenet", file, sha256_of(file))
-    loaded = boundary.split(model, boundary.pooling(model))[0].get_weights()
+    loaded = freezing.split(model, freezing.pooling(model))[0].get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(loaded, mobilenet.get_weights(), strict=True))
 
 
@@ -54,10 +54,10 @@ def test_a_file_of_the_older_layout_is_loaded_whatever_its_name(folder: Settings
     with h5py.File(file, "w") as group:
         save_weights_to_hdf5_group(group, mobilenet)
 
-    model, found = detector.open_backbone("mobilenetv2", str(file), 64, HEAD, 0, folder)
+    model, found = detector_network.open_backbone("mobilenetv2", str(file), 64, HEAD, 0, folder)
 
     assert not found.imagenet
-    loaded = boundary.split(model, boundary.pooling(model))[0].get_weights()
+    loaded = freezing.split(model, freezing.pooling(model))[0].get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(loaded, mobilenet.get_weights(), strict=True))
 
 
@@ -71,10 +71,10 @@ def test_efficientnet_sees_its_input_as_keras_with_imagenet_weights_does(folder:
     monkeypatch.setattr("keras.src.applications.efficientnet.file_utils.get_file", lambda *_, **__: str(file))
     theirs = applications.EfficientNetB0(include_top=False, weights="imagenet", input_shape=(64, 64, 3), pooling="avg")
 
-    model, _ = detector.open_backbone("efficientnetb0", "imagenet", 64, HEAD, 0, folder)
+    model, _ = detector_network.open_backbone("efficientnetb0", "imagenet", 64, HEAD, 0, folder)
 
     frames = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype(np.float32)
-    ours = boundary.split(model, boundary.pooling(model))[0].predict(frames, verbose=0)
+    ours = freezing.split(model, freezing.pooling(model))[0].predict(frames, verbose=0)
     assert np.ptp(ours) > 0
     np.testing.assert_allclose(ours, theirs.predict(frames, verbose=0), rtol=1e-3, atol=1e-5)
 
@@ -82,7 +82,7 @@ def test_efficientnet_sees_its_input_as_keras_with_imagenet_weights_does(folder:
     by_keras = weights.find("imagenet", replace(backbones.get("efficientnetb0"), published=None), elsewhere)
     assert by_keras.path is not None
     assert by_keras.path.is_relative_to(elsewhere.cache_dir)
-    same = detector.build("efficientnetb0", by_keras, 64, HEAD, 0)
+    same = detector_network.build_detector("efficientnetb0", by_keras, 64, HEAD, 0)
     assert all(np.array_equal(a, b) for a, b in zip(same.get_weights(), model.get_weights(), strict=True))
 
 
@@ -99,10 +99,10 @@ def test_a_network_without_a_file_of_its_own_is_loaded_by_keras_and_kept(
         return str(tmp_path / "published.weights.h5")
 
     monkeypatch.setattr(f"keras.src.applications.{name}.file_utils.get_file", published)
-    model, found = detector.open_backbone(name, "imagenet", 32, HEAD, 0, folder)
+    model, found = detector_network.open_backbone(name, "imagenet", 32, HEAD, 0, folder)
 
     assert (found.path, found.imagenet) == (folder.cache_dir / "weights" / f"{name}_notop.weights.h5", True)
-    loaded = boundary.split(model, boundary.pooling(model))[0].get_weights()
+    loaded = freezing.split(model, freezing.pooling(model))[0].get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(loaded, source.get_weights(), strict=True))
     assert weights.find("imagenet", backbones.get(name), folder) == found
     assert len(asked) == 1
@@ -120,7 +120,7 @@ def test_what_keras_cannot_load_is_an_error_that_says_how_to_bring_it(folder: Se
     with pytest.raises(WeightsError, match="no route to host") as caught:
         weights.find("imagenet", backbones.get("mobilenet"), folder)
 
-    for needed in ("applications.MobileNet(", "save_weights('mobilenet_notop.weights.h5')", "BONAFIDE_WEIGHTS_DIR", "weights to random"):
+    for needed in ("applications.MobileNet(", "save_weights('mobilenet_notop.weights.h5')", "REALFRAME_WEIGHTS_DIR", "weights to random"):
         assert needed in str(caught.value)
     assert not list(folder.cache_dir.rglob("*.h5"))
 
@@ -131,11 +131,11 @@ def test_keras_home_is_searched_without_a_network(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / published.file).write_bytes(b"as if downloaded")
     code = (
-        "from bonafide.models import backbones, weights; from bonafide.settings import Settings;"
+        "from realframe.models import backbones, weights; from realframe.settings import Settings;"
         "print(weights.find('imagenet', backbones.get('mobilenetv2'), Settings()).path)"
     )
 
-    environment = {key: value for key, value in os.environ.items() if key != "BONAFIDE_WEIGHTS_DIR"} | {"KERAS_HOME": str(tmp_path)}
+    environment = {key: value for key, value in os.environ.items() if key != "REALFRAME_WEIGHTS_DIR"} | {"KERAS_HOME": str(tmp_path)}
     answer = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
 
     assert answer.stdout.strip() == str(tmp_path / "models" / published.file)
@@ -154,7 +154,7 @@ def test_weights_that_cannot_be_had_are_an_error_that_helps(folder: Settings, mo
         "efficientnetb0_notop.h5",
         "50bc09e76180e00e4465e1a485ddc09d",
         "models",
-        "BONAFIDE_WEIGHTS_DIR",
+        "REALFRAME_WEIGHTS_DIR",
         "random",
         "no route to host",
     ):
@@ -196,7 +196,7 @@ def test_weights_of_something_else_are_refused(content: str, folder: Settings, t
         keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save_weights(file)
 
     with pytest.raises(WeightsError, match="does not fit"):
-        detector.open_backbone("residual_cnn", str(file), 64, HEAD, 0, folder)
+        detector_network.open_backbone("residual_cnn", str(file), 64, HEAD, 0, folder)
 
 
 def test_a_network_that_was_never_trained_on_imagenet_says_so(folder: Settings) -> None:
@@ -205,7 +205,7 @@ def test_a_network_that_was_never_trained_on_imagenet_says_so(folder: Settings) 
 
 
 def test_a_function_of_ones_own_has_no_imagenet_weights(folder: Settings) -> None:
-    own = backbones.get("bonafide.models.residual:residual_cnn")
+    own = backbones.get("realframe.models.backbones:residual_cnn")
 
     with pytest.raises(WeightsError, match=r"residual:residual_cnn with ImageNet weights.*random, or to the path of a .weights.h5 file"):
         weights.find("imagenet", own, folder)

@@ -10,8 +10,8 @@ import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
-from bonafide.services.airflow import environment
-from bonafide.settings import Settings
+from realframe.services.airflow_home import environment
+from realframe.settings import Settings
 from tests.pilot import BARE, ROOT, Pilot
 
 pytestmark = pytest.mark.timeout(900)
@@ -72,7 +72,7 @@ def test_train_goes_from_the_originals_to_a_challenger(trained: tuple[Pilot, Not
     assert "media.not-media" in said
     assert "recipe lstm" in said
     assert len(_shown(notebook, "image/png")) == 7  # clean frames of both classes, curves, three figures, explanations
-    assert (place.root / ".bonafide" / "reports" / "v2" / "report.html").exists()
+    assert (place.root / ".realframe" / "reports" / "v2" / "report.html").exists()
     assert place.git("status", "--porcelain") == ""
 
 
@@ -88,7 +88,7 @@ def test_preprocess_follows_one_file_to_its_clean_frames(pilot: Pilot) -> None:
 def test_predict_shows_the_champions_score_over_time(pilot: Pilot) -> None:
     clip = sorted(pilot.unseen.rglob("*.mp4"))[0]
     notebook = _run(pilot, "predict", {"file": str(clip)})
-    answer = json.loads(pilot.call("bonafide", "detect", "--json", str(clip)))[0]
+    answer = json.loads(pilot.call("realframe", "detect", "--json", str(clip)))[0]
     said = "\n".join(_shown(notebook, "text/plain"))
     assert answer["verdict"] in said
     highest = max(answer["frames"], key=lambda frame: frame["score"])

@@ -9,9 +9,9 @@ from pathlib import Path
 import keras
 import pytest
 
-from bonafide.errors import ParamsError
-from bonafide.models import backbones
-from bonafide.params import names, read_settings, resolve
+from realframe.errors import ParamsError
+from realframe.models import backbones
+from realframe.config import names, read_settings, resolve
 from tests.pilot import ROOT, copy_checkout
 
 PAGE = (ROOT / "docs" / "recipes.md").read_text()
@@ -23,7 +23,7 @@ def test_the_example_is_a_recipe_of_ten_lines(tmp_path: Path) -> None:
     assert len(text.splitlines()) == 10
     root = copy_checkout(tmp_path)
     (root / "recipes" / f"{name}.yaml").write_text(text)
-    command = [sys.executable, "-m", "bonafide", "params", "-S", f"recipe={name}"]
+    command = [sys.executable, "-m", "realframe", "params", "-S", f"recipe={name}"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     lines = {

@@ -9,7 +9,7 @@ from PIL import Image
 from pillow_heif import register_heif_opener
 from signed_media import Signatory, signatory
 
-from bonafide.media.ffmpeg import executable
+from realframe.media.ffmpeg import executable
 
 
 @pytest.fixture(scope="session")

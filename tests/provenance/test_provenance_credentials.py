@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from signed_media import OPENED, Signatory, created, signatory, signed
 
-from bonafide.errors import SetupError
-from bonafide.provenance import credentials
-from bonafide.provenance.provenance import Credentials, Provenance
-from bonafide.provenance.read import provenance_of
-from bonafide.settings import get_settings
+from realframe.errors import SetupError
+from realframe.provenance import content_credentials
+from realframe.provenance.origin import Credentials, Provenance
+from realframe.provenance.read_origin import provenance_of
+from realframe.settings import get_settings
 
 AI, CAMERA = created("trainedAlgorithmicMedia"), created("digitalCapture")
 STILLS = {"jpg": "jpeg", "png": "png", "webp": "webp", "heic": "heic", "avif": "avif", "tif": "tiff", "gif": "gif"}
@@ -22,7 +22,7 @@ RETOUCHED = [*CAMERA, {"action": "c2pa.edited", "digitalSourceType": AI[0]["digi
 
 @pytest.fixture(autouse=True)
 def _settings_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.delenv("BONAFIDE_TRUST_LIST", raising=False)
+    monkeypatch.delenv("REALFRAME_TRUST_LIST", raising=False)
     get_settings.cache_clear()
     yield
     get_settings.cache_clear()
@@ -30,7 +30,7 @@ def _settings_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def trust(certificates: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "trusted.pem").write_text(certificates)
-    monkeypatch.setenv("BONAFIDE_TRUST_LIST", str(folder / "trusted.pem"))
+    monkeypatch.setenv("REALFRAME_TRUST_LIST", str(folder / "trusted.pem"))
     get_settings.cache_clear()
 
 
@@ -109,7 +109,7 @@ def test_a_trust_list_that_cant_be_used_is_an_error_of_the_set_up(
     if content is None:
         (tmp_path / "trusted.pem").unlink()
     file = signed(bare["jpg"], tmp_path / "signed.jpg", "image/jpeg", signer, AI)
-    with pytest.raises(SetupError, match="BONAFIDE_TRUST_LIST"):
+    with pytest.raises(SetupError, match="REALFRAME_TRUST_LIST"):
         provenance_of(file)
 
 
@@ -155,7 +155,7 @@ def test_reading_ends_at_the_limits_and_prints_nothing(
 ) -> None:
     file = signed(bare["jpg"], tmp_path / "signed.jpg", "image/jpeg", signer, AI)
     file.write_bytes(file.read_bytes() + bytes(100_000_000))
-    monkeypatch.setattr(credentials, "_MEMORY_MB", 120)
+    monkeypatch.setattr(content_credentials, "_MEMORY_MB", 120)
     found = provenance_of(file).credentials
     assert found is not None
     assert (found.state, found.problems) == ("invalid", ("They are damaged, or too large to be read.",))

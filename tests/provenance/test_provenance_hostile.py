@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from signed_media import Signatory, created, signed
 
-from bonafide.provenance.read import provenance_of
+from realframe.provenance.read_origin import provenance_of
 
 HEADS = {
     "jpeg": b"\xff\xd8\xff\xe1\x00\x40Exif\0\0II*\0\x08\0\0\0",
@@ -159,7 +159,7 @@ def test_names_are_never_options(picture: Image.Image, tmp_path: Path, monkeypat
 
 def peak_mb(file: Path) -> int:
     """Return by how many MiB reading a file raises the peak memory of a process of its own."""
-    code = "import resource as r, sys, pathlib as p; from bonafide.provenance.read import provenance_of as of\n"
+    code = "import resource as r, sys, pathlib as p; from realframe.provenance.read_origin import provenance_of as of\n"
     code += "peak = lambda: r.getrusage(r.RUSAGE_SELF).ru_maxrss\nbefore = peak(); of(p.Path(sys.argv[1])); print(peak() - before)"
     done = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True, check=True)
     return int(done.stdout) // 1024

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
-from bonafide.media.ffmpeg import executable
-from bonafide.provenance.provenance import Trace
-from bonafide.provenance.read import provenance_of
+from realframe.media.ffmpeg import executable
+from realframe.provenance.origin import Trace
+from realframe.provenance.read_origin import provenance_of
 
 NOTHING = "Nothing in the file tells of its origin."
 XMP = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description {}>{}</rdf:Description></rdf:RDF></x:xmpmeta>'

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bonafide.errors import RunError
-from bonafide.runs.again import evaluate
-from bonafide.settings import Settings
-from bonafide.tracking.version import ModelVersion
+from realframe.errors import RunError
+from realframe.registry.model_version import ModelVersion
+from realframe.runs.reevaluate import reevaluate
+from realframe.settings import Settings
 
 
 def version_of(commit: str) -> ModelVersion:
@@ -36,10 +36,10 @@ def settings(tmp_path: Path) -> Settings:
 def test_a_version_older_than_the_stages_is_refused_with_a_cure(settings: Settings) -> None:
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=settings.root, capture_output=True, text=True, check=True).stdout.strip()
     with pytest.raises(RunError, match=r"version 3: was trained by .* no stage hold_out_generators, .*train_model -S recipe=scratch"):
-        evaluate(version_of(head), settings, {}, "me")
+        reevaluate(version_of(head), settings, {}, "me")
     assert not settings.state.exists()
 
 
 def test_a_version_of_another_repository_is_refused_with_a_cure(settings: Settings) -> None:
     with pytest.raises(RunError, match=r"its commit cccccccccc is not in this repository\. Fetch"):
-        evaluate(version_of("c" * 40), settings, {}, "me")
+        reevaluate(version_of("c" * 40), settings, {}, "me")

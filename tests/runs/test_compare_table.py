@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from bonafide.runs.compare import FIGURES, Compared
-from bonafide.runs.compare_table import markdown, put_into, section_of
+from realframe.runs.compare_recipes import FIGURES, Compared, markdown, put_into, section_of
 
 PAGE = "# Results\n\nBefore.\n"
 

@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bonafide.params import leaves, read_yaml
-from bonafide.runs.graph import stages, stages_of
+from realframe.config import leaves, read_yaml
+from realframe.runs.stage_graph import stages, stages_of
 
 
 def test_edges_follow_outputs_params_files_and_folders(root: Path) -> None:

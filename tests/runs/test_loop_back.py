@@ -10,18 +10,18 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bonafide import artefacts
-from bonafide.errors import RunError
-from bonafide.feedback.opinions import give
-from bonafide.files import sha256_of
-from bonafide.metadata import takedown
-from bonafide.metadata.document import Membership
-from bonafide.metadata.schema import Dataset, Media
-from bonafide.metadata.store import Store, open_store
-from bonafide.runs import lifecycle, versions
-from bonafide.runs.process import git
-from bonafide.runs.stages import run_stage
-from bonafide.settings import Settings
+from realframe import artifacts
+from realframe.errors import RunError
+from realframe.feedback.feedback_labels import add_vote
+from realframe.files import sha256_of
+from realframe.runs import run_lifecycle, run_versions
+from realframe.runs.git_dvc import git
+from realframe.runs.stage_graph import run_stage
+from realframe.settings import Settings
+from realframe.store import takedown
+from realframe.store.document_base import Membership
+from realframe.store.documents import Dataset, Media
+from realframe.store.repository import Store, open_store
 from tests import own_state, run_folder
 
 
@@ -35,7 +35,7 @@ def _picture(path: Path, seed: int) -> Path:
 def home(checkout: Path, tmp_path: Path, embedded_uri: str) -> Settings:
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", str(checkout), str(clone)], check=True)
-    settings = Settings(root=clone, home=clone / ".bonafide", MONGODB_URI=embedded_uri)
+    settings = Settings(root=clone, home=clone / ".realframe", MONGODB_URI=embedded_uri)
     own_state.empty(embedded_uri, settings.mongodb_database)
     for number in range(6):
         _picture(settings.raw_dir / ("real", "fake")[number % 2] / f"{number}.png", number)
@@ -51,21 +51,21 @@ def store(home: Settings) -> Iterator[Store]:
 def test_a_taken_down_item_is_in_no_later_dataset(home: Settings, store: Store) -> None:
     gone = home.raw_dir / "real" / "0.png"
     again, media_id = gone.read_bytes(), sha256_of(gone)
-    item = takedown.touched(store, home.root, str(gone))
+    item = takedown.affected_by(store, home.root, str(gone))
     takedown.record(store, item, "asked to", "anna")
-    assert takedown.erase(store, home, media_id) == [gone]
-    gone.write_bytes(again)  # somebody puts it back by hand, past `bonafide ingest`
-    run = lifecycle.open_run("prepare_data", home, name="one")
+    assert takedown.delete_files(store, home, media_id) == [gone]
+    gone.write_bytes(again)  # somebody puts it back by hand, past `realframe ingest`
+    run = run_lifecycle.open_run("prepare_data", home, name="one")
     folder = run.folder(home)
-    assert json.loads((folder / artefacts.TAKEDOWNS).read_text()) == [media_id]
+    assert json.loads((folder / artifacts.TAKEDOWNS).read_text()) == [media_id]
     for stage in ("resolve_params", "catalog"):
         run_stage(run, stage, home)
-    media = pd.read_parquet(folder / artefacts.MEDIA)
+    media = pd.read_parquet(folder / artifacts.MEDIA)
     assert len(media) == 5 and media_id not in set(media["media_id"])
-    (rejected,) = pd.read_parquet(folder / artefacts.QUARANTINE / "catalog.parquet").to_dict("records")
+    (rejected,) = pd.read_parquet(folder / artifacts.QUARANTINE / "catalog.parquet").to_dict("records")
     assert (rejected["path"], rejected["code"], rejected["sha256"]) == ("real/0.png", "media.taken-down", media_id)
-    versions.commit(folder, "x")
-    assert media_id in git(home.root, "show", f"{run.branch}:{artefacts.TAKEDOWNS}")
+    run_versions.commit(folder, "x")
+    assert media_id in git(home.root, "show", f"{run.branch}:{artifacts.TAKEDOWNS}")
 
 
 def test_nothing_is_trained_on_a_dataset_that_holds_what_was_taken_down_since(home: Settings, store: Store) -> None:
@@ -75,9 +75,9 @@ def test_nothing_is_trained_on_a_dataset_that_holds_what_was_taken_down_since(ho
     store.upsert([Dataset(version="0123456789ab", items=1, counts=())])
     store.add(Media, [media_id], "datasets", Membership(version="0123456789ab", split="train"))
     git(home.root, "tag", "--annotate", "dataset/v1", "-m", "0123456789ab")
-    takedown.record(store, takedown.touched(store, home.root, media_id), "asked to", "anna")
+    takedown.record(store, takedown.affected_by(store, home.root, media_id), "asked to", "anna")
     with pytest.raises(RunError, match=r"1 media items that were taken down since.*prepare_data"):
-        lifecycle.open_run("train_model", home, name="one")
+        run_lifecycle.open_run("train_model", home, name="one")
 
 
 def test_a_run_takes_in_what_people_agree_on_and_a_training_carries_the_regression_set(
@@ -85,18 +85,18 @@ def test_a_run_takes_in_what_people_agree_on_and_a_training_carries_the_regressi
 ) -> None:
     photo = _picture(tmp_path / "holiday.png", 99)
     for by in ("anna", "ben"):
-        give(store, home.feedback_dir, photo, "real", "saw it", by)
-    empty = lifecycle.open_run("train_model", home, name="zero").folder(home) / artefacts.REGRESSION_MEDIA
+        add_vote(store, home.feedback_dir, photo, "real", "saw it", by)
+    empty = run_lifecycle.open_run("train_model", home, name="zero").folder(home) / artifacts.REGRESSION_MEDIA
     assert list(empty.iterdir()) == []
-    prepared = lifecycle.open_run("prepare_data", home, name="one").folder(home)
-    digests = {sha256_of(path) for path in (prepared / artefacts.RAW).rglob("*.png")}
+    prepared = run_lifecycle.open_run("prepare_data", home, name="one").folder(home)
+    digests = {sha256_of(path) for path in (prepared / artifacts.RAW).rglob("*.png")}
     assert len(digests) == 7 and sha256_of(photo) in digests
-    run = lifecycle.open_run("train_model", home, name="two")
-    carried = run.folder(home) / artefacts.REGRESSION_MEDIA / "real" / f"{sha256_of(photo)}.png"
+    run = run_lifecycle.open_run("train_model", home, name="two")
+    carried = run.folder(home) / artifacts.REGRESSION_MEDIA / "real" / f"{sha256_of(photo)}.png"
     assert sha256_of(carried) == sha256_of(photo)
-    versions.commit(run.folder(home), "x")
+    run_versions.commit(run.folder(home), "x")
     carried.unlink()
     (home.regression_dir / "real" / carried.name).unlink()
-    lifecycle.open_run("train_model", home, name="three")
+    run_lifecycle.open_run("train_model", home, name="three")
     assert "1 of the regression set's files" in caplog.text and carried.name in caplog.text
-    assert "nfiles: 1" in git(home.root, "show", f"{run.branch}:{artefacts.REGRESSION_MEDIA}.dvc")
+    assert "nfiles: 1" in git(home.root, "show", f"{run.branch}:{artifacts.REGRESSION_MEDIA}.dvc")

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from bonafide.runs.output import Sieve, run_sieved
+from realframe.runs.output_filter import OutputFilter, run_filtered
 
 HINTS = ("lock file", "dvc push", "up to date", "python -m pipelines", "skipping run", "absl", "INFO mlflow")
 TALK = "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
@@ -33,9 +33,9 @@ sys.exit(3)
 
 
 def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "bonafide", "run", "prepare_data", *arguments]
+    command = [sys.executable, "-m", "realframe", "run", "prepare_data", *arguments]
     env = {name: value for name, value in os.environ.items() if name not in ("MONGODB_URI", "MLFLOW_TRACKING_URI")}
-    env |= {"PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}", "BONAFIDE_ROOT": str(root), "BONAFIDE_HOME": str(root / ".bonafide")}
+    env |= {"PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}", "REALFRAME_ROOT": str(root), "REALFRAME_HOME": str(root / ".realframe")}
     return subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
 
 
@@ -78,14 +78,16 @@ def test_a_stage_that_fails_shows_its_whole_message(home: Path) -> None:
 
 
 def test_both_streams_are_sieved_and_kept_apart(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert run_sieved([sys.executable, "-c", CHILD], tmp_path, os.environ) == 3
+    assert run_filtered([sys.executable, "-c", CHILD], tmp_path, os.environ) == 3
     said = capfd.readouterr()
     assert said.out == "epoch 1\nno end"
     assert said.err == "epoch 1\nno end\n"
 
 
 def test_a_progress_bar_is_drawn_where_there_is_a_terminal(tmp_path: Path) -> None:
-    code = f"import os, sys\nfrom pathlib import Path\nfrom bonafide.runs.output import run_sieved, sieved_errors\nCHILD = {CHILD!r}\n"
+    code = (
+        f"import os, sys\nfrom pathlib import Path\nfrom realframe.runs.output_filter import run_sieved, sieved_errors\nCHILD = {CHILD!r}\n"
+    )
     code += "with sieved_errors():\n    run_sieved([sys.executable, '-c', CHILD], Path(), os.environ)\n"
     master, terminal = pty.openpty()
     termios.tcsetwinsize(terminal, (24, 80))
@@ -104,19 +106,19 @@ def test_a_progress_bar_is_drawn_where_there_is_a_terminal(tmp_path: Path) -> No
 
 @given(st.lists(st.text(st.sampled_from("a bar\r\n"), max_size=9)))
 def test_what_is_not_known_passes_as_it_is_however_it_arrives(chunks: list[str]) -> None:
-    sieve = Sieve()
+    sieve = OutputFilter()
     assert "".join(map(sieve.pass_on, chunks)) + sieve.end() == "".join(chunks)
 
 
 @given(cut=st.integers(0, 2 * len(TALK)))
 def test_a_known_line_is_left_out_wherever_it_is_cut(cut: int) -> None:
-    sieve = Sieve()
+    sieve = OutputFilter()
     text = f"one\n{TALK}\r 50%\r100%\n{TALK}two\n"
     assert sieve.pass_on(text[:cut]) + sieve.pass_on(text[cut:]) + sieve.end() == "one\n\r 50%\r100%\ntwo\n"
 
 
 def test_a_bar_is_shown_before_its_line_ends() -> None:
-    sieve = Sieve()
+    sieve = OutputFilter()
     assert sieve.pass_on("\r 50%") == "\r 50%"
     assert sieve.pass_on("\r 60%") == "\r 60%"
     assert sieve.pass_on(f"\n{TALK[:10]}") == "\n"

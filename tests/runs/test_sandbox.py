@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from bonafide.runs.process import git
-from bonafide.runs.sandbox import open_sandbox, without_servers
-from bonafide.services.airflow import environment
-from bonafide.settings import Settings
+from realframe.runs.git_dvc import git
+from realframe.runs.worktree import open_sandbox, without_servers
+from realframe.services.airflow_home import environment
+from realframe.settings import Settings
 
 
 def test_a_sandbox_has_a_state_of_its_own(checkout: Path, tmp_path: Path) -> None:
@@ -13,11 +13,11 @@ def test_a_sandbox_has_a_state_of_its_own(checkout: Path, tmp_path: Path) -> Non
     assert settings.state == tmp_path / "state"
     sandbox = open_sandbox("demo", settings)
     assert sandbox.root == settings.state / "demo"
-    assert sandbox.state == sandbox.root / ".bonafide"
+    assert sandbox.state == sandbox.root / ".realframe"
     assert sandbox.raw_dir.is_relative_to(sandbox.root)
     assert sandbox.mongodb_uri is None
     env = without_servers(environment(sandbox))
-    assert env["BONAFIDE_HOME"] == str(sandbox.state)
+    assert env["REALFRAME_HOME"] == str(sandbox.state)
     assert "MONGODB_URI" not in env
 
 

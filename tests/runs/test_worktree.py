@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from bonafide.errors import DatasetError, RunError
-from bonafide.runs import versions, worktree
-from bonafide.runs.process import git
-from bonafide.runs.run import Run, run_name
-from bonafide.settings import Settings
+from realframe.errors import DatasetError, RunError
+from realframe.runs import run_versions, worktree
+from realframe.runs.git_dvc import git
+from realframe.runs.pipeline_run import PipelineRun, run_name
+from realframe.settings import Settings
 
 
 @pytest.fixture
@@ -18,11 +18,11 @@ def home(checkout: Path, tmp_path: Path) -> Settings:
     subprocess.run(["git", "clone", "-q", str(checkout), str(clone)], check=True)
     (clone / "data" / "raw" / "real").mkdir(parents=True)
     (clone / "data" / "raw" / "real" / "a.jpg").write_bytes(b"a")
-    return Settings(root=clone, home=clone / ".bonafide")
+    return Settings(root=clone, home=clone / ".realframe")
 
 
-def _run(settings: Settings, name: str = "one") -> Run:
-    return Run(id=run_name("prepare_data", name), dag="prepare_data", base=git(settings.root, "rev-parse", "HEAD"))
+def _run(settings: Settings, name: str = "one") -> PipelineRun:
+    return PipelineRun(id=run_name("prepare_data", name), dag="prepare_data", base=git(settings.root, "rev-parse", "HEAD"))
 
 
 def test_a_snapshot_is_versioned_on_the_runs_branch_only(home: Settings) -> None:
@@ -31,7 +31,7 @@ def test_a_snapshot_is_versioned_on_the_runs_branch_only(home: Settings) -> None
     folder = worktree.open_worktree(run, home)
     worktree.snapshot_raw(folder, home)
     worktree.write_params(folder, "scratch", {"train.phase1.epochs": 2})
-    commit = versions.commit(folder, "prepare_data: dataset x")
+    commit = run_versions.commit(folder, "prepare_data: dataset x")
     assert (git(home.root, "rev-parse", "HEAD"), git(home.root, "status", "--porcelain")) == before
     assert git(home.root, "branch", "--contains", commit).split() == ["+", run.branch]
     recorded = worktree.yaml_at(home.root, run.branch, Path("params.yaml"))
@@ -73,9 +73,9 @@ def test_without_originals_the_newest_dataset_is_taken_from_the_remote(home: Set
     run = _run(home)
     folder = worktree.open_worktree(run, home)
     worktree.snapshot_raw(folder, home)
-    versions.commit(folder, "x")
-    assert versions.tag_dataset(folder, "0123456789ab", home) == "dataset/v1"
-    versions.push(folder, [], home)
+    run_versions.commit(folder, "x")
+    assert run_versions.tag_dataset(folder, "0123456789ab", home) == "dataset/v1"
+    run_versions.push(folder, [], home)
     subprocess.run(["rm", "-rf", str(home.raw_dir), str(home.root / ".dvc" / "cache")], check=True)
     other = worktree.open_worktree(_run(home, "other"), home)
     worktree.snapshot_raw(other, home)
@@ -85,16 +85,16 @@ def test_without_originals_the_newest_dataset_is_taken_from_the_remote(home: Set
 def test_no_originals_at_all_says_what_to_do(home: Settings) -> None:
     (home.raw_dir / "real" / "a.jpg").unlink()
     folder = worktree.open_worktree(_run(home), home)
-    with pytest.raises(DatasetError, match="bonafide ingest"):
+    with pytest.raises(DatasetError, match="realframe ingest"):
         worktree.snapshot_raw(folder, home)
 
 
 def test_the_same_data_is_the_same_version(home: Settings) -> None:
     folder = worktree.open_worktree(_run(home), home)
-    assert versions.tag_dataset(folder, "aaaaaaaaaaaa", home) == "dataset/v1"
-    assert versions.tag_dataset(folder, "aaaaaaaaaaaa", home) is None
-    assert versions.tag_dataset(folder, "bbbbbbbbbbbb", home) == "dataset/v2"
-    assert versions.newest_dataset(home.root) == "dataset/v2"
+    assert run_versions.tag_dataset(folder, "aaaaaaaaaaaa", home) == "dataset/v1"
+    assert run_versions.tag_dataset(folder, "aaaaaaaaaaaa", home) is None
+    assert run_versions.tag_dataset(folder, "bbbbbbbbbbbb", home) == "dataset/v2"
+    assert run_versions.newest_dataset(home.root) == "dataset/v2"
 
 
 def test_uncommitted_edits_are_named(home: Settings) -> None:
@@ -111,7 +111,7 @@ def test_a_hand_made_remote_is_kept_and_reaches_the_worktree(home: Settings) -> 
 
 def test_an_unknown_run_is_an_error(home: Settings) -> None:
     with pytest.raises(RunError, match="no such run"):
-        Run.load("nonesuch", home)
+        PipelineRun.load("nonesuch", home)
 
 
 def test_names_are_branches() -> None:

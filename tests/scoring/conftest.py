@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bonafide.media.ffmpeg import executable
+from realframe.media.ffmpeg import executable
 from tests.own_state import embedded_uri, settings, store, three_versions
 
 __all__ = ["embedded_uri", "settings", "store", "three_versions"]

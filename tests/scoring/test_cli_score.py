@@ -1,4 +1,4 @@
-"""``bonafide score``: exit status, what it prints, and that Ctrl-C is no traceback and loses nothing."""
+"""``realframe score``: exit status, what it prints, and that Ctrl-C is no traceback and loses nothing."""
 
 import json
 import signal
@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner, Result
 
-from bonafide.cli import app
-from bonafide.errors import DatasetError
-from bonafide.settings import Settings
+from realframe.cli import app
+from realframe.errors import DatasetError
+from realframe.settings import Settings
 from tests.scoring.conftest import BAD, GOOD, photo
 
 pytestmark = pytest.mark.usefixtures("three_versions")
@@ -53,7 +53,7 @@ def test_wrong_usage_and_nothing_to_score(tmp_path: Path) -> None:
 def test_ctrl_c_is_told_and_the_same_command_goes_on(tmp_path: Path, settings: Settings) -> None:
     for number in range(60):
         photo(tmp_path / "many" / f"{number}.png", number)
-    command = [sys.executable, "-m", "bonafide", "score", "--model", "3", "--job", "many", str(tmp_path / "many")]
+    command = [sys.executable, "-m", "realframe", "score", "--model", "3", "--job", "many", str(tmp_path / "many")]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while running.poll() is None and not list(settings.cache_dir.rglob("answer.json")):
         time.sleep(0.02)

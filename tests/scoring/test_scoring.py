@@ -14,19 +14,16 @@ from fsspec.implementations.memory import MemoryFile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bonafide.detection.detector import Detector
-from bonafide.errors import BonafideError, DatasetError, OverLimitError, RunError
-from bonafide.files import sha256_of
-from bonafide.metadata.added import Prediction
-from bonafide.metadata.store import Store
-from bonafide.scoring.gather import Summary, gather
-from bonafide.scoring.job import Job
-from bonafide.scoring.plan import plan
-from bonafide.scoring.shard import score_parts
-from bonafide.scoring.source import Listed, Source, located
-from bonafide.scoring.table import SCORES
-from bonafide.scoring.tries import Tries
-from bonafide.settings import Settings
+from realframe.detection.detector import Detector
+from realframe.errors import DatasetError, OverLimitError, RealframeError, RunError
+from realframe.files import sha256_of
+from realframe.scoring.file_source import FileSource, Listed, located
+from realframe.scoring.score_shard import Tries, score_parts
+from realframe.scoring.scoring_job import SCORES, Job
+from realframe.scoring.scoring_plan import JobSummary, gather, plan
+from realframe.settings import Settings
+from realframe.store.repository import Store
+from realframe.store.user_documents import Prediction
 from tests.scoring.conftest import BAD, GOOD, photo
 
 pytestmark = pytest.mark.usefixtures("three_versions")
@@ -53,13 +50,13 @@ def bucket() -> Iterator[Any]:
     files.store.clear()
 
 
-def _score(source: object, settings: Settings, version: str = "3", shard: int = 3, name: str = "") -> Summary:
+def _score(source: object, settings: Settings, version: str = "3", shard: int = 3, name: str = "") -> JobSummary:
     made = plan(located(str(source), Path()), settings, version=version, shard=shard, name=name)
     score_parts(made.job, made.parts, settings)
     return gather(made.job)
 
 
-def _rows(summary: Summary) -> dict[str, dict[str, Any]]:
+def _rows(summary: JobSummary) -> dict[str, dict[str, Any]]:
     return {row["file"]: row for row in pq.read_table(summary.table).to_pylist()}
 
 
@@ -135,7 +132,7 @@ def test_a_file_that_kills_its_process_is_given_up(media: Path, settings: Settin
     made = plan(str(media), settings, version="3")
     note = made.job.folder / f"{made.parts[0]}.tries"
     code = (
-        "import os; from pathlib import Path; from bonafide.scoring.tries import Tries\n"
+        "import os; from pathlib import Path; from realframe.scoring.score_shard import Tries\n"
         f"with Tries(Path({str(note)!r})).of('clip.mp4') as allowed:\n os._exit(9 if allowed else 0)"
     )
     died = [subprocess.run([sys.executable, "-c", code], check=False).returncode for _ in range(3)]
@@ -207,7 +204,7 @@ def test_what_can_t_be_fetched_is_a_row_and_is_tried_again(media: Path, bucket: 
 
 def test_a_file_beyond_the_limit_is_not_fetched_whole_whatever_the_listing_says(bucket: Any) -> None:
     bucket.pipe_file("/box/big.bin", b"x" * 5000)
-    source = Source("memory://box")
+    source = FileSource("memory://box")
     (honest,) = source.files()
     for listed in (honest, Listed("big.bin", honest.place, 1, honest.stamp)):
         with pytest.raises(OverLimitError, match="more than 4,000 bytes"), source.here(listed, 4000):
@@ -236,7 +233,7 @@ def test_a_job_lies_in_the_folder_of_jobs_whatever_it_is_called(name: str) -> No
     settings = Settings(root=Path("/x"), home=Path("/x/home"))
     try:
         folder = Job.of("clips", name, settings).folder
-    except BonafideError:
+    except RealframeError:
         return
     assert folder.parent == settings.state / "scores"
     assert folder.name not in ("", ".", "..")

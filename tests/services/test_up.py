@@ -1,4 +1,4 @@
-"""``bonafide up`` starts the real services, prints where they are, and leaves nothing behind after Ctrl-C."""
+"""``realframe up`` starts the real services, prints where they are, and leaves nothing behind after Ctrl-C."""
 
 import json
 import re
@@ -12,9 +12,9 @@ import urllib.request
 import psutil
 import pytest
 
-from bonafide.errors import SetupError
-from bonafide.services.up import up
-from bonafide.settings import Settings
+from realframe.errors import SetupError
+from realframe.services.local_services import up
+from realframe.settings import Settings
 from tests.pilot import Pilot
 
 pytestmark = pytest.mark.timeout(900)
@@ -42,7 +42,7 @@ def _until_up(process: subprocess.Popen[str]) -> str:
 
 def test_services_start_answer_and_stop_together(pilot: Pilot) -> None:
     airflow, mlflow = _free_port(), _free_port()
-    command = [sys.executable, "-m", "bonafide", "up", "--airflow-port", str(airflow), "--mlflow-port", str(mlflow)]
+    command = [sys.executable, "-m", "realframe", "up", "--airflow-port", str(airflow), "--mlflow-port", str(mlflow)]
     env = {**pilot.env, "COLUMNS": "200"}
     process = subprocess.Popen(command, cwd=pilot.root, env=env, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
@@ -52,7 +52,7 @@ def test_services_start_answer_and_stop_together(pilot: Pilot) -> None:
         token = _json(f"http://127.0.0.1:{airflow}/auth/token", {"username": "admin", "password": password})["access_token"]
         dags = _await_dags(f"http://127.0.0.1:{airflow}/api/v2/dags", token)
         assert dags == {"prepare_data", "train_model", "review_model", "watch_drift", "score_media"}
-        found = _json(f"http://127.0.0.1:{mlflow}/api/2.0/mlflow/registered-models/get?name=bonafide")
+        found = _json(f"http://127.0.0.1:{mlflow}/api/2.0/mlflow/registered-models/get?name=realframe")
         assert found["registered_model"]["aliases"] == [{"alias": "champion", "version": "1"}]
         family = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGINT)
@@ -76,4 +76,4 @@ def test_a_port_in_use_is_named_with_its_cure(pilot: Pilot) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(SetupError, match=f"port {port}.*--airflow-port"):
-            up(Settings(root=pilot.root, home=pilot.root / ".bonafide"), airflow_port=port, mlflow_port=_free_port())
+            up(Settings(root=pilot.root, home=pilot.root / ".realframe"), airflow_port=port, mlflow_port=_free_port())

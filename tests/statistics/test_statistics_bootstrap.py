@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from bonafide.statistics import bootstrap
-from bonafide.statistics.metrics import figures
+from realframe.statistics import bootstrap
+from realframe.statistics.classification_metrics import all_metrics
 
 
 def _items(count: int = 200, seed: int = 3) -> tuple[np.ndarray, np.ndarray, pd.Series]:
@@ -18,7 +18,7 @@ def _items(count: int = 200, seed: int = 3) -> tuple[np.ndarray, np.ndarray, pd.
 
 def test_interval_is_that_of_scipy() -> None:
     fake, scores, clusters = _items()
-    drawn = figures(fake, scores, 0.5, bootstrap.draw(clusters, fake, 6000, seed=1))["recall"]
+    drawn = all_metrics(fake, scores, 0.5, bootstrap.draw(clusters, fake, 6000, seed=1))["recall"]
     low, high = bootstrap.percentiles(drawn)
     called = ((scores >= 0.5)[fake].astype(float),)
     expected = stats.bootstrap(called, np.mean, n_resamples=6000, method="percentile", rng=np.random.default_rng(2)).confidence_interval
@@ -28,7 +28,7 @@ def test_interval_is_that_of_scipy() -> None:
 
 def test_interval_of_the_roc_auc_is_that_of_scipy() -> None:
     fake, scores, clusters = _items(100)
-    low, high = bootstrap.percentiles(figures(fake, scores, 0.5, bootstrap.draw(clusters, fake, 4000, seed=1))["roc_auc"])
+    low, high = bootstrap.percentiles(all_metrics(fake, scores, 0.5, bootstrap.draw(clusters, fake, 4000, seed=1))["roc_auc"])
 
     def area(positive: np.ndarray, negative: np.ndarray, axis: int) -> np.ndarray:
         return (positive[..., :, None] > negative[..., None, :]).mean(axis=(-2, -1))
@@ -42,12 +42,12 @@ def test_interval_of_the_roc_auc_is_that_of_scipy() -> None:
 
 def test_copies_in_a_cluster_don_t_narrow_the_interval() -> None:
     fake, scores, clusters = _items(60)
-    alone = figures(fake, scores, 0.5, bootstrap.draw(clusters, fake, 500, seed=1))["accuracy"]
+    alone = all_metrics(fake, scores, 0.5, bootstrap.draw(clusters, fake, 500, seed=1))["accuracy"]
     fourfold = (np.repeat(fake, 4), np.repeat(scores, 4), clusters.repeat(4).reset_index(drop=True))
-    together = figures(*fourfold[:2], 0.5, bootstrap.draw(fourfold[2], fourfold[0], 500, seed=1))["accuracy"]
+    together = all_metrics(*fourfold[:2], 0.5, bootstrap.draw(fourfold[2], fourfold[0], 500, seed=1))["accuracy"]
     np.testing.assert_allclose(together, alone)
     apart = pd.Series([f"own{number}" for number in range(240)])
-    narrowed = figures(*fourfold[:2], 0.5, bootstrap.draw(apart, fourfold[0], 500, seed=1))["accuracy"]
+    narrowed = all_metrics(*fourfold[:2], 0.5, bootstrap.draw(apart, fourfold[0], 500, seed=1))["accuracy"]
     assert narrowed.std() < 0.7 * alone.std()
 
 

@@ -8,7 +8,7 @@ from scipy.special import expit, logit
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import log_loss
 
-from bonafide.statistics import calibration
+from realframe.statistics import calibration
 
 SCORES = st.lists(st.floats(0, 1), min_size=1, max_size=40).map(np.array)
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bonafide.statistics import conformal
-from bonafide.statistics.conformal import Band
+from realframe.statistics import conformal
+from realframe.statistics.conformal import Band
 
 ROWS = st.lists(st.tuples(st.booleans(), st.integers(0, 20).map(lambda n: n / 20)), min_size=2, max_size=60)
 ERRORS = st.floats(0.01, 0.6)

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from bonafide.statistics.drift import ks, mmd, psi
-from bonafide.statistics.several import holm
+from realframe.statistics.distribution_shift import ks, mmd, psi
+from realframe.statistics.hypothesis_tests import holm
 
 NUMBERS = st.lists(st.integers(0, 10).map(lambda n: n / 10), min_size=2, max_size=40).map(np.array)
 

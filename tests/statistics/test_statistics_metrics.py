@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from bonafide.statistics.at_threshold import confusion
-from bonafide.statistics.metrics import METRICS, Draws, figures
+from realframe.statistics.classification_metrics import METRICS, Draws, all_metrics, confusion
 
 ROWS = st.lists(st.tuples(st.booleans(), st.integers(0, 20).map(lambda n: n / 20), st.integers(0, 3)), min_size=2, max_size=40)
 
@@ -60,7 +59,7 @@ def test_weighted_figures_are_those_of_scikit_learn(rows: list[tuple[bool, float
     if len(set(fake[present])) < 2:
         return
     draws = Draws(times[None].astype(float), np.arange(len(fake)))
-    found = figures(fake, scores, at, draws)
+    found = all_metrics(fake, scores, at, draws)
     for name, value in _expected(fake[present], scores[present], at, times[present]).items():
         assert found[name][0] == pytest.approx(value, abs=1e-9), name
 
@@ -70,13 +69,13 @@ def test_weighted_figures_are_those_of_scikit_learn(rows: list[tuple[bool, float
 def test_without_resamples_each_row_counts_once(rows: list[tuple[bool, float, int]]) -> None:
     fake, scores, _ = (np.array(column) for column in zip(*rows, strict=True))
     once = Draws(np.ones((1, len(fake))), np.arange(len(fake)))
-    plain, drawn = figures(fake, scores, 0.5), figures(fake, scores, 0.5, once)
+    plain, drawn = all_metrics(fake, scores, 0.5), all_metrics(fake, scores, 0.5, once)
     for name in METRICS:
         np.testing.assert_array_equal(plain[name], drawn[name])
 
 
 def test_a_missing_class_gives_no_figure_instead_of_a_perfect_one() -> None:
-    found = figures(np.array([True, True]), np.array([0.9, 0.8]), 0.5)
+    found = all_metrics(np.array([True, True]), np.array([0.9, 0.8]), 0.5)
     assert np.isnan(found["roc_auc"][0])
     assert np.isnan(found["balanced_accuracy"][0])
     assert np.isnan([found["eer"][0], found["mcc"][0]]).all()
@@ -85,14 +84,14 @@ def test_a_missing_class_gives_no_figure_instead_of_a_perfect_one() -> None:
 def test_equal_errors_of_known_rankings() -> None:
     fake = np.array([False, False, True, True])
     for scores, expected in (([0.1, 0.2, 0.8, 0.9], 0.0), ([0.9, 0.8, 0.2, 0.1], 1.0), ([0.5] * 4, 0.5), ([0.1, 0.8, 0.2, 0.9], 0.5)):
-        assert figures(fake, np.array(scores), 0.5)["eer"][0] == pytest.approx(expected), scores
+        assert all_metrics(fake, np.array(scores), 0.5)["eer"][0] == pytest.approx(expected), scores
 
 
 def test_figures_of_probabilities_take_the_calibrated_ones() -> None:
     fake, scores = np.array([False, True, False, True]), np.array([0.1, 0.6, 0.7, 0.9])
-    plain, calibrated = figures(fake, scores, 0.5), figures(fake, scores, 0.5, probabilities=scores**2)
+    plain, calibrated = all_metrics(fake, scores, 0.5), all_metrics(fake, scores, 0.5, probabilities=scores**2)
     for name in METRICS:
-        expected = figures(fake, scores**2, 0.25)[name][0]
+        expected = all_metrics(fake, scores**2, 0.25)[name][0]
         assert calibrated[name][0] == pytest.approx(expected), name
         assert bool(plain[name][0] != calibrated[name][0]) is (name in ("log_loss", "ece", "brier")), name
 
@@ -108,8 +107,8 @@ def test_many_rows_are_taken_in_blocks_with_the_same_result(monkeypatch: pytest.
     random = np.random.default_rng(0)
     fake, scores = random.random(50) < 0.5, random.random(50)
     draws = Draws(random.integers(1, 4, (30, 50)).astype(float), np.arange(50))
-    whole = figures(fake, scores, 0.5, draws)
-    monkeypatch.setattr("bonafide.statistics.metrics._BLOCK", 120)
-    parts = figures(fake, scores, 0.5, draws)
+    whole = all_metrics(fake, scores, 0.5, draws)
+    monkeypatch.setattr("realframe.statistics.classification_metrics._BLOCK", 120)
+    parts = all_metrics(fake, scores, 0.5, draws)
     for name in METRICS:
         np.testing.assert_allclose(parts[name], whole[name], rtol=1e-12)

@@ -9,17 +9,17 @@ from scipy import stats
 from sklearn.metrics import matthews_corrcoef, roc_auc_score
 from statsmodels.stats.contingency_tables import mcnemar as reference
 
-from bonafide.statistics import bootstrap
-from bonafide.statistics.metrics import figures
-from bonafide.statistics.paired import Scored, difference, mcnemar
+from realframe.statistics import bootstrap
+from realframe.statistics.classification_metrics import all_metrics
+from realframe.statistics.hypothesis_tests import PairedScores, difference, mcnemar
 
 
-def _models(count: int = 300, better: float = 0.8) -> tuple[np.ndarray, Scored, Scored, pd.Series]:
+def _models(count: int = 300, better: float = 0.8) -> tuple[np.ndarray, PairedScores, PairedScores, pd.Series]:
     random = np.random.default_rng(5)
     fake = np.arange(count) % 2 == 1
     shared = random.normal(size=count)
     one, other = (1 / (1 + np.exp(-(shared + random.normal(0, 0.3, count) + gain * (2 * fake - 1)))) for gain in (better, 0.5))
-    return fake, Scored(one, 0.5), Scored(other, 0.45), pd.Series([f"c{number}" for number in range(count)])
+    return fake, PairedScores(one, 0.5), PairedScores(other, 0.45), pd.Series([f"c{number}" for number in range(count)])
 
 
 @settings(deadline=None)
@@ -55,11 +55,11 @@ def test_pairs_are_narrower_and_clusters_are_wider() -> None:
     fake, a, b, clusters = _models()
     paired = difference(fake, clusters, a, b, "roc_auc", 800, 0)
     apart = [bootstrap.draw(clusters, fake, 800, seed) for seed in (0, 1)]
-    drawn = [figures(fake, model.scores, 0.5, draws)["roc_auc"] for model, draws in zip((a, b), apart, strict=True)]
+    drawn = [all_metrics(fake, model.scores, 0.5, draws)["roc_auc"] for model, draws in zip((a, b), apart, strict=True)]
     low, high = bootstrap.percentiles(drawn[0] - drawn[1])
     assert paired.high - paired.low < 0.7 * (high - low)
     pairs = pd.Series([f"c{number // 30}" for number in range(len(fake))])
-    shifted = Scored(np.clip(a.scores + 0.3 * (pd.factorize(pairs)[0] % 2), 0, 1), 0.5)
+    shifted = PairedScores(np.clip(a.scores + 0.3 * (pd.factorize(pairs)[0] % 2), 0, 1), 0.5)
     wide, narrow = (difference(fake, groups, shifted, b, "accuracy", 800, 0) for groups in (pairs, clusters))
     assert wide.high - wide.low > narrow.high - narrow.low
 
@@ -67,6 +67,6 @@ def test_pairs_are_narrower_and_clusters_are_wider() -> None:
 def test_equal_models_differ_by_nothing_and_few_clusters_say_nothing() -> None:
     fake, a, _, clusters = _models()
     assert difference(fake, clusters, a, a, "f1", 200, 0) == bootstrap.Interval(0.0, 0.0, 0.0)
-    eight = Scored(a.scores[:8], 0.5)
+    eight = PairedScores(a.scores[:8], 0.5)
     few = difference(fake[:8], clusters[:8], eight, eight, "f1", 200, 0)
     assert few.as_dict() == {"value": 0.0, "low": None, "high": None}

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score
 
-from bonafide.statistics import threshold
+from realframe.statistics import classification_metrics
 
 SCORES = st.lists(st.tuples(st.booleans(), st.integers(0, 50).map(lambda n: n / 50)), min_size=2, max_size=40)
 
@@ -17,7 +17,7 @@ def test_no_threshold_is_better(rows: list[tuple[bool, float]]) -> None:
     fake, scores = (np.array(column) for column in zip(*rows, strict=True))
     if len(set(fake)) < 2:
         return
-    chosen = threshold.choose(fake, scores)
+    chosen = classification_metrics.choose_threshold(fake, scores)
     reached = balanced_accuracy_score(fake, scores >= chosen)
     called = scores >= np.linspace(0, 1, 101)[:, None]
     every = (called[:, fake].mean(axis=1) + (~called)[:, ~fake].mean(axis=1)) / 2
@@ -26,10 +26,10 @@ def test_no_threshold_is_better(rows: list[tuple[bool, float]]) -> None:
 
 def test_of_equally_good_ones_the_nearest_to_one_half_wins() -> None:
     fake = np.array([False, False, True, True])
-    assert threshold.choose(fake, np.array([0.1, 0.2, 0.6, 0.9])) == 0.5  # 0.4 tells them apart as well
-    assert threshold.choose(fake, np.array([0.1, 0.2, 0.3, 0.4])) == pytest.approx(0.25)
-    assert threshold.choose(fake, np.array([0.6, 0.7, 0.8, 0.9])) == pytest.approx(0.75)
+    assert classification_metrics.choose_threshold(fake, np.array([0.1, 0.2, 0.6, 0.9])) == 0.5  # 0.4 tells them apart as well
+    assert classification_metrics.choose_threshold(fake, np.array([0.1, 0.2, 0.3, 0.4])) == pytest.approx(0.25)
+    assert classification_metrics.choose_threshold(fake, np.array([0.6, 0.7, 0.8, 0.9])) == pytest.approx(0.75)
 
 
 def test_without_one_class_it_is_one_half() -> None:
-    assert threshold.choose(np.array([True, True]), np.array([0.9, 0.2])) == 0.5
+    assert classification_metrics.choose_threshold(np.array([True, True]), np.array([0.9, 0.2])) == 0.5

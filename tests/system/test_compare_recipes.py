@@ -23,7 +23,7 @@ SMALL = {
 def test_recipes_are_compared_on_one_split(pilot: Pilot, tmp_path: Path) -> None:
     place, page = pilot.copy(tmp_path / "checkout"), tmp_path / "results.md"
     settings = [part for key, value in SMALL.items() for part in ("-S", f"{key}={json.dumps(value)}")]
-    said = place.call("bonafide", "compare-recipes", *RECIPES, *settings, "--clips", "2", "--output", str(page))
+    said = place.call("realframe", "compare-recipes", *RECIPES, *settings, "--clips", "2", "--output", str(page))
     written = page.read_text()
     assert written.split("\n\n", 1)[1].strip().removesuffix("<!-- compare-recipes: end -->").strip() in said
     rows = {row.split(" | ")[0].removeprefix("| "): row.split(" | ") for row in written.splitlines() if row.startswith("| ")}
@@ -34,7 +34,7 @@ def test_recipes_are_compared_on_one_split(pilot: Pilot, tmp_path: Path) -> None
     trained = json.loads(place.git("show", f"{_newest_run(place)}:models/training.json"))
     assert trained["tuned"]["train.head.units"] in (8, 16)
     clip = str(sorted(place.unseen.rglob("*.mp4"))[0])
-    answer = json.loads(place.call("bonafide", "detect", "--json", "--model", "2", clip))[0]
+    answer = json.loads(place.call("realframe", "detect", "--json", "--model", "2", clip))[0]
     assert all(frame["score"] is None for frame in answer["frames"])
     assert sum(frame["attention"] for frame in answer["frames"]) == pytest.approx(1, abs=1e-5)
     assert answer["looked_at"] > 1

@@ -14,9 +14,9 @@ pytestmark = pytest.mark.timeout(900)
 
 def test_a_version_is_evaluated_anew_and_not_trained(pilot: Pilot, tmp_path: Path) -> None:
     place = pilot.copy(tmp_path / "checkout")
-    before, report = _model(place), place.root / ".bonafide" / "reports" / "v1" / "report.html"
+    before, report = _model(place), place.root / ".realframe" / "reports" / "v1" / "report.html"
     page = report.read_text()
-    said = place.call("bonafide", "evaluate", "champion", "--no-leave-one-generator-out")
+    said = place.call("realframe", "evaluate", "champion", "--no-leave-one-generator-out")
     assert "stage hold_out_generators: running" in said
     assert "phase 1" not in said  # nothing was trained
     assert said.splitlines()[-1] == "not measured on unseen generators"
@@ -27,7 +27,7 @@ def test_a_version_is_evaluated_anew_and_not_trained(pilot: Pilot, tmp_path: Pat
     assert (after["version"], after["sha256"], after["commit"]) == (before["version"], before["sha256"], before["commit"])
     assert report.read_text() != page
 
-    back = place.call("bonafide", "evaluate", "1", "--leave-one-generator-out")
+    back = place.call("realframe", "evaluate", "1", "--leave-one-generator-out")
     assert re.search(r"without demo-\w+: ", back)
     assert back.splitlines()[-1].startswith("on unseen generators")
     assert _metrics(place)["held_out"] == _metrics(place, "train_model")["held_out"]
@@ -40,4 +40,4 @@ def _metrics(place: Pilot, name: str = "evaluate") -> dict[str, Any]:
 
 
 def _model(place: Pilot) -> dict[str, Any]:
-    return dict(json.loads(place.call("bonafide", "lineage", "champion", "--json"))["model"])
+    return dict(json.loads(place.call("realframe", "lineage", "champion", "--json"))["model"])

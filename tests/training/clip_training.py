@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bonafide.params import Params
-from bonafide.training import phase as phases
+from realframe.config import Params
+from realframe.training import training_phase as phases
 
 
 def of_clips(tiny: Params, method: str = "none", **sections: object) -> Params:

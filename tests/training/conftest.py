@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bonafide.dataset.batches import frame_table
-from bonafide.media.shards import write_shard
-from bonafide.models import detector
-from bonafide.params import Params, resolve
-from bonafide.settings import Settings
-from bonafide.training.extraction import extract
-from bonafide.training.job import Job
+from realframe.config import Params, resolve
+from realframe.data.batches import frame_table
+from realframe.media.shards import write_shard
+from realframe.models import detector_network
+from realframe.settings import Settings
+from realframe.training.feature_extraction import extract
+from realframe.training.training_job import Job
 
 SIZE = 48
 
@@ -66,7 +66,7 @@ def tiny(root: Path) -> Params:
 @pytest.fixture
 def network(tiny: Params) -> Callable[..., keras.Model]:
     def make(params: Params = tiny) -> keras.Model:
-        return detector.open_backbone(params.train.backbone, "random", SIZE, params.train.head, params.seed, Settings())[0]
+        return detector_network.open_backbone(params.train.backbone, "random", SIZE, params.train.head, params.seed, Settings())[0]
 
     return make
 
@@ -76,7 +76,7 @@ def make_job(splits: pd.DataFrame, clean: Path, tiny: Params, tmp_path: Path) ->
     def make(params: Params = tiny, **changes: object) -> Job:
         frames = {split: frame_table(splits, clean, split) for split in ("train", "val")}
         settings = Settings(home=tmp_path / "home")
-        untrained, weights = detector.open_backbone(params.train.backbone, "random", SIZE, params.train.head, params.seed, settings)
+        untrained, weights = detector_network.open_backbone(params.train.backbone, "random", SIZE, params.train.head, params.seed, settings)
         features, _ = extract(untrained, weights, frames, params.train, params.seed, tmp_path / "features", settings)
         given = {
             "features": features,

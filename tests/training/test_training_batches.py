@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bonafide.dataset.batches import EpochPlan, FrameReader, frame_table, stream
-from bonafide.errors import DatasetError
-from bonafide.media.shards import read_frames
+from realframe.data.batches import EpochPlan, FrameReader, frame_table, stream
+from realframe.errors import DatasetError
+from realframe.media.shards import read_frames
 
 
 def test_every_clean_frame_is_listed_with_its_label_and_its_index(splits: pd.DataFrame, clean: Path) -> None:

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 from clip_training import of_clips
 
-from bonafide.dataset.batches import FrameReader, frame_table
-from bonafide.models import boundary, detector
-from bonafide.models.augment import augment
-from bonafide.models.features import Features
-from bonafide.models.weights import Weights
-from bonafide.params import Params
-from bonafide.settings import Settings
-from bonafide.training.extraction import extract
+from realframe.config import Params
+from realframe.data.batches import FrameReader, frame_table
+from realframe.models import detector_network, freezing
+from realframe.models.augment import augment
+from realframe.models.frame_features import Features
+from realframe.models.weights import Weights
+from realframe.settings import Settings
+from realframe.training.feature_extraction import extract
 
 SPLITS = ("train", "val", "test")
 
@@ -40,7 +40,7 @@ def extracted(frames: dict[str, pd.DataFrame], settings: Settings, tmp_path: Pat
 
 
 def opened(params: Params, settings: Settings) -> tuple[keras.Model, Weights]:
-    return detector.open_backbone("residual_cnn", "random", params.clean.size, params.train.head, params.seed, settings)
+    return detector_network.open_backbone("residual_cnn", "random", params.clean.size, params.train.head, params.seed, settings)
 
 
 Extracted, Tables = Callable[..., tuple[Features, int]], dict[str, pd.DataFrame]
@@ -49,7 +49,7 @@ Extracted, Tables = Callable[..., tuple[Features, int]], dict[str, pd.DataFrame]
 def pooled(model: keras.Model, table: pd.DataFrame, params: Params, view: int = 0) -> np.ndarray:
     views = np.full(len(table), view)
     pixels = augment(FrameReader(table, 1).read(np.arange(len(table))), table, views, params.train.augment, params.seed)
-    return np.asarray(boundary.split(model, boundary.pooling(model))[0].predict_on_batch(pixels))
+    return np.asarray(freezing.split(model, freezing.pooling(model))[0].predict_on_batch(pixels))
 
 
 def views_of(features: Features, table: pd.DataFrame) -> set[str]:

@@ -14,19 +14,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bonafide.params import Params
-from bonafide.training import two_phase
-from bonafide.training.job import Job
+from realframe.config import Params
+from realframe.training import two_phase
+from realframe.training.training_job import Job
 
 Network, MakeJob, Changed = Callable[..., keras.Model], Callable[..., Job], Callable[..., Params]
 
 CHILD = """
 import os, pickle, signal, sys
 from pathlib import Path
-from bonafide.models import detector
-from bonafide.settings import Settings
-from bonafide.training import runtime, two_phase
-from bonafide.training.job import Job
+from realframe.models import detector
+from realframe.settings import Settings
+from realframe.training import runtime, two_phase
+from realframe.training.training_job import Job
 
 job, head, size, stop = pickle.loads(Path(sys.argv[1]).read_bytes())
 runtime.prepare(2, job.seed)

@@ -10,11 +10,11 @@ import pytest
 from clip_training import Shown, of_clips, without
 from imblearn.over_sampling import SMOTE
 
-from bonafide.errors import TooFewItemsError
-from bonafide.params import Params
-from bonafide.training import smote, temporal, two_phase
-from bonafide.training.job import Job
-from bonafide.training.smote import Between
+from realframe.config import Params
+from realframe.errors import TooFewItemsError
+from realframe.training import clip_training, smote, two_phase
+from realframe.training.smote import Between
+from realframe.training.training_job import Job
 
 Network, MakeJob, Changed = Callable[..., keras.Model], Callable[..., Job], Callable[..., Params]
 
@@ -155,9 +155,9 @@ def test_a_clip_training_shows_them_between_the_clips_of_training(
     job = make_job(params, frames=without(make_job(params).frames, label=0, items=5))
     shown = Shown().watch(monkeypatch)
 
-    temporal.fit(network(params), job)
+    clip_training.fit(network(params), job)
 
-    clips = temporal.clip_table(job.frames["train"])
+    clips = clip_training.clip_table(job.frames["train"])
     expected = smote.synthetic_items(job.features.means(clips["media_id"]), clips["label"].to_numpy() == 1, job.seed)
     (table,), (inputs,), (checked,) = shown.tables, shown.inputs, shown.checked
     assert table["label"].value_counts().to_dict() == {0: 8, 1: 8}
@@ -165,8 +165,8 @@ def test_a_clip_training_shows_them_between_the_clips_of_training(
     assert inputs.keys() == set(range(16))
     for row, item in enumerate(expected, start=len(clips)):
         assert table["label"][row] == 0 == table["label"][item.base]
-        pair = [temporal.sequence(job.features.of(clips["media_id"][at]), 2) for at in (item.base, item.neighbour)]
+        pair = [clip_training.sequence(job.features.of(clips["media_id"][at]), 2) for at in (item.base, item.neighbour)]
         count = min(map(len, pair))
-        low, high = (temporal.sequence(features, count) for features in pair)
+        low, high = (clip_training.sequence(features, count) for features in pair)
         np.testing.assert_allclose(inputs[row][:count], low + item.share * (high - low), rtol=1e-5)
         assert not inputs[row][count:].any()

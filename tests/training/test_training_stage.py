@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
 
-from bonafide import artefacts
-from bonafide.dataset import manifest
-from bonafide.params import Params, Resolved
+from realframe import artifacts as artifacts_module
+from realframe.config import Params, Resolved
+from realframe.data import manifest
 
 SIZE = 48
 
@@ -26,13 +26,13 @@ SIZE = 48
 def run_folder(tmp_path: Path, root: Path, splits: pd.DataFrame, clean: Path, tiny: Params) -> Path:
     """A run's folder as the stages before leave it."""
     folder = tmp_path / "run"
-    shutil.copytree(clean, folder / artefacts.CLEAN)
+    shutil.copytree(clean, folder / artifacts_module.CLEAN)
     shutil.copytree(root / "pipelines", folder / "pipelines")
     columns = {field.name: field.type for field in manifest.SPLITS}
     hollow = {name: "" if str(kind) == "string" else False if str(kind) == "bool" else 0 for name, kind in columns.items()}
     rows = splits.assign(**{name: value for name, value in hollow.items() if name not in splits})
-    manifest.write(rows, folder / artefacts.SPLITS, manifest.SPLITS)
-    Resolved(params=tiny, origin={}).save(folder / artefacts.RESOLVED)
+    manifest.write(rows, folder / artifacts_module.SPLITS, manifest.SPLITS)
+    Resolved(params=tiny, origin={}).save(folder / artifacts_module.RESOLVED)
     return folder
 
 
@@ -41,7 +41,7 @@ def environment(tmp_path: Path, root: Path) -> dict[str, str]:
     home = tmp_path / "home"
     python_path = os.pathsep.join([str(root / "src"), os.environ.get("PYTHONPATH", "")])
     inherited = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
-    return {**inherited, "BONAFIDE_ROOT": str(root), "BONAFIDE_HOME": str(home), "PYTHONPATH": python_path, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    return {**inherited, "REALFRAME_ROOT": str(root), "REALFRAME_HOME": str(home), "PYTHONPATH": python_path, "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 def start(folder: Path, environment: dict[str, str], stage: str = "train") -> subprocess.Popen[str]:
@@ -59,7 +59,7 @@ def test_killed_and_run_again_it_writes_what_the_contract_names(
         for line in killed.stdout:
             if line.startswith("phase 1  epoch 2"):
                 os.kill(killed.pid, signal.SIGKILL)
-    assert not (run_folder / artefacts.MODEL).exists()
+    assert not (run_folder / artifacts_module.MODEL).exists()
     seen = _metric(tmp_path, "val_loss")
 
     with start(run_folder, environment) as process:
@@ -68,15 +68,15 @@ def test_killed_and_run_again_it_writes_what_the_contract_names(
     assert "goes on after epoch" in output
     assert "residual_cnn starts from random weights" in output
 
-    history = pd.read_csv(run_folder / artefacts.HISTORY)
+    history = pd.read_csv(run_folder / artifacts_module.HISTORY)
     expected = ["phase", "epoch", "accuracy", "auc", "loss", "val_accuracy", "val_auc", "val_loss", "learning_rate"]
     assert sorted(history.columns) == sorted(expected)
     assert list(zip(history["phase"], history["epoch"], strict=True)) == [(1, 0), (1, 1), (1, 2), (1, 3), (2, 1), (2, 2)]
 
-    model = keras.models.load_model(run_folder / artefacts.MODEL, compile=False, safe_mode=True)
+    model = keras.models.load_model(run_folder / artifacts_module.MODEL, compile=False, safe_mode=True)
     assert model.predict(np.zeros((1, SIZE, SIZE, 3), np.float32), verbose=0).shape == (1, 1)
 
-    record = json.loads((run_folder / artefacts.TRAINING).read_text())
+    record = json.loads((run_folder / artifacts_module.TRAINING).read_text())
     assert (record["recipe"], record["backbone"], record["weights"]) == (tiny.recipe, "residual_cnn", {"name": "random", "sha256": ""})
     assert record["unfrozen"] == ["block3_conv", "block3_relu", "block4_conv", "block4_relu"]
     assert record["best"]["val_loss"] == pytest.approx(history["val_loss"].min())
@@ -99,7 +99,7 @@ def _client(tmp_path: Path) -> MlflowClient:
 
 def _metric(tmp_path: Path, name: str) -> dict[int, float] | None:
     client = _client(tmp_path)
-    experiment = client.get_experiment_by_name("bonafide")
+    experiment = client.get_experiment_by_name("realframe")
     assert experiment is not None
     runs = client.search_runs([experiment.experiment_id])
     assert len(runs) == 1  # also after the second start
@@ -112,7 +112,7 @@ def _the_run_says_where_it_comes_from(tmp_path: Path, record: dict[str, object])
     assert run.info.status == "FINISHED"
     assert run.data.params["train.backbone"] == "residual_cnn"
     assert run.data.params["clean.size"] == str(SIZE)
-    assert run.data.tags["bonafide.dataset"] == record["dataset"]
+    assert run.data.tags["realframe.data"] == record["dataset"]
     assert run.data.tags["mlflow.source.git.commit"]
     assert run.inputs.dataset_inputs[0].dataset.digest == str(record["dataset"])[:32]
     artifacts = {file.path for file in client.list_artifacts(run.info.run_id)}

@@ -18,16 +18,16 @@ import pytest
 from clip_training import of_clips
 from mlflow.tracking import MlflowClient
 
-from bonafide import artefacts
-from bonafide.dataset import manifest
-from bonafide.dataset.batches import frame_table
-from bonafide.errors import ParamsError
-from bonafide.models import detector
-from bonafide.params import TUNABLE, Params, Resolved, Train, leaves, resolve, with_values
-from bonafide.settings import Settings
-from bonafide.training import temporal, tune, two_phase
-from bonafide.training.extraction import extract
-from bonafide.training.job import Job
+from realframe import artifacts
+from realframe.config import TUNABLE, Params, Resolved, Train, leaves, resolve, with_values
+from realframe.data import manifest
+from realframe.data.batches import frame_table
+from realframe.errors import ParamsError
+from realframe.models import detector_network
+from realframe.settings import Settings
+from realframe.training import clip_training, hyperparameter_search, two_phase
+from realframe.training.feature_extraction import extract
+from realframe.training.training_job import Job
 
 MakeJob = Callable[..., Job]
 RATE = "train.phase1.learning_rate"
@@ -43,16 +43,16 @@ class Watched:
     """What a search did: its trials and what each came to; it ends in the trial of that number."""
 
     stop_in: int = 0
-    trials: list[tune.Trial] = field(default_factory=list)
+    trials: list[hyperparameter_search.Trial] = field(default_factory=list)
     epochs: list[dict[str, Any]] = field(default_factory=list)
     objectives: list[float] = field(default_factory=list)
 
     @contextmanager
-    def listen(self, trial: tune.Trial) -> Iterator[tune.Follower]:
+    def listen(self, trial: hyperparameter_search.Trial) -> Iterator[hyperparameter_search.Follower]:
         if trial.number == self.stop_in:
             raise PowerCutError
         self.trials.append(trial)
-        yield tune.Follower(self.epochs.append, self.objectives.append)
+        yield hyperparameter_search.Follower(self.epochs.append, self.objectives.append)
 
     @property
     def numbers(self) -> list[int]:
@@ -73,7 +73,7 @@ def searching(params: Params, trials: int, space: dict[str, Any], epochs: int = 
 
 
 def build(train: Train) -> keras.Model:
-    return detector.open_backbone(train.backbone, "random", SIZE, train.head, 42, Settings())[0]
+    return detector_network.open_backbone(train.backbone, "random", SIZE, train.head, 42, Settings())[0]
 
 
 def never(train: Train) -> keras.Model:
@@ -82,7 +82,7 @@ def never(train: Train) -> keras.Model:
 
 def test_the_best_of_what_was_tried_is_found(make_job: MakeJob, tiny: Params, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run, seen = searching(tiny, 3, {RATE: [1e-6, 1e-4, 1e-2]}), Watched()
-    best = tune.search(run, make_job(run), build, tmp_path / "tuning", seen.listen)
+    best = hyperparameter_search.search(run, make_job(run), build, tmp_path / "tuning", seen.listen)
 
     assert sorted(values[RATE] for values in seen.values) == [1e-6, 1e-4, 1e-2]
     assert best == seen.values[seen.objectives.index(min(seen.objectives))] == {RATE: 1e-2}
@@ -104,7 +104,7 @@ def test_the_best_of_what_was_tried_is_found(make_job: MakeJob, tiny: Params, tm
 def test_a_head_of_clips_is_searched_for_the_highest_val_auc(make_job: MakeJob, tiny: Params, tmp_path: Path) -> None:
     space = {"train.head.units": {"min": 2, "max": 4}, "train.head.dropout": [0, 0.5], RATE: {"min": 1e-6, "max": 1e-1, "log": True}}
     run, seen = searching(of_clips(tiny), 3, space, objective="val_auc"), Watched()
-    best = tune.search(run, make_job(run), build, tmp_path / "tuning", seen.listen)
+    best = hyperparameter_search.search(run, make_job(run), build, tmp_path / "tuning", seen.listen)
 
     assert best == seen.values[seen.objectives.index(max(seen.objectives))]
     assert len(set(seen.objectives)) > 1
@@ -113,7 +113,9 @@ def test_a_head_of_clips_is_searched_for_the_highest_val_auc(make_job: MakeJob, 
         assert values["train.head.dropout"] in (0.0, 0.5)
         assert 1e-6 <= values[RATE] <= 1e-1
     train = with_values(run.train, best)
-    assert temporal.fit(build(train), make_job(run, train=train, folder=tmp_path / "by itself")).best["val_auc"] == max(seen.objectives)
+    assert clip_training.fit(build(train), make_job(run, train=train, folder=tmp_path / "by itself")).best["val_auc"] == max(
+        seen.objectives
+    )
 
 
 def test_a_killed_search_goes_on_and_ends_as_one_that_was_not(
@@ -121,38 +123,38 @@ def test_a_killed_search_goes_on_and_ends_as_one_that_was_not(
 ) -> None:
     run = searching(tiny, 4, {"train.head.dropout": {"min": 0.1, "max": 0.9}, RATE: {"min": 1e-4, "max": 1e-1, "log": True}})
     whole, before, after = Watched(), Watched(stop_in=3), Watched()
-    best = tune.search(run, make_job(run), build, tmp_path / "whole", whole.listen)
+    best = hyperparameter_search.search(run, make_job(run), build, tmp_path / "whole", whole.listen)
     with pytest.raises(PowerCutError):
-        tune.search(run, make_job(run), build, tmp_path / "cut", before.listen)
+        hyperparameter_search.search(run, make_job(run), build, tmp_path / "cut", before.listen)
     (tmp_path / "cut" / "work" / "oracle.json").write_text('{"half')  # a kill amid the writing
 
-    assert tune.search(run, make_job(run), build, tmp_path / "cut", after.listen) == best
+    assert hyperparameter_search.search(run, make_job(run), build, tmp_path / "cut", after.listen) == best
     assert (before.numbers, after.numbers) == ([1, 2], [3, 4])
     assert before.values + after.values == whole.values
     assert before.objectives + after.objectives == whole.objectives
     assert "the search goes on after trial 2" in capsys.readouterr().out
-    assert tune.search(run, make_job(run), never, tmp_path / "cut", Watched().listen) == best
+    assert hyperparameter_search.search(run, make_job(run), never, tmp_path / "cut", Watched().listen) == best
 
 
 def test_no_trial_is_begun_once_the_time_is_over(
     make_job: MakeJob, tiny: Params, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run, seen = searching(tiny, 4, {RATE: [1e-4, 1e-3, 1e-2, 1e-1]}, time_limit_s=1e-3), Watched()
-    assert tune.search(run, make_job(run), build, tmp_path / "tuning", seen.listen) == seen.values[0]
+    assert hyperparameter_search.search(run, make_job(run), build, tmp_path / "tuning", seen.listen) == seen.values[0]
     assert seen.numbers == [1]
     assert "no new trial after 1 of 4: tune.time_limit_s 0.001 is over" in capsys.readouterr().out
 
 
 def test_a_space_that_is_used_up_ends_the_search(make_job: MakeJob, tiny: Params, tmp_path: Path) -> None:
     run, seen = searching(tiny, 3, {"train.batch_size": [4, 8]}), Watched()
-    tune.search(run, make_job(run), build, tmp_path / "tuning", seen.listen)
+    hyperparameter_search.search(run, make_job(run), build, tmp_path / "tuning", seen.listen)
     assert sorted(values["train.batch_size"] for values in seen.values) == [4, 8]
 
 
 def test_a_search_in_which_all_diverges_says_so(make_job: MakeJob, tiny: Params, tmp_path: Path) -> None:
     run = searching(tiny, 2, {RATE: [1e37, 1e38]})
     with pytest.raises(ParamsError, match=r"tune\.space: no combination of it came to a finite val_loss"):
-        tune.search(run, make_job(run), build, tmp_path / "tuning", Watched().listen)
+        hyperparameter_search.search(run, make_job(run), build, tmp_path / "tuning", Watched().listen)
 
 
 @pytest.mark.parametrize(
@@ -196,24 +198,24 @@ def test_what_can_be_searched_exists_and_the_recipe_for_it_is_kept_when_saved(ro
 def run_folder(tmp_path: Path, root: Path, splits: pd.DataFrame, clean: Path, tiny: Params) -> Path:
     """A run's folder as the stages before the training leave it, for a search of a head of clips."""
     folder, run = tmp_path / "run", searching(of_clips(tiny), 3, {RATE: [1e-6, 1e-4, 5e-2]}, epochs=2)
-    shutil.copytree(clean, folder / artefacts.CLEAN)
+    shutil.copytree(clean, folder / artifacts.CLEAN)
     shutil.copytree(root / "pipelines", folder / "pipelines")
     columns = {field.name: field.type for field in manifest.SPLITS}
     hollow = {name: "" if str(kind) == "string" else False if str(kind) == "bool" else 0 for name, kind in columns.items()}
     rows = splits.assign(**{name: value for name, value in hollow.items() if name not in splits})
-    manifest.write(rows, folder / artefacts.SPLITS, manifest.SPLITS)
+    manifest.write(rows, folder / artifacts.SPLITS, manifest.SPLITS)
     settings = Settings(home=tmp_path / "home")
-    model, weights = detector.open_backbone("residual_cnn", "random", SIZE, run.train.head, run.seed, settings)
+    model, weights = detector_network.open_backbone("residual_cnn", "random", SIZE, run.train.head, run.seed, settings)
     frames = {split: frame_table(splits, clean, split) for split in ("train", "val")}
-    extract(model, weights, frames, run.train, run.seed, folder / artefacts.FEATURES, settings)
-    Resolved(params=run, origin={}).save(folder / artefacts.RESOLVED)
+    extract(model, weights, frames, run.train, run.seed, folder / artifacts.FEATURES, settings)
+    Resolved(params=run, origin={}).save(folder / artifacts.RESOLVED)
     return folder
 
 
 def start(folder: Path, home: Path, root: Path) -> subprocess.Popen[str]:
     inherited = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
     python_path = os.pathsep.join([str(root / "src"), os.environ.get("PYTHONPATH", "")])
-    environment = {**inherited, "BONAFIDE_ROOT": str(root), "BONAFIDE_HOME": str(home), "PYTHONPATH": python_path}
+    environment = {**inherited, "REALFRAME_ROOT": str(root), "REALFRAME_HOME": str(home), "PYTHONPATH": python_path}
     command = [sys.executable, "-m", "pipelines.train"]
     return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
@@ -231,9 +233,9 @@ def test_the_stage_trains_with_the_best_values_and_mlflow_has_the_trials(run_fol
     assert process.returncode == 0, output
     assert "Reloading" not in output  # Keras Tuner's own word
 
-    record = json.loads((run_folder / artefacts.TRAINING).read_text())
+    record = json.loads((run_folder / artifacts.TRAINING).read_text())
     client = MlflowClient(f"sqlite:///{home / 'mlflow.db'}")
-    experiment = client.get_experiment_by_name("bonafide")
+    experiment = client.get_experiment_by_name("realframe")
     assert experiment is not None
     parent = client.get_run(record["run_id"])
     trials = client.search_runs([experiment.experiment_id], f"tags.`mlflow.parentRunId` = '{record['run_id']}'")
@@ -250,6 +252,6 @@ def test_the_stage_trains_with_the_best_values_and_mlflow_has_the_trials(run_fol
     assert record["best"]["val_loss"] == pytest.approx(min(objectives.values()), rel=1e-6)
     assert parent.data.params[f"tuned.{RATE}"] == str(record["tuned"][RATE])
     assert parent.data.params[RATE] != parent.data.params[f"tuned.{RATE}"]
-    history = pd.read_csv(run_folder / artefacts.HISTORY)
+    history = pd.read_csv(run_folder / artifacts.HISTORY)
     assert history["learning_rate"].tolist() == pytest.approx(2 * [record["tuned"][RATE]])
     assert list((home / "training").glob("*/")) == []

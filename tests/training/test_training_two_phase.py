@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bonafide.dataset.batches import FrameReader, frame_table
-from bonafide.models import detector
-from bonafide.params import Params
-from bonafide.training import curves, two_phase
-from bonafide.training.job import Job
+from realframe.config import Params
+from realframe.data.batches import FrameReader, frame_table
+from realframe.models import detector_network
+from realframe.training import callbacks, two_phase
+from realframe.training.training_job import Job
 
 Network, MakeJob, Changed = Callable[..., keras.Model], Callable[..., Job], Callable[..., Params]
 TIMES = ["seconds"]
@@ -84,7 +84,7 @@ def test_only_the_head_and_the_last_layers_change(network: Network, make_job: Ma
 
     changed = {name for name, weights in before.items() if _differ(weights, model.get_layer(name).get_weights())}
     assert outcome.unfrozen == ["block3_conv", "block3_relu", "block4_conv", "block4_relu"]
-    assert changed == {"block3_conv", "block4_conv", detector.STANDARDIZED, detector.SCORE}
+    assert changed == {"block3_conv", "block4_conv", detector_network.STANDARDIZED, detector_network.SCORE}
 
 
 def test_a_second_phase_that_spoils_the_detector_is_not_kept(
@@ -149,7 +149,7 @@ def test_from_scratch_the_whole_network_learns_but_for_its_fixed_filters(network
 
 
 def test_the_curves_show_both_phases(network: Network, make_job: MakeJob) -> None:
-    figure = curves.draw(losses(two_phase.fit(network(), make_job())))
+    figure = callbacks.draw(losses(two_phase.fit(network(), make_job())))
 
     lines = figure.axes[0].lines
     assert [len(line.get_xdata()) for line in lines[:2]] == [6, 6]

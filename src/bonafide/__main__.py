@@ -1,5 +1,0 @@
-"""``python -m bonafide`` is the command ``bonafide``."""
-
-from bonafide.cli import main
-
-main()

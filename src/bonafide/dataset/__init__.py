@@ -1,1 +1,0 @@
-"""Frames to a dataset: catalogue, shortcut facts, balance, split, batches."""

@@ -1,1 +1,0 @@
-"""A labelled set rendered without downloads, to see the pipeline run."""

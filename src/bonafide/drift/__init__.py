@@ -1,1 +1,0 @@
-"""Is the champion shown something else than it was trained on?"""

@@ -1,1 +1,0 @@
-"""What a detector is worth, with intervals."""

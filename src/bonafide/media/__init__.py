@@ -1,1 +1,0 @@
-"""Bytes to frames: probe, sample, extract, clean."""

@@ -1,1 +1,0 @@
-"""The index over the manifests, and what people add to it."""

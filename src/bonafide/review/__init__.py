@@ -1,1 +1,0 @@
-"""Who decided what about a model version, and why."""

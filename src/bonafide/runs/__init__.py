@@ -1,1 +1,0 @@
-"""A pipeline run is a commit: worktrees, stages, versions."""

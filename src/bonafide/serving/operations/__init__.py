@@ -1,1 +1,0 @@
-"""What whoever runs the service looks at: the log and the figures."""

@@ -1,1 +1,0 @@
-"""The process that scores what was handed in."""

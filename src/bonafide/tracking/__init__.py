@@ -1,1 +1,0 @@
-"""MLflow: experiments and the model registry."""

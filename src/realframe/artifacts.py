@@ -1,0 +1,40 @@
+"""Where each artefact of a run lies, relative to the folder in which the stages run. ``dvc.yaml`` names the same paths."""
+
+from pathlib import Path
+
+PARAMS = Path("params.yaml")
+RECIPES = Path("recipes")
+RESOLVED = Path("build/params.yaml")
+
+RAW = Path("data/raw")
+REGRESSION_MEDIA = Path("data/regression")
+TAKEDOWNS = Path("data/takedowns.json")
+MEDIA = Path("data/media.parquet")
+QUARANTINE = Path("data/quarantine")
+HARMONIZED = Path("data/cured.parquet")
+HARMONIZED_MEDIA = Path("data/cured")
+FRAMES = Path("data/frames")
+CLEAN = Path("data/clean")
+QUALITY = Path("data/quality.parquet")
+SHORTCUTS = Path("data/shortcuts.json")
+BALANCED = Path("data/balanced.parquet")
+PREVIOUS_SPLIT = Path("data/dealt.json")
+SPLITS = Path("data/splits.parquet")
+
+FEATURES = Path("data/features")
+
+MODEL = Path("models/model.keras")
+TRAINING = Path("models/training.json")
+HISTORY = Path("models/history.csv")
+
+REPORTS = Path("reports")
+PREDICTIONS = Path("reports/predictions.parquet")
+HELD_OUT = Path("reports/held_out.parquet")
+ROBUSTNESS = Path("reports/robustness.parquet")
+REGRESSION = Path("reports/regression.parquet")
+REFERENCE = Path("reports/reference.parquet")
+METRICS = Path("reports/metrics.json")
+FIGURES = Path("reports/figures")
+REPORT = Path("reports/report.html")
+CARD = Path("reports/card.md")
+CROISSANT = Path("reports/croissant.json")

@@ -1,0 +1,1 @@
+"""Content-addressed caches of what was computed for one media item."""

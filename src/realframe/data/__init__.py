@@ -1,0 +1,1 @@
+"""Build the dataset: ingest, catalog, shortcut audit, balance, split, batches."""

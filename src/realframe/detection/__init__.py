@@ -1,0 +1,1 @@
+"""Score one file or many, and build the result with its confidence and cautions."""

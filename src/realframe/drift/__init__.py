@@ -1,0 +1,1 @@
+"""Watch whether the champion's inputs differ from its training data."""

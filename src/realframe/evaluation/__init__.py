@@ -1,0 +1,1 @@
+"""Score items and compute the evaluation figures of a detector."""

@@ -1,0 +1,1 @@
+"""Collect people's labels of files and accept those that people agree on."""

@@ -1,0 +1,1 @@
+"""Decide which model version is champion: gate, ledger, decisions, history."""

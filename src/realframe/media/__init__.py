@@ -1,0 +1,1 @@
+"""Read media files: probe, decode, extract frames, clean them."""

@@ -1,0 +1,1 @@
+"""Define the networks: backbones, weights, heads, freezing, activations."""

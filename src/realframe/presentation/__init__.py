@@ -1,0 +1,1 @@
+"""Format results for people: wording, numbers, timeline, sprites, rows."""

@@ -1,0 +1,1 @@
+"""Read what a file states about its own origin."""

@@ -1,0 +1,1 @@
+"""Log runs to MLflow and manage the versions in its model registry."""

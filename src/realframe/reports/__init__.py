@@ -1,0 +1,1 @@
+"""Write the HTML reports, the plots, the model card and the data card."""

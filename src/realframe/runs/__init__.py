@@ -1,0 +1,1 @@
+"""Manage pipeline runs: worktrees, stages, commits, dataset versions."""

@@ -1,0 +1,1 @@
+"""Score a folder or a bucket as a sharded job."""

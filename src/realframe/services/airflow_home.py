@@ -1,0 +1,58 @@
+"""Airflow on one machine: an environment in which it keeps its state in this checkout and finds the DAGs."""
+
+import json
+import secrets
+from pathlib import Path
+
+from realframe.files import write_text
+from realframe.runs.git_dvc import environment as code_environment
+from realframe.settings import Settings
+
+# name and role in Airflow's simple auth manager, which is for one machine; docker-compose.yml uses a real one
+USERS = {"admin": "admin", "reviewer": "op", "demo": "op"}
+
+
+def airflow_home(settings: Settings) -> Path:
+    """Return the folder of Airflow's state."""
+    return settings.state / "airflow"
+
+
+def environment(settings: Settings, port: int = 8080) -> dict[str, str]:
+    """Return the environment variables for any Airflow process of this checkout."""
+    home = airflow_home(settings)
+    return {
+        **code_environment(settings.root),
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(settings.root / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in USERS.items()),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
+        "AIRFLOW__API_AUTH__JWT_SECRET": _secret(home),
+        "REALFRAME_ROOT": str(settings.root),
+        "REALFRAME_HOME": str(settings.state),
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # evidence is a few small files
+        # CoreFoundation's fork check kills forked tasks on a Mac
+        "OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES",
+    }
+
+
+def passwords(settings: Settings) -> dict[str, str]:
+    """Return each user's password, made at random on first use."""
+    path = airflow_home(settings) / "passwords.json"
+    known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    missing = {name: secrets.token_urlsafe(9) for name in USERS if name not in known}
+    if missing:
+        write_text(path, json.dumps(known | missing))
+        path.chmod(0o600)
+    return known | missing
+
+
+def _secret(home: Path) -> str:
+    path = home / "jwt_secret"
+    if not path.exists():
+        write_text(path, secrets.token_urlsafe(48))
+        path.chmod(0o600)
+    return path.read_text()

@@ -1,0 +1,1 @@
+"""Metrics, confidence intervals and hypothesis tests: arrays in, numbers out."""

@@ -1,0 +1,1 @@
+"""Access the metadata store (MongoDB's protocol): documents, queries, lineage, queue."""

@@ -1,0 +1,1 @@
+"""Train a detector: two-phase schedule, clip heads, hyperparameter search."""

@@ -1,0 +1,1 @@
+"""Authenticate users, API keys and share links."""

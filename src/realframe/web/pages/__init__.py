@@ -1,0 +1,17 @@
+"""The web pages, one module per area of the site."""
+
+from realframe.web.pages import data_page, detection_page, history_page, review_page, sign_in_page, upload_page, versions_page
+
+ROUTERS = (
+    sign_in_page.router,
+    upload_page.router,
+    detection_page.router,
+    history_page.router,
+    upload_page.batch_router,
+    detection_page.shared_router,
+    versions_page.versions_router,
+    review_page.router,
+    data_page.router,
+    versions_page.router,
+)
+"""Every router of pages, in the order in which routes are matched."""

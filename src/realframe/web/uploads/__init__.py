@@ -1,0 +1,1 @@
+"""Receive uploaded files within limits."""

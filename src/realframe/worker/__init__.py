@@ -1,0 +1,1 @@
+"""Score uploaded files in a process of its own."""

@@ -1,0 +1,297 @@
+"""Every figure of docs/example-report.html, computed anew from the scores that are kept beside it, by scikit-learn and not by realframe."""
+
+import json
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics as sklearn
+from sklearn.linear_model import LogisticRegression
+
+from realframe.evaluation.figures import Tables, assemble
+from realframe.presentation.formatting import shown
+
+_FIGURE = re.compile(r'<data value="([^"]*)" data-figure="([^"]+)" data-as="(\w+)">([^<]*)</data>')
+_CUTS = {"resolution": [480, 720, 1080], "duration": [5, 15], "brightness": [85, 170]}
+
+
+class Example:
+    """The files beside the report."""
+
+    def __init__(self, docs: Path) -> None:
+        folder = docs / "example-report"
+        self.html = (docs / "example-report.html").read_text()
+        self.metrics: dict[str, Any] = json.loads((folder / "metrics.json").read_text())
+        self.tables = {file.stem: pd.read_parquet(file) for file in folder.glob("*.parquet")}
+        self.shown = {path: (value, how, text) for value, path, how, text in _FIGURE.findall(self.html)}
+
+    def items(self, split: str) -> pd.DataFrame:
+        rows = self.tables["predictions"]
+        rows = rows[rows["split"] == split]
+        facts = ["label", "kind", "generator", "source", "cluster"]
+        return rows.groupby("media_id", as_index=False).agg({**dict.fromkeys(facts, "first"), "score": "mean", "floor_score": "mean"})
+
+    @cached_property
+    def test(self) -> pd.DataFrame:
+        return self.items("test")
+
+    @cached_property
+    def threshold(self) -> dict[str, float]:
+        return {column: _threshold(self.items("val"), column) for column in ("score", "floor_score")}
+
+    @cached_property
+    def temperature(self) -> dict[str, float]:
+        return {column: _temperature(self.items("val"), column) for column in ("score", "floor_score")}
+
+    def calibrated(self, items: pd.DataFrame, column: str = "score") -> np.ndarray:
+        return 1 / (1 + np.exp(-_logit(items[column]) / self.temperature[column]))
+
+
+@pytest.fixture(scope="module")
+def example(root: Path) -> Example:
+    return Example(root / "docs")
+
+
+def _logit(scores: "pd.Series[float]") -> np.ndarray:
+    clipped = np.clip(scores.to_numpy(float), 1e-6, 1 - 1e-6)
+    return np.log(clipped / (1 - clipped))
+
+
+def _fake(rows: pd.DataFrame) -> np.ndarray:
+    return (rows["label"] == "fake").to_numpy()
+
+
+def _threshold(val: pd.DataFrame, column: str) -> float:
+    """The candidate of the best balanced accuracy, the nearest to 0.5 of equals."""
+    levels = np.r_[0.0, np.unique(val[column]), 1.0]
+    candidates = np.unique(np.r_[0.5, (levels[1:] + levels[:-1]) / 2])
+    reached = np.array([sklearn.balanced_accuracy_score(_fake(val), val[column] >= at) for at in candidates])
+    best = candidates[reached >= reached.max() - 1e-12]
+    return float(best[np.argmin(abs(best - 0.5))])
+
+
+def _temperature(val: pd.DataFrame, column: str) -> float:
+    """A logistic regression through the origin, each item fake and real in Platt's shares."""
+    fake = _fake(val)
+    target = np.where(fake, (fake.sum() + 1) / (fake.sum() + 2), 1 / ((~fake).sum() + 2))
+    logits = np.tile(_logit(val[column]), 2)[:, None]
+    labels, weights = np.repeat([1, 0], len(val)), np.r_[target, 1 - target]
+    fitted = LogisticRegression(fit_intercept=False, C=np.inf, tol=1e-10, max_iter=10_000).fit(logits, labels, sample_weight=weights)
+    return float(1 / fitted.coef_[0, 0])
+
+
+def _ece(fake: np.ndarray, probabilities: np.ndarray) -> float:
+    place = np.minimum((probabilities * 15).astype(int), 14)
+    return sum(abs(fake[place == b].mean() - probabilities[place == b].mean()) * (place == b).mean() for b in np.unique(place))
+
+
+def _eer(fake: np.ndarray, scores: np.ndarray) -> float:
+    alarms, found, _ = sklearn.roc_curve(fake, scores, drop_intermediate=False)
+    grid = np.linspace(0, 1, 2_000_001)
+    misses = 1 - np.interp(grid, np.arange(len(found)) / (len(found) - 1), found)
+    falls = np.interp(grid, np.arange(len(alarms)) / (len(alarms) - 1), alarms)
+    return float(falls[np.argmin(abs(misses - falls))])
+
+
+def _merit(name: str, fake: np.ndarray, scores: np.ndarray, at: float, probabilities: np.ndarray) -> float:
+    called = scores >= at
+    known: dict[str, Any] = {
+        "roc_auc": lambda: sklearn.roc_auc_score(fake, scores),
+        "pr_auc": lambda: sklearn.average_precision_score(fake, scores),
+        "accuracy": lambda: sklearn.accuracy_score(fake, called),
+        "balanced_accuracy": lambda: sklearn.balanced_accuracy_score(fake, called),
+        "precision": lambda: sklearn.precision_score(fake, called, zero_division=0),
+        "recall": lambda: sklearn.recall_score(fake, called),
+        "f1": lambda: sklearn.f1_score(fake, called),
+        "mcc": lambda: sklearn.matthews_corrcoef(fake, called),
+        "eer": lambda: _eer(fake, scores),
+        "log_loss": lambda: sklearn.log_loss(fake, np.clip(probabilities, 1e-6, 1 - 1e-6)),
+        "brier": lambda: sklearn.brier_score_loss(fake, probabilities),
+        "ece": lambda: _ece(fake, probabilities),
+    }
+    return float(known[name]())
+
+
+def _level(example: Example, path: list[str], column: str) -> float:
+    """``test.item.f1.value`` and the like."""
+    split, level, name = path[0], path[1], path[2]
+    rows = example.items(split) if level == "item" else example.tables["predictions"].query("split == @split")
+    scores = rows[column].to_numpy(float)
+    if name == "confusion":
+        truth, called = path[3].split("_called_")
+        said = np.where(scores >= example.threshold[column], "fake", "real")
+        return int(((rows["label"] == truth) & (said == called)).sum())
+    probabilities = example.calibrated(rows, column) if level == "item" else scores
+    return _merit(name, _fake(rows), scores, example.threshold[column], probabilities)
+
+
+def _majority(example: Example, path: list[str]) -> float:
+    share = float((example.tables["splits"].query("split == 'train'")["label"] == "fake").mean())
+    fake = _fake(example.test)
+    constant = np.full(len(fake), share)
+    return _merit(path[2], fake, constant, 0.5, constant)
+
+
+def _kind(example: Example, path: list[str]) -> float:
+    part = example.test[example.test["kind"] == path[0]]
+    column = {"model": "score", "floor": "floor_score"}[path[1]]
+    return _merit(path[2], _fake(part), part[column].to_numpy(), example.threshold[column], part[column].to_numpy())
+
+
+def _slice(example: Example, path: list[str]) -> float:
+    dimension, place, figure = path[0], int(path[1]), path[2]
+    name = example.metrics["slices"][dimension][place]["name"]
+    chosen = _in_slice(example, dimension, name)
+    part = example.test[chosen]
+    if figure == "right":
+        return float(((part["score"] >= example.threshold["score"]) == _fake(part)).mean())
+    if part["label"].nunique() == 1:
+        rivals = (example.test["label"] != part["label"].iloc[0]) & example.test["kind"].isin(part["kind"])
+        part = example.test[chosen | rivals]
+    return float(sklearn.roc_auc_score(_fake(part), part["score"]))
+
+
+def _in_slice(example: Example, dimension: str, name: str) -> "pd.Series[bool]":
+    facts = example.test[["media_id"]].merge(example.tables["splits"], on="media_id", validate="one_to_one")
+    if dimension in ("source", "codec"):
+        return facts[dimension].replace("", "unknown") == name
+    if dimension == "generator":
+        return facts["generator"].replace("", "unknown").eq(name) & facts["label"].eq("fake")
+    light = example.tables["quality"].query("kept").groupby("media_id")["brightness"].mean()
+    number = {
+        "resolution": facts[["width", "height"]].min(axis=1),
+        "duration": facts["duration_s"],
+        "brightness": facts["media_id"].map(light),
+    }[dimension]
+    named = {
+        "resolution": ["under 480", "480 to 719", "720 to 1079", "1080 and more"],
+        "duration": ["under 5 s", "5 to 15 s", "15 s and more"],
+        "brightness": ["dark", "medium", "bright"],
+    }[dimension]
+    said = pd.Series(np.array(named)[np.digitize(number, _CUTS[dimension])])
+    if dimension == "duration":
+        said = said.where(facts["kind"] == "video", "image")
+    return said == name
+
+
+def _held_out(example: Example, path: list[str]) -> float:
+    tested = example.tables["held_out"].query("split == 'test'")
+    if path[0] == "generators":
+        held_out = example.metrics["held_out"]["generators"][int(path[1])]["name"]
+        return _area(tested[tested["held_out"] == held_out])
+    if path[0] == "macro":
+        names = example.metrics["held_out"]["macro"]["generators"]
+        return float(np.mean([_area(tested.query("held_out == @name")) for name in names]))
+    both = tested.merge(example.test[["media_id", "score"]], on="media_id", suffixes=("", "_seen"))
+    names = example.metrics["held_out"]["same_items"]["seen"]["generators"]
+    mean = {
+        column: float(np.mean([_area(both.query("held_out == @name"), column) for name in names])) for column in ("score", "score_seen")
+    }
+    return {"seen": mean["score_seen"], "unseen": mean["score"], "drop": mean["score_seen"] - mean["score"]}[path[1]]
+
+
+def _area(rows: pd.DataFrame, column: str = "score") -> float:
+    return float(sklearn.roc_auc_score(_fake(rows), rows[column]))
+
+
+def _robustness(example: Example, path: list[str]) -> float:
+    name, figure = path[1], path[3]
+    rows = example.tables["robustness"]
+    level = example.metrics["robustness"]["curves"][name][int(path[2])]["level"]
+    part = rows[(rows["perturbation"] == name) & (rows["level"] == level)]
+    if figure == "balanced_accuracy":
+        return float(sklearn.balanced_accuracy_score(_fake(part), part["score"] >= example.threshold["score"]))
+    plain = rows.query("perturbation == 'none'").set_index("media_id")["score"]
+    before = float(sklearn.roc_auc_score(_fake(part), part["media_id"].map(plain)))
+    return {"roc_auc": _area(part), "drop": before - _area(part)}[figure]
+
+
+def _calibration(example: Example, path: list[str]) -> float:
+    raw = example.test["score"].to_numpy()
+    probabilities = raw if path[0] == "before" else example.calibrated(example.test)
+    return _merit(path[1], _fake(example.test), raw, 0.5, probabilities)
+
+
+def _verdicts(example: Example, path: list[str]) -> float:
+    low, high = _band(example)
+    probabilities, fake = example.calibrated(example.test), _fake(example.test)
+    said = np.select([probabilities < low, probabilities > high], ["real", "ai-generated"], "uncertain")
+    if path[0] == "uncertain":
+        return float((said == "uncertain").mean())
+    return float((said[fake] == "real").mean() if path[1] == "fake" else (said[~fake] == "ai-generated").mean())
+
+
+def _band(example: Example) -> tuple[float, float]:
+    """The k-th highest real and k-th lowest fake probability of validation, k by the error; from one to the other nothing is said."""
+    val = example.items("val")
+    probabilities, fake = example.calibrated(val), _fake(val)
+    error = max(example.metrics["band"]["asked"], 1 / (fake.sum() + 1), 1 / ((~fake).sum() + 1))
+    real = np.sort(probabilities[~fake])[int(np.ceil((len(probabilities[~fake]) + 1) * (1 - error) - 1e-9)) - 1]
+    made = np.sort(probabilities[fake])[::-1][int(np.ceil((fake.sum() + 1) * (1 - error) - 1e-9)) - 1]
+    if made <= real:
+        return float(made), float(real)
+    return float(np.nextafter(real, 1)), float(np.nextafter(made, 0))
+
+
+def recomputed(example: Example, path: str) -> float:
+    """Return a figure of the report by its path in metrics.json."""
+    first, *rest = path.split(".")
+    simple = {
+        "threshold": lambda: example.threshold["score"],
+        "band": lambda: _band(example)[("low", "high").index(rest[0])],
+        "counts": lambda: int((example.items(rest[0])["label"] == rest[2]).sum()),
+        "majority": lambda: _majority(example, rest),
+        "floor": lambda: _level(example, rest, "floor_score"),
+        "per_kind": lambda: _kind(example, rest),
+        "slices": lambda: _slice(example, rest),
+        "held_out": lambda: _held_out(example, rest),
+        "robustness": lambda: _robustness(example, rest),
+        "calibration": lambda: _calibration(example, rest),
+        "verdicts": lambda: _verdicts(example, rest),
+        "gap_to_floor": lambda: _area(example.test) - _area(example.test, "floor_score"),
+    }
+    return simple[first]() if first in simple else _level(example, [first, *rest], "score")
+
+
+def test_every_figure_is_that_of_scikit_learn(example: Example) -> None:
+    assert len(example.shown) > 100
+    for path, (value, how, text) in example.shown.items():
+        if value == "None":
+            continue
+        found = recomputed(example, path)
+        assert float(value) == pytest.approx(found, abs=2e-4 if "band" in path or "temperature" in path else 2e-6), path
+        assert text == shown(json.loads(value), how), path
+
+
+def test_no_figure_stands_there_without_its_source(example: Example) -> None:
+    bare = re.sub(r"<data .*?</data>|<style>.*?</style>", "", example.html, flags=re.DOTALL)
+    tables = re.findall(r'<td class="number[^"]*">\s*(?:<b>)?([+-]?\d+\.\d+)', bare)
+    assert not tables
+
+
+def test_the_intervals_follow_from_the_same_tables(example: Example) -> None:
+    tables = {name: example.tables[name] for name in ("predictions", "splits", "quality", "held_out", "robustness")}
+    shortcuts = example.metrics["shortcuts"]
+    params = json.loads((Path(__file__).parents[2] / "docs/example-report/params.json").read_text())
+    again = assemble(
+        Tables(shortcuts=shortcuts, **tables),
+        example.metrics["aggregate"],
+        resamples=params["evaluate"]["bootstrap"],
+        error=params["evaluate"]["error"],
+        seed=params["seed"],
+        per_frame=example.metrics["per_frame"],
+    )
+    for name in ("test", "held_out", "robustness", "slices", "verdicts", "gap_to_floor"):
+        assert _equal(json.loads(json.dumps(again[name])), example.metrics[name]), name
+
+
+def _equal(found: Any, told: Any) -> bool:
+    if isinstance(told, dict):
+        return set(found) == set(told) and all(_equal(found[name], told[name]) for name in told)
+    if isinstance(told, list):
+        return len(found) == len(told) and all(_equal(one, other) for one, other in zip(found, told, strict=True))
+    return found == pytest.approx(told, abs=1e-9) if isinstance(told, float) else found == told

@@ -1,0 +1,105 @@
+"""What the queue asks of the store: pages, counts, the first in order, and claims of which only one succeeds. On both servers."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from pymongo import MongoClient
+
+from realframe.store.detection_documents import DetectionRecord, State
+from realframe.store.repository import Store
+from tests.store.test_store_contract import opened
+
+__all__ = ["opened"]
+Opened = tuple[Store, MongoClient]
+
+
+def record(number: int, state: State = "queued", **facts: object) -> DetectionRecord:
+    given = {"owner": "ann", "file": "a.jpg", "bytes": 1, "created": "2026-01-01", "state": state}
+    return DetectionRecord.model_validate({"detection_id": f"{number:032x}"} | given | facts)
+
+
+def claimed(store: Store, number: int, worker: str) -> DetectionRecord | None:
+    return store.claim(DetectionRecord, record(number).key, {"state": "queued"}, {"state": "running", "worker": worker}, "attempts")
+
+
+def test_a_page_begins_at_the_highest_key(opened: Opened) -> None:
+    store, _ = opened
+    store.upsert([record(number, owner="ann" if number % 2 else "bob") for number in range(20)])
+    assert [item.key for item in store.page(DetectionRecord, {}, 3)] == [record(number).key for number in (19, 18, 17)]
+    older = {"owner": "ann", "_id": {"$lt": record(17).key}}
+    assert [item.key for item in store.page(DetectionRecord, older, 2)] == [record(number).key for number in (15, 13)]
+    assert store.page(DetectionRecord, {"owner": "eve"}, 2) == []
+
+
+@pytest.mark.parametrize(
+    ("where", "found"),
+    [
+        ({}, 12),
+        ({"state": "queued"}, 8),
+        ({"state": "queued", "lane": "batch"}, 4),
+        ({"state": "gone"}, 0),
+        ({"state": {"$in": ["running", "gone"]}}, 4),
+        ({"created": {"$lt": "2025"}}, 0),
+        ({"media": True, "progress.step": "received"}, 12),
+        ({"file": {"$regex": r"A\.J", "$options": "i"}, "created": {"$gte": "2026", "$lt": "2027"}, "owner": "ann"}, 12),
+        ({"file": {"$regex": r"\+", "$options": "i"}}, 0),
+        ({"file": {"$regex": r"(?i)A\.J"}, "detection_id": {"$gte": f"{3:032x}", "$lt": f"{9:032x}"}}, 6),
+    ],
+)
+def test_what_matches_is_counted(opened: Opened, where: dict[str, object], found: int) -> None:
+    store, _ = opened
+    assert store.count(DetectionRecord, where) == 0
+    states: list[State] = ["queued", "queued", "running"]
+    store.upsert([record(number, states[number % 3], lane="batch" if number % 2 else "live") for number in range(12)])
+    assert store.count(DetectionRecord, where) == found
+    assert len(store.keys(DetectionRecord, where)) == found
+
+
+def test_each_value_of_a_field_is_counted(opened: Opened) -> None:
+    store, _ = opened
+    store.upsert([record(number, model=str(number % 3), verdict="real" if number < 7 else "") for number in range(10)])
+    assert store.tally(DetectionRecord, "model", {"verdict": "real"}) == {"0": 3, "1": 2, "2": 2}
+    assert store.tally(DetectionRecord, "model", {"verdict": "uncertain"}) == {}
+
+
+def test_the_first_are_by_several_fields(opened: Opened) -> None:
+    store, _ = opened
+    store.upsert([record(number, rank=rank) for number, rank in enumerate([1, 0, 1, 0, 10, 2])])
+    found = store.first(DetectionRecord, {"state": "queued"}, ("rank", "detection_id"), 5)
+    assert [int(item.key, 16) for item in found] == [1, 3, 0, 2, 5]
+
+
+def test_of_many_who_claim_one_gets_it(opened: Opened) -> None:
+    store, _ = opened
+    store.upsert([record(number) for number in range(25)])
+
+    def take(worker: str) -> list[str]:
+        return [found.key for number in range(25) if (found := claimed(store, number, worker))]
+
+    with ThreadPoolExecutor(8) as threads:
+        taken = Counter(key for keys in threads.map(take, "abcdefgh") for key in keys)
+    assert taken == Counter({record(number).key: 1 for number in range(25)})
+    assert all((item.attempts, item.state) == (1, "running") for item in store.find(DetectionRecord))
+
+
+def test_a_claim_returns_what_it_wrote_and_nothing_of_what_is_gone(opened: Opened) -> None:
+    store, _ = opened
+    store.upsert([record(1, attempts=4)])
+    found = claimed(store, 1, "w")
+    assert found and (found.worker, found.attempts) == ("w", 5)
+    assert claimed(store, 1, "x") is None
+    assert claimed(store, 2, "x") is None
+    assert store.keys(DetectionRecord) == {record(1).key}
+
+
+def test_a_change_is_made_where_the_document_matches(opened: Opened) -> None:
+    store, _ = opened
+    store.upsert([record(1)])
+    assert store.change(DetectionRecord, record(1).key, {"progress.count": 3, "file": "$set.b"}, {"state": "queued"})
+    assert store.change(DetectionRecord, record(1).key, {"file": "$set.b"})  # the same again is no miss
+    found = store.get(DetectionRecord, record(1).key)
+    assert found and (found.progress.count, found.file) == (3, "$set.b")
+    assert not store.change(DetectionRecord, record(1).key, {"file": "c"}, {"state": "running"})
+    assert not store.change(DetectionRecord, record(2).key, {"file": "c"})
+    assert store.keys(DetectionRecord) == {record(1).key}

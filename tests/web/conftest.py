@@ -1,0 +1,14 @@
+"""Fixtures of the tests of the web application."""
+
+import pytest
+
+from realframe.store import accounts
+from tests.own_state import embedded_uri, settings, store, three_versions
+
+__all__ = ["embedded_uri", "settings", "store", "three_versions"]
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords by the same function, in no time."""
+    monkeypatch.setattr(accounts, "_N", 2)

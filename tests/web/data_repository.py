@@ -1,0 +1,78 @@
+"""A small repository with two dataset versions whose outputs lie in its DVC cache, made by the real writers."""
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from ruamel.yaml import YAML
+
+from realframe import artifacts
+from realframe.data import manifest
+from realframe.errors import EmptyFileError, NotMediaError
+from realframe.files import write_text
+from realframe.media import quarantine
+from realframe.media.shards import write_shard
+from realframe.runs.run_versions import tag_dataset
+from realframe.settings import Settings
+from tests import run_folder
+
+ITEMS = 90
+EVIL = '<script>alert("x")</script>.mp4'
+_OUTS = (artifacts.SPLITS, artifacts.BALANCED, artifacts.CLEAN, artifacts.QUARANTINE / "catalog.parquet")
+_AUDIT = """{"kinds": {"image": {"items": 44, "real": 22, "fake": 22, "folds": 5, "by": "random forest", "balanced_accuracy": 0.8159,
+"low": 0.7651, "high": 0.8578, "facts": {"pixels": 0.82, "width": 0.72}},
+"video": {"items": 2, "real": 1, "fake": 1, "note": "too few items"}}, "limit": 0.7, "passed": false, "allowed": true, "cure": {}}"""
+
+
+def make(root: Path) -> pd.DataFrame:
+    """Make the repository; return the items of the first version, which has no shard of its first item."""
+    _git(root, "init", "-q", "-b", "main")
+    _dvc(root, "init", "-q")
+    stage = {"cmd": "true", "outs": [str(out) for out in _OUTS], "metrics": [{str(artifacts.SHORTCUTS): {"cache": False}}]}
+    YAML().dump({"stages": {"everything": stage}}, root / "dvc.yaml")
+    splits = run_folder.write_data(root, ITEMS)
+    balanced = splits[list(manifest.MEDIA.names)].assign(included=True, why="")
+    balanced.loc[0, ["included", "why"]] = [False, "unmatched"]
+    manifest.write(balanced, root / artifacts.BALANCED, manifest.BALANCED)
+    for item in splits.iloc[1:].itertuples():
+        _shard(root / artifacts.CLEAN / f"{item.media_id}.tar", 6 if item.kind == "video" else 1)
+    rejected = [quarantine.row(EVIL, "a" * 64, NotMediaError(EVIL, "is no image or video"))]
+    rejected += [quarantine.row(f"{number}.mp4", "", EmptyFileError("x", "is empty (0 bytes)")) for number in range(60)]
+    quarantine.write(root / artifacts.QUARANTINE / "catalog.parquet", rejected)
+    write_text(root / artifacts.SHORTCUTS, _AUDIT)
+    _commit(root, splits)
+    _commit(root, run_folder.split_table(run_folder.media_table(10)))
+    return splits
+
+
+def _commit(root: Path, splits: pd.DataFrame) -> None:
+    manifest.write(splits, root / artifacts.SPLITS, manifest.SPLITS)
+    _dvc(root, "commit", "-q", "--force")
+    _git(root, "add", "-A")
+    _git(root, "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "-q", "-m", "as it stands")
+    tag_dataset(root, manifest.dataset_version(splits), Settings(root=root, home=root / ".git" / "state"))
+
+
+def _shard(path: Path, frames: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pictures = [(f"{number:05}.png", _png(number)) for number in range(frames)]
+    write_shard(path, {"kind": "video", "times_s": list(range(frames)), "size": 8}, pictures)
+
+
+def _png(number: int) -> bytes:
+    """A square of one grey, lighter with its number."""
+    data = io.BytesIO()
+    Image.fromarray(np.full((8, 8, 3), 40 * number, np.uint8)).save(data, "PNG")
+    return data.getvalue()
+
+
+def _git(root: Path, *arguments: str) -> None:
+    subprocess.run(["git", *arguments], cwd=root, check=True)
+
+
+def _dvc(root: Path, *arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=root, check=True)
