@@ -14,24 +14,24 @@ from realframe.files import write_text
 
 def main() -> None:
     """Run the stage. Raises ShortcutError."""
-    run = config.load(artifacts.RESOLVED)
+    params = config.load(artifacts.RESOLVED)
     items = manifest.read(artifacts.HARMONIZED, manifest.MEDIA)
 
-    kinds = audit_shortcuts(items, run.shortcuts.folds, run.seed)
+    kinds = audit_shortcuts(items, params.shortcuts.folds, params.seed)
 
-    leaking = {kind: report for kind, report in kinds.items() if leaks(report, run.shortcuts.limit)}
+    leaking = {kind: report for kind, report in kinds.items() if leaks(report, params.shortcuts.limit)}
     found = {
         "kinds": kinds,
-        "limit": run.shortcuts.limit,
+        "limit": params.shortcuts.limit,
         "passed": not leaking,
-        "allowed": run.shortcuts.allow_shortcuts,
-        "cure": run.cure.model_dump(mode="json"),
+        "allowed": params.shortcuts.allow_shortcuts,
+        "cure": params.cure.model_dump(mode="json"),
     }
     write_text(artifacts.SHORTCUTS, json.dumps(found, indent=2) + "\n")
     for kind, report in kinds.items():
-        print(f"audit_shortcuts: {kind}s: {_sentence(report, run.shortcuts.limit)}")
-    if leaking and not run.shortcuts.allow_shortcuts:
-        raise _refusal(leaking, items, run)
+        print(f"audit_shortcuts: {kind}s: {_sentence(report, params.shortcuts.limit)}")
+    if leaking and not params.shortcuts.allow_shortcuts:
+        raise _refusal(leaking, items, params)
     if leaking:
         print("audit_shortcuts: goes on by shortcuts.allow_shortcuts; the mark stays on every model that is trained on this dataset")
 
@@ -47,20 +47,20 @@ def _sentence(report: Report, limit: float) -> str:
     return f"{said}; above the limit of {limit}, but so few items may get there by luck" if by_luck else said
 
 
-def _refusal(leaking: dict[str, Report], items: pd.DataFrame, run: Params) -> ShortcutError:
+def _refusal(leaking: dict[str, Report], items: pd.DataFrame, params: Params) -> ShortcutError:
     """Return the error that names what leaks, and the cures as parameters to copy."""
     said: list[str] = []
     settings: dict[str, str] = {}
     facts: list[str] = []
     for kind, report in leaking.items():
-        told = shortcut_audit.revealing_facts(report["facts"], run.shortcuts.limit)  # type: ignore[arg-type]
+        told = shortcut_audit.revealing_facts(report["facts"], params.shortcuts.limit)  # type: ignore[arg-type]
         figures = ", ".join(f"{name} {report['facts'][name]:.2f}" for name in told)  # type: ignore[index,call-overload]
         interval = f"95 % interval {report['low']:.2f} to {report['high']:.2f}"
         said.append(f"the {kind}s with a balanced accuracy of {report['balanced_accuracy']:.2f} ({interval}; each fact alone: {figures})")
-        settings |= shortcut_audit.suggested_settings(told, kind, items[items["kind"] == kind], run.cure)
+        settings |= shortcut_audit.suggested_settings(told, kind, items[items["kind"] == kind], params.cure)
         facts += told
-    reason = f"file facts alone tell real from fake: {'; '.join(said)}. The limit is {run.shortcuts.limit}"
-    return ShortcutError(artifacts.HARMONIZED, reason, _ways_out(settings, shortcut_audit.suggested_match(facts, run.cure)))
+    reason = f"file facts alone tell real from fake: {'; '.join(said)}. The limit is {params.shortcuts.limit}"
+    return ShortcutError(artifacts.HARMONIZED, reason, _ways_out(settings, shortcut_audit.suggested_match(facts, params.cure)))
 
 
 def _ways_out(settings: dict[str, str], match: str) -> str:

@@ -11,12 +11,12 @@ from realframe.data.balance import choose
 
 def main() -> None:
     """Run the stage."""
-    run = config.load(artifacts.RESOLVED)
+    params = config.load(artifacts.RESOLVED)
     media = manifest.read(artifacts.MEDIA, manifest.MEDIA)
     refused = pd.read_parquet(artifacts.QUARANTINE / "cure_media.parquet")["sha256"]
     unmatched = set(media["media_id"]) - set(pd.read_parquet(artifacts.HARMONIZED)["media_id"]) - set(refused)
 
-    balanced = choose(media, pd.read_parquet(artifacts.QUALITY), run.balance, run.seed, unmatched)
+    balanced = choose(media, pd.read_parquet(artifacts.QUALITY), params.balance, params.seed, unmatched)
 
     manifest.write(balanced, artifacts.BALANCED, manifest.BALANCED)
     left_out = Counter(balanced.loc[~balanced["included"], "why"])

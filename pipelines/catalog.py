@@ -12,9 +12,9 @@ STAGE = "catalog"
 
 def main() -> None:
     """Run the stage. Raises DatasetError."""
-    settings, run = get_settings(), config.load(artifacts.RESOLVED)
+    settings, params = get_settings(), config.load(artifacts.RESOLVED)
 
-    catalog = build_catalog(artifacts.RAW, run.limits, settings.cache_dir, settings.workers, takedown_list.read(artifacts.TAKEDOWNS))
+    catalog = build_catalog(artifacts.RAW, params.limits, settings.cache_dir, settings.workers, takedown_list.read(artifacts.TAKEDOWNS))
 
     quarantine.write(artifacts.QUARANTINE / f"{STAGE}.parquet", catalog.rejected)
     manifest.write(catalog.media, artifacts.MEDIA, manifest.MEDIA)

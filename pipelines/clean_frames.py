@@ -34,12 +34,12 @@ class _Cleaned:
 
 def main() -> None:
     """Run the stage."""
-    settings, run = get_settings(), config.load(artifacts.RESOLVED)
+    settings, params = get_settings(), config.load(artifacts.RESOLVED)
     sampled = sorted(artifacts.FRAMES.glob("*.tar"))
     paths = pd.read_parquet(artifacts.MEDIA).set_index("media_id")["path"]
-    cache = ItemCache(settings.cache_dir, "clean", _depends_on(run))
+    cache = ItemCache(settings.cache_dir, "clean", _depends_on(params))
 
-    results = for_each(partial(_clean, run=run, cache=cache), sampled, settings.workers, run.limits.timeout_s, STAGE)
+    results = for_each(partial(_clean, params=params, cache=cache), sampled, settings.workers, params.limits.timeout_s, STAGE)
 
     rows = [row for result in results if isinstance(result, _Cleaned) for row in result.rows]
     rejected = {shard: error for shard, result in zip(sampled, results, strict=True) if (error := _error(result, shard))}
@@ -53,14 +53,14 @@ def main() -> None:
     print(summary(STAGE, len(sampled) - len(rejected), cached, rejected.values(), [row.reason for row in rows if row.reason]))
 
 
-def _clean(shard: Path, run: Params, cache: ItemCache) -> _Cleaned:
+def _clean(shard: Path, params: Params, cache: ItemCache) -> _Cleaned:
     target = artifacts.CLEAN / shard.name
-    cached = cache.place(f"{sha256_of(shard)}.tar", target, lambda path: _compute(shard, run, path))
+    cached = cache.place(f"{sha256_of(shard)}.tar", target, lambda path: _compute(shard, params, path))
     return _Cleaned(clean.quality_rows(target), cached)
 
 
-def _compute(shard: Path, run: Params, target: Path) -> None:
-    clean.clean(shard, run.clean, run.limits, target)
+def _compute(shard: Path, params: Params, target: Path) -> None:
+    clean.clean(shard, params.clean, params.limits, target)
 
 
 def _error(result: _Cleaned | MediaError, shard: Path) -> MediaError | None:
@@ -80,9 +80,9 @@ def _write_quality(rows: list[QualityRow]) -> None:
         table.to_parquet(temporary, index=False)
 
 
-def _depends_on(run: Params) -> dict[str, Any]:
+def _depends_on(params: Params) -> dict[str, Any]:
     versions = [PIL.__version__, pillow_heif.__version__, imagehash.__version__, np.__version__]
-    return {"clean": run.clean.model_dump(), "code": source_digest(clean, still_image, clean, shards, square), "versions": versions}
+    return {"clean": params.clean.model_dump(), "code": source_digest(clean, still_image, clean, shards, square), "versions": versions}
 
 
 if __name__ == "__main__":

@@ -33,13 +33,13 @@ class _Cured:
 
 def main() -> None:
     """Run the stage. Raises DatasetError."""
-    run = config.load(artifacts.RESOLVED)
+    params = config.load(artifacts.RESOLVED)
     media = manifest.read(artifacts.MEDIA, manifest.MEDIA).set_index("media_id", drop=False)
-    failed: dict[str, MediaError] = {item["media_id"]: error for item in _records(media) if (error := _too_small(item, run))}
+    failed: dict[str, MediaError] = {item["media_id"]: error for item in _records(media) if (error := _too_small(item, params))}
     fitting = media.drop(index=list(failed))
-    items = fitting.drop(index=sorted(find_unmatched(fitting.reset_index(drop=True), run.cure.match, run.seed)))
+    items = fitting.drop(index=sorted(find_unmatched(fitting.reset_index(drop=True), params.cure.match, params.seed)))
 
-    results = _cured(_records(items), run)
+    results = _cured(_records(items), params)
 
     failed |= {name: result for name, result in results.items() if isinstance(result, MediaError)}
     going_on = {name: result for name, result in results.items() if isinstance(result, _Cured)}
@@ -48,7 +48,7 @@ def main() -> None:
     quarantine.write(artifacts.QUARANTINE / f"{STAGE}.parquet", rejected)
     keep_only(
         artifacts.HARMONIZED_MEDIA,
-        {harmonize.cured_name(row["media_id"], row["kind"], run.cure) for row in rows} if run.cure.rewrites else (),
+        {harmonize.cured_name(row["media_id"], row["kind"], params.cure) for row in rows} if params.cure.rewrites else (),
     )
     manifest.write(pd.DataFrame(rows, columns=manifest.MEDIA.names), artifacts.HARMONIZED, manifest.MEDIA)
     cached = sum(result.cached for result in going_on.values())
@@ -57,27 +57,27 @@ def main() -> None:
         raise DatasetError(artifacts.HARMONIZED, "the cure leaves no item", "Match fewer facts, or lower cure.crop or cure.seconds.")
 
 
-def _cured(items: list[dict[str, Any]], run: Params) -> dict[str, _Cured | MediaError]:
+def _cured(items: list[dict[str, Any]], params: Params) -> dict[str, _Cured | MediaError]:
     """Return what became of each item, by ``media_id``; without a cure that rewrites, each goes on as it is."""
-    if not run.cure.rewrites:
+    if not params.cure.rewrites:
         return {item["media_id"]: _Cured(MediaFacts.from_row(item), cached=False) for item in items}
     settings = get_settings()
-    work = partial(_cure, run=run, cache=ItemCache(settings.cache_dir, "cured", _depends_on(run)))
-    results = for_each(work, items, settings.workers, run.limits.timeout_s, STAGE, _path)
+    work = partial(_cure, params=params, cache=ItemCache(settings.cache_dir, "cured", _depends_on(params)))
+    results = for_each(work, items, settings.workers, params.limits.timeout_s, STAGE, _path)
     return {item["media_id"]: result for item, result in zip(items, results, strict=True)}
 
 
-def _cure(item: dict[str, Any], run: Params, cache: ItemCache) -> _Cured:
+def _cure(item: dict[str, Any], params: Params, cache: ItemCache) -> _Cured:
     """Put one item's cured file in its place."""
-    source, target = artifacts.RAW / item["path"], harmonize.source_of(item, run.cure, artifacts.RAW, artifacts.HARMONIZED_MEDIA)
+    source, target = artifacts.RAW / item["path"], harmonize.source_of(item, params.cure, artifacts.RAW, artifacts.HARMONIZED_MEDIA)
     facts = MediaFacts.from_row(item)
-    cached = cache.place(target.name, target, lambda path: harmonize.cure_file(source, facts, run.cure, run.limits, path))
-    return _Cured(probe(target, run.limits), cached)
+    cached = cache.place(target.name, target, lambda path: harmonize.cure_file(source, facts, params.cure, params.limits, path))
+    return _Cured(probe(target, params.limits), cached)
 
 
-def _too_small(item: Mapping[str, Any], run: Params) -> TooSmallError | None:
+def _too_small(item: Mapping[str, Any], params: Params) -> TooSmallError | None:
     try:
-        harmonize.refuse_small(MediaFacts.from_row(item), run.cure, item["path"])
+        harmonize.refuse_small(MediaFacts.from_row(item), params.cure, item["path"])
     except TooSmallError as error:
         return error
     return None
@@ -91,9 +91,9 @@ def _path(item: dict[str, Any]) -> str:
     return str(item["path"])
 
 
-def _depends_on(run: Params) -> dict[str, Any]:
+def _depends_on(params: Params) -> dict[str, Any]:
     return {
-        "cure": run.cure.model_dump(exclude={"match"}),
+        "cure": params.cure.model_dump(exclude={"match"}),
         "code": source_digest(harmonize, decode, still_image, harmonize, square, video_stream),
         "versions": [ffmpeg.version(), av.__version__, PIL.__version__],
     }

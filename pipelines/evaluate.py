@@ -33,19 +33,19 @@ _log = logging.getLogger(__name__)
 def main() -> None:
     """Run the stage."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    settings, run = get_settings(), config.load(artifacts.RESOLVED)
-    settings_module.configure_tensorflow(settings.workers, run.seed)
+    settings, params = get_settings(), config.load(artifacts.RESOLVED)
+    settings_module.configure_tensorflow(settings.workers, params.seed)
     splits = manifest.read(artifacts.SPLITS, manifest.SPLITS)
     training = json.loads(artifacts.TRAINING.read_text())
     frames = {split: frame_table(splits, artifacts.CLEAN, split) for split in ("train", "val", "test")}
     model = frame_scores.load_model(artifacts.MODEL)
 
-    predictions, strength = _predictions(model, frames, splits, run, settings.workers)
+    predictions, strength = _predictions(model, frames, splits, params, settings.workers)
     val = predictions[predictions["split"] == "val"]
-    how = choose_aggregate(val) if run.evaluate.aggregate == "auto" else run.evaluate.aggregate
-    scorer = Scorer(model, run, how)
+    how = choose_aggregate(val) if params.evaluate.aggregate == "auto" else params.evaluate.aggregate
+    scorer = Scorer(model, params, how)
     score_tables.write(
-        regression_set.score_folder(artifacts.REGRESSION_MEDIA, scorer, run, splits), artifacts.REGRESSION, score_tables.REGRESSION
+        regression_set.score_folder(artifacts.REGRESSION_MEDIA, scorer, params, splits), artifacts.REGRESSION, score_tables.REGRESSION
     )
     known = training_reference.reference(scorer, frames, splits, item_table(val, how), settings.workers)
     score_tables.write(known, artifacts.REFERENCE, score_tables.REFERENCE)
@@ -53,25 +53,25 @@ def main() -> None:
     figures = assemble(
         _tables(predictions, splits),
         how,
-        resamples=run.evaluate.bootstrap,
-        error=run.evaluate.error,
-        seed=run.seed,
+        resamples=params.evaluate.bootstrap,
+        error=params.evaluate.error,
+        seed=params.seed,
         per_frame=not scorer.sequential,
     )
     figures["floor"] |= {"strength": strength, "random_features": training["weights"]["name"] == "random"}
-    origin = {"recipe": run.recipe, "backbone": run.train.backbone, "weights": training["weights"]["name"], "dataset": training["dataset"]}
+    origin = {"recipe": params.recipe, "backbone": params.train.backbone, "weights": training["weights"]["name"], "dataset": training["dataset"]}
     metrics = {**origin, **figures}
     write_text(artifacts.METRICS, json.dumps(metrics, indent=2, allow_nan=False) + "\n")
     _log_to_mlflow(training["run_id"], metrics)
 
 
 def _predictions(
-    model: keras.Model, frames: dict[str, pd.DataFrame], splits: pd.DataFrame, run: Params, workers: int
+    model: keras.Model, frames: dict[str, pd.DataFrame], splits: pd.DataFrame, params: Params, workers: int
 ) -> tuple[pd.DataFrame, float]:
     """Write and return the rows of ``predictions.parquet``, and the C that the floor chose."""
     scored = pd.concat([frames["val"], frames["test"]], ignore_index=True)
-    head, batch_size = run.train.head, run.train.batch_size
-    floor_scores, strength = _floor(frames["train"], scored, run)
+    head, batch_size = params.train.head, params.train.batch_size
+    floor_scores, strength = _floor(frames["train"], scored, params)
     if head.sequential:
         rows = clip_scores.clip_rows(
             clip_scores.score_clips(ClipScorer(model, head.length, batch_size), scored, workers), scored, floor_scores
@@ -84,10 +84,10 @@ def _predictions(
     return predictions, strength
 
 
-def _floor(train: pd.DataFrame, scored: pd.DataFrame, run: Params) -> tuple[NDArray[float64], float]:
+def _floor(train: pd.DataFrame, scored: pd.DataFrame, params: Params) -> tuple[NDArray[float64], float]:
     """Return the floor's scores of the frames in ``scored``, and the C that it chose."""
     features = Features.open(artifacts.FEATURES)
-    floor = linear_probe.fit(features.of_frames(train), train, run.seed)
+    floor = linear_probe.fit(features.of_frames(train), train, params.seed)
     return linear_probe.scores(floor, features.of_frames(scored)), linear_probe.strength_of(floor)
 
 

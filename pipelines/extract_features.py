@@ -11,15 +11,15 @@ from realframe.training.feature_extraction import extract
 
 def main() -> None:
     """Run the stage."""
-    settings, run = get_settings(), config.load(artifacts.RESOLVED)
-    settings_module.configure_tensorflow(settings.workers, run.seed)
+    settings, params = get_settings(), config.load(artifacts.RESOLVED)
+    settings_module.configure_tensorflow(settings.workers, params.seed)
     splits = manifest.read(artifacts.SPLITS, manifest.SPLITS)
     frames = {split: frame_table(splits, artifacts.CLEAN, split) for split in ("train", "val", "test")}
     model, weights = detector_network.open_backbone(
-        run.train.backbone, run.train.weights, run.clean.size, run.train.head, run.seed, settings
+        params.train.backbone, params.train.weights, params.clean.size, params.train.head, params.seed, settings
     )
 
-    features, computed = extract(model, weights, frames, run.train, run.seed, artifacts.FEATURES, settings)
+    features, computed = extract(model, weights, frames, params.train, params.seed, artifacts.FEATURES, settings)
 
     counted = " + ".join(f"{len(table)} {split}" for split, table in frames.items())
     said = f"{features.width} features of {counted} frames, views in training: {features.views}; {computed} computed anew"

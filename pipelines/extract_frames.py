@@ -23,11 +23,11 @@ STAGE = "extract_frames"
 
 def main() -> None:
     """Run the stage."""
-    settings, run = get_settings(), config.load(artifacts.RESOLVED)
+    settings, params = get_settings(), config.load(artifacts.RESOLVED)
     items: list[dict[str, Any]] = pd.read_parquet(artifacts.HARMONIZED).to_dict("records")  # type: ignore[assignment]
-    cache = ItemCache(settings.cache_dir, "frames", _depends_on(run))
+    cache = ItemCache(settings.cache_dir, "frames", _depends_on(params))
 
-    results = for_each(partial(_sample, run=run, cache=cache), items, settings.workers, run.limits.timeout_s, STAGE, _path)
+    results = for_each(partial(_sample, params=params, cache=cache), items, settings.workers, params.limits.timeout_s, STAGE, _path)
 
     rejected = [(item, result) for item, result in zip(items, results, strict=True) if isinstance(result, MediaError)]
     rows = [quarantine.row(item["path"], item["media_id"], error) for item, error in rejected]
@@ -36,21 +36,21 @@ def main() -> None:
     print(summary(STAGE, len(items) - len(rejected), results.count(True), [error for _, error in rejected]))
 
 
-def _sample(item: dict[str, Any], run: Params, cache: ItemCache) -> bool:
+def _sample(item: dict[str, Any], params: Params, cache: ItemCache) -> bool:
     """Put one item's shard in its place; return whether it was cached."""
-    source, facts = harmonize.source_of(item, run.cure, artifacts.RAW, artifacts.HARMONIZED_MEDIA), MediaFacts.from_row(item)
+    source, facts = harmonize.source_of(item, params.cure, artifacts.RAW, artifacts.HARMONIZED_MEDIA), MediaFacts.from_row(item)
     return cache.place(
         _shard(item),
         artifacts.FRAMES / _shard(item),
-        lambda target: extract.extract(source, item["media_id"], facts, run.extract, run.limits, target),
+        lambda target: extract.extract(source, item["media_id"], facts, params.extract, params.limits, target),
     )
 
 
-def _depends_on(run: Params) -> dict[str, Any]:
+def _depends_on(params: Params) -> dict[str, Any]:
     modules = [decode, extract, still_image, frame_sampling, shards, video_stream]
-    cured = [run.cure.model_dump(exclude={"match"}), source_digest(harmonize, harmonize, square)] if run.cure.rewrites else []
+    cured = [params.cure.model_dump(exclude={"match"}), source_digest(harmonize, harmonize, square)] if params.cure.rewrites else []
     versions = [ffmpeg.version(), av.__version__, PIL.__version__]
-    return {"extract": run.extract.model_dump(), "code": source_digest(*modules), "versions": versions, "cured": cured}
+    return {"extract": params.extract.model_dump(), "code": source_digest(*modules), "versions": versions, "cured": cured}
 
 
 def _path(item: dict[str, Any]) -> str:

@@ -9,15 +9,15 @@ from realframe.settings import get_settings
 
 def main() -> None:
     """Run the stage."""
-    run = config.load(artifacts.RESOLVED)
-    if run.evaluate.robustness_items:
-        _measure(run)
+    params = config.load(artifacts.RESOLVED)
+    if params.evaluate.robustness_items:
+        _measure(params)
     else:
         score_tables.write(score_tables.empty(score_tables.ROBUSTNESS), artifacts.ROBUSTNESS, score_tables.ROBUSTNESS)
         print("measure_robustness: evaluate.robustness_items is 0, so nothing is measured on degraded files")
 
 
-def _measure(run: Params) -> None:
+def _measure(params: Params) -> None:
     # imported here: the processes that degrade import this module, and need no TensorFlow
     from realframe import settings as settings_module
     from realframe.data.batches import frame_table
@@ -26,11 +26,11 @@ def _measure(run: Params) -> None:
     from realframe.evaluation.item_scores import open_scorer
 
     settings = get_settings()
-    settings_module.configure_tensorflow(settings.workers, run.seed)
+    settings_module.configure_tensorflow(settings.workers, params.seed)
     splits = manifest.read(artifacts.SPLITS, manifest.SPLITS)
-    items = robustness.sample(splits, run.evaluate.robustness_items, run.seed)
-    scorer = open_scorer(load_model(artifacts.MODEL), run, frame_table(splits, artifacts.CLEAN, "val"), settings.workers)
-    table = robustness.score_degraded(scorer, items, run, settings.workers)
+    items = robustness.sample(splits, params.evaluate.robustness_items, params.seed)
+    scorer = open_scorer(load_model(artifacts.MODEL), params, frame_table(splits, artifacts.CLEAN, "val"), settings.workers)
+    table = robustness.score_degraded(scorer, items, params, settings.workers)
     score_tables.write(table, artifacts.ROBUSTNESS, score_tables.ROBUSTNESS)
     print(f"measure_robustness: {len(items)} items, each degraded in {len(table) / max(1, len(items)):.1f} ways on average")
 

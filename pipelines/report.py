@@ -27,13 +27,13 @@ _log = logging.getLogger(__name__)
 def main() -> None:
     """Run the stage."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    settings, run = get_settings(), config.load(artifacts.RESOLVED)
-    settings_module.configure_tensorflow(settings.workers, run.seed)
+    settings, params = get_settings(), config.load(artifacts.RESOLVED)
+    settings_module.configure_tensorflow(settings.workers, params.seed)
     training = json.loads(artifacts.TRAINING.read_text())
-    evidence = _evidence(run, training)
+    evidence = _evidence(params, training)
 
     figures = plots.draw_all(artifacts.FIGURES, evidence, pd.read_csv(artifacts.HISTORY))
-    figures |= _explanations(evidence, run)
+    figures |= _explanations(evidence, params)
     write_text(artifacts.REPORT, evaluation_report.render(evidence, figures, artifacts.CLEAN))
     write_text(artifacts.CARD, model_card.render(evidence))
     write_text(artifacts.CROISSANT, json.dumps(croissant.describe(evidence.splits, artifacts.SPLITS, training["dataset"]), indent=2) + "\n")
@@ -43,7 +43,7 @@ def main() -> None:
     _say(evidence)
 
 
-def _evidence(run: Params, training: dict[str, Any]) -> ReportData:
+def _evidence(params: Params, training: dict[str, Any]) -> ReportData:
     metrics, shortcuts = (json.loads(path.read_text()) for path in (artifacts.METRICS, artifacts.SHORTCUTS))
     splits, predictions = manifest.read(artifacts.SPLITS, manifest.SPLITS), pd.read_parquet(artifacts.PREDICTIONS)
     test = predictions[predictions["split"] == "test"]
@@ -53,7 +53,7 @@ def _evidence(run: Params, training: dict[str, Any]) -> ReportData:
         items=item_table(test, metrics["aggregate"]),
         frames=test,
         shortcuts=shortcuts,
-        params=run.model_dump(mode="json", exclude_none=True),
+        params=params.model_dump(mode="json", exclude_none=True),
         lineage=_lineage(metrics, training),
         cautions=caveats.caveats_of(metrics, splits, shortcuts),
     )
@@ -74,10 +74,10 @@ def _lineage(metrics: dict[str, Any], training: dict[str, Any]) -> dict[str, str
     }
 
 
-def _explanations(evidence: ReportData, run: Params) -> dict[str, Any]:
-    model, head, batch_size = load_model(artifacts.MODEL), run.train.head, run.train.batch_size
+def _explanations(evidence: ReportData, params: Params) -> dict[str, Any]:
+    model, head, batch_size = load_model(artifacts.MODEL), params.train.head, params.train.batch_size
     scorer = ClipScorer(model, head.length, batch_size) if head.sequential else None
-    at, show_media = evidence.metrics["threshold"], run.evaluate.show_media
+    at, show_media = evidence.metrics["threshold"], params.evaluate.show_media
     figure = explanations.draw(model, evidence.items, at, artifacts.CLEAN, batch_size, scorer, show_media=show_media)
     return {"explanations": plots.save(figure, artifacts.FIGURES / "explanations.png")}
 

@@ -9,11 +9,11 @@ from realframe.data.split import LABELS, SPLITS, assign_splits
 
 def main() -> None:
     """Run the stage. Raises TooFewItemsError, DatasetError."""
-    run = config.load(artifacts.RESOLVED)
+    params = config.load(artifacts.RESOLVED)
     balanced = manifest.read(artifacts.BALANCED, manifest.BALANCED)
-    before = previous_split.read(artifacts.PREVIOUS_SPLIT, run.split, run.seed)
+    before = previous_split.read(artifacts.PREVIOUS_SPLIT, params.split, params.seed)
 
-    splits = assign_splits(balanced, pd.read_parquet(artifacts.QUALITY), run.split, run.balance, run.seed, before)
+    splits = assign_splits(balanced, pd.read_parquet(artifacts.QUALITY), params.split, params.balance, params.seed, before)
 
     manifest.write(splits, artifacts.SPLITS, manifest.SPLITS)
     counts = splits.groupby(["split", "label"]).size()

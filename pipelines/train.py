@@ -32,48 +32,48 @@ _RUN_ID = "run_id"
 
 def main() -> None:
     """Run the stage."""
-    settings, run = get_settings(), config.load(artifacts.RESOLVED)
-    settings_module.configure_tensorflow(settings.workers, run.seed)
+    settings, params = get_settings(), config.load(artifacts.RESOLVED)
+    settings_module.configure_tensorflow(settings.workers, params.seed)
     splits = manifest.read(artifacts.SPLITS, manifest.SPLITS)
     frames = {split: frame_table(splits, artifacts.CLEAN, split) for split in ("train", "val")}
-    weights = find(run.train.weights, backbones.get(run.train.backbone), settings)
+    weights = find(params.train.weights, backbones.get(params.train.backbone), settings)
     if weights.name == "random":
-        print(f"{run.train.backbone} starts from random weights: its figures say nothing of what it reaches with ImageNet weights")
-    folder = settings.state / "training" / fit.name_of(run, frames)
+        print(f"{params.train.backbone} starts from random weights: its figures say nothing of what it reaches with ImageNet weights")
+    folder = settings.state / "training" / fit.name_of(params, frames)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
-        _train(weights, run, splits, frames, folder, settings)
+        _train(weights, params, splits, frames, folder, settings)
         training_phase.forget(folder)
 
 
 def _train(
     weights: Weights,
-    run: Params,
+    params: Params,
     splits: pd.DataFrame,
     frames: dict[str, pd.DataFrame],
     folder: Path,
     settings: Settings,
 ) -> None:
     version = manifest.dataset_version(splits)
-    tags = {"realframe.recipe": run.recipe, "realframe.weights": weights.name}
-    dump = run.model_dump(mode="json", exclude_none=True)
-    with mlflow_runs.open_run(run.recipe, dump, artifacts.SPLITS, version, tags, _run_to_go_on_with(folder)) as run_id:
+    tags = {"realframe.recipe": params.recipe, "realframe.weights": weights.name}
+    dump = params.model_dump(mode="json", exclude_none=True)
+    with mlflow_runs.open_run(params.recipe, dump, artifacts.SPLITS, version, tags, _run_to_go_on_with(folder)) as run_id:
         write_text(folder / _RUN_ID, run_id)
-        job = fit.job_of(run, frames, folder, settings)
-        tuned, tuning_seconds = _search(run, job, weights)
-        train = with_values(run.train, tuned)
-        model, job = fit.builder(run, weights)(train), replace(job, train=train, listeners=(_logger(train.phase1.epochs),))
+        job = fit.job_of(params, frames, folder, settings)
+        tuned, tuning_seconds = _search(params, job, weights)
+        train = with_values(params.train, tuned)
+        model, job = fit.builder(params, weights)(train), replace(job, train=train, listeners=(_logger(train.phase1.epochs),))
         outcome = fit.fit(model, job)
-        record = _record(run_id, run, weights, version, splits, frames, outcome)
+        record = _record(run_id, params, weights, version, splits, frames, outcome)
         _write(model, outcome, {**record, "tuned": tuned, "tuning_seconds": round(tuning_seconds, 1)})
 
 
-def _search(run: Params, job: Job, weights: Weights) -> tuple[dict[str, Any], float]:
+def _search(params: Params, job: Job, weights: Weights) -> tuple[dict[str, Any], float]:
     """Return the best values of a search, and its seconds in this process; nothing and none without a search."""
-    if not run.tune.trials:
+    if not params.tune.trials:
         return {}, 0.0
     began = time.monotonic()
-    tuned = hyperparameter_search.search(run, job, fit.builder(run, weights), job.folder / "tuning", _followed)
+    tuned = hyperparameter_search.search(params, job, fit.builder(params, weights), job.folder / "tuning", _followed)
     mlflow.log_params({f"tuned.{key}": str(value) for key, value in tuned.items()})
     return tuned, time.monotonic() - began
 
@@ -105,7 +105,7 @@ def _write(model: keras.Model, outcome: Outcome, record: dict[str, Any]) -> None
 
 def _record(
     run_id: str,
-    run: Params,
+    params: Params,
     weights: Weights,
     version: str,
     splits: pd.DataFrame,
@@ -118,8 +118,8 @@ def _record(
     }
     return {
         "run_id": run_id,
-        "recipe": run.recipe,
-        "backbone": run.train.backbone,
+        "recipe": params.recipe,
+        "backbone": params.train.backbone,
         "weights": {"name": weights.name, "sha256": weights.sha256},
         "unfrozen": outcome.unfrozen,
         "best": {name: outcome.best[name] for name in ("phase", "epoch", "val_loss", "val_auc")},

@@ -51,13 +51,13 @@ class Small:
     """
 
     folder: Path
-    run: Params
+    params: Params
     splits: pd.DataFrame
     settings: Settings
 
-    def stage(self, name: str, run: Params | None = None) -> None:
+    def stage(self, name: str, params: Params | None = None) -> None:
         """Run a stage in this process, with other parameters where they are given."""
-        Resolved(params=run or self.run, origin={}).save(self.folder / artifacts.RESOLVED)
+        Resolved(params=params or self.params, origin={}).save(self.folder / artifacts.RESOLVED)
         module = import_module(f"pipelines.{name}")
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(self.folder)
@@ -86,10 +86,10 @@ def write(folder: Path, **changed: Any) -> tuple[Params, pd.DataFrame]:
     return resolved.params, splits
 
 
-def _tables(folder: Path, run: Params) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _tables(folder: Path, params: Params) -> tuple[pd.DataFrame, pd.DataFrame]:
     items, quality = [], []
     for file, said in _media(folder):
-        item, rows = _taken_in(folder, file, said, run)
+        item, rows = _taken_in(folder, file, said, params)
         items.append(item)
         quality += rows
     return pd.DataFrame(items).sort_values("media_id", ignore_index=True), pd.DataFrame([asdict(row) for row in quality])
@@ -105,13 +105,13 @@ def _media(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
         yield _clip(folder, picture, label), {"label": label, "split": "test", "generator": generator}
 
 
-def _taken_in(folder: Path, path: str, said: dict[str, str], run: Params) -> tuple[dict[str, Any], list[QualityRow]]:
+def _taken_in(folder: Path, path: str, said: dict[str, str], params: Params) -> tuple[dict[str, Any], list[QualityRow]]:
     """Take a file through the code of the media stages; return its row, and those of its frames."""
     file = folder / artifacts.RAW / path
-    facts, media_id = probe(file, run.limits), sha256_of(file)
+    facts, media_id = probe(file, params.limits), sha256_of(file)
     sampled = folder / artifacts.FRAMES / f"{media_id}.tar"
-    extract(file, media_id, facts, run.extract, run.limits, sampled)
-    quality = clean(sampled, run.clean, run.limits, folder / artifacts.CLEAN / f"{media_id}.tar")
+    extract(file, media_id, facts, params.extract, params.limits, sampled)
+    quality = clean(sampled, params.clean, params.limits, folder / artifacts.CLEAN / f"{media_id}.tar")
     unknown = {"source": "", "group": "", "licence": "", "cluster": media_id, "repeat": 1, "weight": 1.0}
     return {"media_id": media_id, "path": path, **asdict(facts), **unknown, **said}, quality
 
@@ -135,12 +135,12 @@ def _clip(folder: Path, picture: str, label: str) -> str:
     return path
 
 
-def _write_training(folder: Path, run: Params, splits: pd.DataFrame) -> None:
+def _write_training(folder: Path, params: Params, splits: pd.DataFrame) -> None:
     """Write what the stage ``train`` leaves: here a network with random weights throughout, the head's too."""
     from realframe.models import detector_network
 
-    size, train = run.clean.size, run.train
-    model, weights = detector_network.open_backbone(train.backbone, train.weights, size, train.head, run.seed, get_settings())
+    size, train = params.clean.size, params.train
+    model, weights = detector_network.open_backbone(train.backbone, train.weights, size, train.head, params.seed, get_settings())
     kernel, bias = model.get_layer(detector_network.SCORE).get_weights()
     head = np.random.default_rng(0).normal(size=kernel.shape)
     model.get_layer(detector_network.SCORE).set_weights([head, bias])
@@ -149,7 +149,7 @@ def _write_training(folder: Path, run: Params, splits: pd.DataFrame) -> None:
     history = {"phase": [1, 1], "epoch": [1, 2], "loss": [0.7, 0.6], "auc": [0.5, 0.6], "val_loss": [0.7, 0.65], "val_auc": [0.5, 0.6]}
     pd.DataFrame(history).to_csv(folder / artifacts.HISTORY, index=False)
     record = {
-        "recipe": run.recipe,
+        "recipe": params.recipe,
         "backbone": train.backbone,
         "weights": {"name": weights.name, "sha256": weights.sha256},
         "best": {"phase": 1, "epoch": 2, "val_loss": 0.65},
@@ -159,5 +159,5 @@ def _write_training(folder: Path, run: Params, splits: pd.DataFrame) -> None:
     }
     write_text(folder / artifacts.TRAINING, json.dumps(record))
     audit = {"image": {"items": 36, "real": 18, "fake": 18, "note": "too few items"}}
-    shortcuts = {"kinds": audit, "limit": run.shortcuts.limit, "passed": True, "allowed": False, "cure": run.cure.model_dump(mode="json")}
+    shortcuts = {"kinds": audit, "limit": params.shortcuts.limit, "passed": True, "allowed": False, "cure": params.cure.model_dump(mode="json")}
     write_text(folder / artifacts.SHORTCUTS, json.dumps(shortcuts))

@@ -25,10 +25,10 @@ from tests.small_run import SHRUNK
 def clips() -> Detector:
     """A detector of clips with random weights, with attention."""
     changed = SHRUNK | {"train.backbone": "residual_cnn", "train.weights": "random", "train.head.length": 4, "train.head.units": 8}
-    run = resolve(ROOT / "params.yaml", ROOT / "recipes", recipe="efficientnetv2b0-bilstm", overrides=changed).params
-    model, _ = networks.open_backbone(run.train.backbone, run.train.weights, run.clean.size, run.train.head, 1, get_settings())
+    params = resolve(ROOT / "params.yaml", ROOT / "recipes", recipe="efficientnetv2b0-bilstm", overrides=changed).params
+    model, _ = networks.open_backbone(params.train.backbone, params.train.weights, params.clean.size, params.train.head, 1, get_settings())
     return Detector(
-        LoadedModel(model, run, "mean", VerdictRule(0.5, 1.0, Band(0.4, 0.6, 0.1)), TrainingReference(np.zeros(0), None), "clips", None)
+        LoadedModel(model, params, "mean", VerdictRule(0.5, 1.0, Band(0.4, 0.6, 0.1)), TrainingReference(np.zeros(0), None), "clips", None)
     )
 
 

@@ -41,14 +41,14 @@ class Spy:
         return self.outcomes[-1]
 
 
-def with_evaluate(run: Params, **changed: Any) -> Params:
-    return run.model_copy(update={"evaluate": run.evaluate.model_copy(update=changed)})
+def with_evaluate(params: Params, **changed: Any) -> Params:
+    return params.model_copy(update={"evaluate": params.evaluate.model_copy(update=changed)})
 
 
-def hold_out(small: Small, spy: Spy, run: Params | None = None) -> pd.DataFrame:
+def hold_out(small: Small, spy: Spy, params: Params | None = None) -> pd.DataFrame:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fit, "fit", spy)
-        small.stage("hold_out_generators", run)
+        small.stage("hold_out_generators", params)
     return pd.read_parquet(small.folder / artifacts.HELD_OUT)
 
 
@@ -95,9 +95,9 @@ def test_the_training_is_that_of_the_recipe_with_the_values_that_were_found(smal
     (place.folder / artifacts.TRAINING).write_text(json.dumps(training | {"tuned": {"train.phase1.learning_rate": 0.0125}}))
     spy = Spy()
     hold_out(place, spy)
-    expected = small.run.train.model_copy(update={"phase1": small.run.train.phase1.model_copy(update={"learning_rate": 0.0125})})
+    expected = small.params.train.model_copy(update={"phase1": small.params.train.phase1.model_copy(update={"learning_rate": 0.0125})})
     assert [job.train for job in spy.jobs] == [expected] * len(GENERATORS)
-    assert {job.seed for job in spy.jobs} == {small.run.seed}
+    assert {job.seed for job in spy.jobs} == {small.params.seed}
 
 
 def test_the_scores_are_those_of_the_epoch_that_validation_chose(spied: tuple[Spy, pd.DataFrame]) -> None:
@@ -122,7 +122,7 @@ def test_after_a_kill_no_generator_is_trained_twice(small: Small, spied: tuple[S
 
 def test_off_it_leaves_an_empty_table_and_says_so(small: Small, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spy = Spy()
-    table = hold_out(copied(small, tmp_path), spy, with_evaluate(small.run, leave_one_generator_out=False))
+    table = hold_out(copied(small, tmp_path), spy, with_evaluate(small.params, leave_one_generator_out=False))
     assert (list(table.columns), len(table), spy.jobs) == (COLUMNS, 0, [])
     assert table["score"].dtype == "float64"
     assert "nothing is measured on unseen generators" in capsys.readouterr().out
@@ -151,14 +151,14 @@ def test_what_shares_a_cluster_with_the_held_out_is_not_learned(small: Small, tw
     twin = two.index[(two["split"] == "train") & (two["generator"] == "painter")][0]
     two.loc[original, "cluster"] = two.loc[twin, "cluster"]
     for generator, learned in (("painter", False), ("director", True)):
-        fold = unseen_generators.without(generator, two, small.run.balance, 0)
+        fold = unseen_generators.without(generator, two, small.params.balance, 0)
         train = fold.splits[fold.splits["split"] == "train"]
         assert (two.loc[original, "media_id"] in set(train["media_id"])) is learned
 
 
 def test_the_classes_are_balanced_anew(small: Small, two: pd.DataFrame) -> None:
-    assert small.run.balance.method == "class_weights"
-    fold = unseen_generators.without("painter", two, small.run.balance, 0)
+    assert small.params.balance.method == "class_weights"
+    fold = unseen_generators.without("painter", two, small.params.balance, 0)
     train = fold.splits[fold.splits["split"] == "train"]
     weights = train.groupby("label")["weight"].sum()
     assert (train["label"] == "fake").sum() == 4
@@ -167,18 +167,18 @@ def test_the_classes_are_balanced_anew(small: Small, two: pd.DataFrame) -> None:
 
 
 def test_the_only_generator_of_a_kind_leaves_a_kind_unseen_and_it_is_said(small: Small, two: pd.DataFrame) -> None:
-    fold = unseen_generators.without("painter", two, small.run.balance, 0)
+    fold = unseen_generators.without("painter", two, small.params.balance, 0)
     assert fold.hindrance == ""
     assert "no AI-generated images are left" in fold.consequence
     assert set(fold.splits.loc[fold.splits["split"] == "test", "kind"]) == {"image"}
     two["kind"] = "image"
-    assert unseen_generators.without("painter", two, small.run.balance, 0).consequence == ""
+    assert unseen_generators.without("painter", two, small.params.balance, 0).consequence == ""
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_where_a_class_would_be_missing_it_is_not_held_out(small: Small, two: pd.DataFrame, split: str) -> None:
     two = two[(two["split"] != split) | (two["generator"] != "director")]
-    hindrance = unseen_generators.without("painter", two, small.run.balance, 0).hindrance
+    hindrance = unseen_generators.without("painter", two, small.params.balance, 0).hindrance
     assert "painter is not held out" in hindrance
     assert f"{split} has no fake item" in hindrance
 
@@ -196,4 +196,4 @@ def copied(small: Small, folder: Path) -> Small:
     """The same run elsewhere, with a state of its own."""
     shutil.copytree(small.folder, folder / "run", ignore=shutil.ignore_patterns("training"))
     place = folder / "run"
-    return Small(place, small.run, small.splits, small.settings.model_copy(update={"root": place, "home": place / "state"}))
+    return Small(place, small.params, small.splits, small.settings.model_copy(update={"root": place, "home": place / "state"}))

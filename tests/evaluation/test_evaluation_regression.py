@@ -20,7 +20,7 @@ from tests.small_run import Small
 
 @pytest.fixture(scope="module")
 def scorer(small: Small) -> Scorer:
-    return Scorer(load_model(small.folder / artifacts.MODEL), small.run, "mean")
+    return Scorer(load_model(small.folder / artifacts.MODEL), small.params, "mean")
 
 
 @pytest.fixture
@@ -38,11 +38,11 @@ def wrong(small: Small, tmp_path: Path) -> tuple[Path, Any, Any]:
 
 def test_files_are_scored_under_the_label_of_their_folder(small: Small, scorer: Scorer, wrong: tuple[Path, Any, Any]) -> None:
     folder, image, clip = wrong
-    table = score_folder(folder, scorer, small.run, small.splits[small.splits["media_id"] != clip.media_id]).set_index("media_id")
+    table = score_folder(folder, scorer, small.params, small.splits[small.splits["media_id"] != clip.media_id]).set_index("media_id")
     assert table.loc[image.media_id, ["label", "kind", "split"]].tolist() == ["fake", "image", "train"]
     assert table.loc[clip.media_id, ["label", "kind", "split"]].tolist() == ["real", "video", ""]
     for item in (image, clip):
-        frames = frames_of(small.folder / artifacts.RAW / str(item.path), small.run)
+        frames = frames_of(small.folder / artifacts.RAW / str(item.path), small.params)
         assert table.loc[item.media_id, "score"] == pytest.approx(scorer.score(frames.pictures).score, abs=1e-6)
 
 
@@ -53,23 +53,23 @@ def test_what_can_t_be_read_is_left_out_and_named(
     (folder / "fake" / "torn.mp4").write_text("no film")
     (folder / "fake" / ".hidden").write_text("not looked at")
     with caplog.at_level(logging.WARNING):
-        table = score_folder(folder, scorer, small.run, small.splits)
+        table = score_folder(folder, scorer, small.params, small.splits)
     assert len(table) == 2
     assert "torn.mp4" in caplog.text
     assert ".hidden" not in caplog.text
 
 
 def test_a_detector_of_clips_leaves_images_out(small: Small, wrong: tuple[Path, Any, Any], caplog: pytest.LogCaptureFixture) -> None:
-    head = small.run.train.head.model_copy(update={"kind": "lstm", "length": 6})
-    run = small.run.model_copy(update={"train": small.run.train.model_copy(update={"head": head})})
-    run = run.model_copy(update={"clean": run.clean.model_copy(update={"size": 64})})
-    table = score_folder(wrong[0], Scorer(network("lstm", 6), run, "mean"), run, small.splits)
+    head = small.params.train.head.model_copy(update={"kind": "lstm", "length": 6})
+    params = small.params.model_copy(update={"train": small.params.train.model_copy(update={"head": head})})
+    params = params.model_copy(update={"clean": params.clean.model_copy(update={"size": 64})})
+    table = score_folder(wrong[0], Scorer(network("lstm", 6), params, "mean"), params, small.splits)
     assert table["kind"].tolist() == ["video"]
     assert "scores videos only" in caplog.text
 
 
 def test_without_a_folder_there_are_no_rows_but_all_columns(small: Small, scorer: Scorer, tmp_path: Path) -> None:
-    table = score_folder(tmp_path / "nowhere", scorer, small.run, small.splits)
+    table = score_folder(tmp_path / "nowhere", scorer, small.params, small.splits)
     assert len(table) == 0
     score_tables.write(table, tmp_path / "regression.parquet", score_tables.REGRESSION)
     back = pd.read_parquet(tmp_path / "regression.parquet")

@@ -45,21 +45,21 @@ def params(root: Path) -> Params:
     return resolve(root / "params.yaml", root / "recipes").params.model_copy(update={"clean": strict, "extract": extraction(fps=3)})
 
 
-def of_the_stages(path: Path, run: Params, folder: Path) -> tuple[object, ...]:
+def of_the_stages(path: Path, params: Params, folder: Path) -> tuple[object, ...]:
     """What the functions of the stages leave in the clean shard, and their rows."""
-    media_id, facts, source = sha256_of(path), probe(path, run.limits), path
-    if run.cure.rewrites:
-        source = folder / cured_name(media_id, facts.kind, run.cure)
-        cure_file(path, facts, run.cure, run.limits, source)
-    extract(source, media_id, probe(source, run.limits), run.extract, run.limits, folder / "sampled.tar")
-    rows = clean(folder / "sampled.tar", run.clean, run.limits, folder / "clean.tar")
+    media_id, facts, source = sha256_of(path), probe(path, params.limits), path
+    if params.cure.rewrites:
+        source = folder / cured_name(media_id, facts.kind, params.cure)
+        cure_file(path, facts, params.cure, params.limits, source)
+    extract(source, media_id, probe(source, params.limits), params.extract, params.limits, folder / "sampled.tar")
+    rows = clean(folder / "sampled.tar", params.clean, params.limits, folder / "clean.tar")
     return *read_frames(folder / "clean.tar"), rows
 
 
-def same(path: Path, run: Params, folder: Path) -> int:
+def same(path: Path, params: Params, folder: Path) -> int:
     """Assert that both ways give the same; return how many frames there are."""
-    pictures, indices, times, rows = of_the_stages(path, run, folder)
-    frames = frames_of(path, run)
+    pictures, indices, times, rows = of_the_stages(path, params, folder)
+    frames = frames_of(path, params)
     for expected, found in ((pictures, frames.pictures), (indices, frames.indices), (times, frames.times_s)):
         assert found.dtype == expected.dtype
         assert np.array_equal(found, expected)
@@ -79,19 +79,19 @@ def transparent(folder: Path, suffix: str) -> Path:
 
 @pytest.mark.parametrize("encoding", ["png", "jpeg"])
 def test_videos(numbered: Maker, params: Params, tmp_path: Path, encoding: str) -> None:
-    run = params.model_copy(update={"extract": extraction(fps=3, encoding=encoding)})
+    params = params.model_copy(update={"extract": extraction(fps=3, encoding=encoding)})
     turned, deep = tmp_path / "turned.mp4", tmp_path / "deep.mp4"
     ffmpeg_run("-display_rotation", "-90", "-i", str(numbered("h264", "mp4")), "-c", "copy", str(turned))
     ffmpeg_run("-i", str(numbered("h264", "mp4")), "-pix_fmt", "yuv420p10le", "-c:v", "libx264", str(deep))
     for path in (numbered("h264", "mp4"), numbered("h264", "mkv", setpts=Vfr().setpts), turned, deep):
-        assert same(path, run, tmp_path) > 2
+        assert same(path, params, tmp_path) > 2
 
 
 @pytest.mark.parametrize("encoding", ["png", "jpeg"])
 @pytest.mark.parametrize("suffix", ["gif", "webp"])
 def test_transparency(params: Params, tmp_path: Path, encoding: str, suffix: str) -> None:
-    run = params.model_copy(update={"extract": extraction(fps=3, encoding=encoding)})
-    assert same(transparent(tmp_path, suffix), run, tmp_path) == (4 if suffix == "gif" else 1)
+    params = params.model_copy(update={"extract": extraction(fps=3, encoding=encoding)})
+    assert same(transparent(tmp_path, suffix), params, tmp_path) == (4 if suffix == "gif" else 1)
 
 
 @pytest.mark.parametrize("name", STILLS)
@@ -108,9 +108,9 @@ def test_images_of_all_kinds(params: Params, tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("reencode", [True, False])
 def test_cured_files(numbered: Maker, params: Params, photo: Path, tmp_path: Path, reencode: bool) -> None:
     cure = params.cure.model_copy(update={"crop": Crop(image=48, video=96), "seconds": 1.0, "reencode": reencode, "fps": 12.0})
-    run = params.model_copy(update={"cure": cure})
-    assert same(numbered("h264", "mp4"), run, tmp_path) == 3
-    assert same(photo, run, tmp_path) == 1
+    params = params.model_copy(update={"cure": cure})
+    assert same(numbered("h264", "mp4"), params, tmp_path) == 3
+    assert same(photo, params, tmp_path) == 1
 
 
 def test_a_recording_whose_decoder_shows_other_frames_than_its_packets_promise(numbered: Maker, params: Params, tmp_path: Path) -> None:

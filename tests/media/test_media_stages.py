@@ -67,7 +67,7 @@ def digests() -> dict[str, str]:
     return {str(path): sha256_of(path) for path in sorted(Path("data").rglob("*")) if path.is_file() and artifacts.RAW not in path.parents}
 
 
-def test_from_originals_to_clean_frames(run: Params, numbered: Maker, capsys: pytest.CaptureFixture[str]) -> None:
+def test_from_originals_to_clean_frames(params: Params, numbered: Maker, capsys: pytest.CaptureFixture[str]) -> None:
     damaged = bytearray(numbered().read_bytes())
     middle = damaged.index(b"mdat") + len(damaged) // 3
     damaged[middle : middle + 600] = bytes(range(200)) * 3
@@ -76,7 +76,7 @@ def test_from_originals_to_clean_frames(run: Params, numbered: Maker, capsys: py
     ids = [give("clip.webm", numbered("vp9", "webm")), give("photo.jpg", texture(300, 200))]
     blank = give("grey.png", Image.new("RGB", (64, 64), "grey"))
     before = {path: (sha256_of(path), path.stat().st_mtime_ns) for path in artifacts.RAW.iterdir()}
-    catalogue(run)
+    catalogue(params)
 
     said = stages(capsys)
 
@@ -98,23 +98,23 @@ def test_from_originals_to_clean_frames(run: Params, numbered: Maker, capsys: py
     assert {path: (sha256_of(path), path.stat().st_mtime_ns) for path in artifacts.RAW.iterdir()} == before
 
 
-def test_one_new_video_decodes_one_video(run: Params, numbered: Maker, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_new_video_decodes_one_video(params: Params, numbered: Maker, capsys: pytest.CaptureFixture[str]) -> None:
     give("clip.mp4", numbered())
     gone = give("photo.jpg", texture())
-    catalogue(run)
+    catalogue(params)
     stages(capsys)
     first = digests()
     assert [line.split(",")[0] for line in stages(capsys)] == ["extract_frames: 2 taken (2 cached)", "clean_frames: 2 taken (2 cached)"]
     assert digests() == first
     (artifacts.RAW / "photo.jpg").unlink()
     give("new.webm", numbered("vp9", "webm"))
-    catalogue(run)
+    catalogue(params)
     assert [line.split(",")[0] for line in stages(capsys)] == ["extract_frames: 2 taken (1 cached)", "clean_frames: 2 taken (1 cached)"]
     assert not (artifacts.CLEAN / f"{gone}.tar").exists()
     assert gone not in set(pd.read_parquet(artifacts.QUALITY).media_id)
 
 
-def test_no_items_leave_empty_tables(run: Params, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_items_leave_empty_tables(params: Params, capsys: pytest.CaptureFixture[str]) -> None:
     artifacts.MEDIA.parent.mkdir(parents=True)
     for table in (artifacts.MEDIA, artifacts.HARMONIZED):
         pd.DataFrame({"media_id": [], "path": []}, dtype=str).to_parquet(table)
@@ -125,11 +125,11 @@ def test_no_items_leave_empty_tables(run: Params, capsys: pytest.CaptureFixture[
 
 
 def test_a_stage_that_is_killed_and_run_again_ends_with_the_same_bytes(
-    run: Params, numbered: Maker, capsys: pytest.CaptureFixture[str]
+    params: Params, numbered: Maker, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for place, (codec, suffix) in enumerate([("h264", "mp4"), ("hevc", "mp4"), ("vp9", "webm"), ("mpeg4", "avi"), ("mjpeg", "mov")]):
         give(f"{place}.{suffix}", numbered(codec, suffix))
-    catalogue(run)
+    catalogue(params)
     killed = subprocess.Popen([sys.executable, "-m", "pipelines.extract_frames"], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while not list(artifacts.FRAMES.glob("*.tar")) and time.monotonic() < deadline:

@@ -39,8 +39,8 @@ def test_what_is_refused_is_refused_in_these_words(asked: str, answer: str) -> N
     values = read_settings(word for word in shlex.split(asked) if word != "-S")
     recipe = values.pop("recipe", None)
     with pytest.raises(ParamsError) as refused:
-        run = resolve(ROOT / "params.yaml", ROOT / "recipes", recipe=recipe, overrides=values).params
-        backbones.get(run.train.backbone).build(keras.Input((run.clean.size, run.clean.size, 3)))  # as resolve_params does
+        params = resolve(ROOT / "params.yaml", ROOT / "recipes", recipe=recipe, overrides=values).params
+        backbones.get(params.train.backbone).build(keras.Input((params.clean.size, params.clean.size, 3)))  # as resolve_params does
     assert answer in str(refused.value)
 
 

@@ -41,7 +41,7 @@ _BITS = {
 }
 
 
-def cautions_of(facts: MediaFacts, looked_at: int, run: Params) -> Iterator[Caution]:
+def cautions_of(facts: MediaFacts, looked_at: int, params: Params) -> Iterator[Caution]:
     """Yield what is to be said of a file's quality.
 
     Args:
@@ -49,8 +49,8 @@ def cautions_of(facts: MediaFacts, looked_at: int, run: Params) -> Iterator[Caut
         looked_at: how many frames were looked at.
         run: the parameters of the detector.
     """
-    if side := _enlarged(facts, run):
-        said = f"It is only {facts.width} x {facts.height} pixels and was enlarged to the {run.clean.size} that the detector looks at"
+    if side := _enlarged(facts, params):
+        said = f"It is only {facts.width} x {facts.height} pixels and was enlarged to the {params.clean.size} that the detector looks at"
         yield Caution(code="quality.tiny", message=f"{said}: the traces of a generator may be lost at {side} pixels.")
     if why := _compressed(facts):
         yield Caution(code="quality.compressed", message=f"It is heavily compressed ({why}), which wipes out the traces of a generator.")
@@ -59,12 +59,12 @@ def cautions_of(facts: MediaFacts, looked_at: int, run: Params) -> Iterator[Caut
         yield Caution(code="quality.few-frames", message=f"{frames} of this video could be used, so that the verdict rests on very little.")
 
 
-def _enlarged(facts: MediaFacts, run: Params) -> int:
+def _enlarged(facts: MediaFacts, params: Params) -> int:
     """Return the side that was enlarged, in pixels; 0 where none was, or where every file is cropped to one size before."""
-    if run.cure.crop.of(facts.kind):
+    if params.cure.crop.of(facts.kind):
         return 0
-    side = max(facts.width, facts.height) if run.clean.fit == "pad" else min(facts.width, facts.height)
-    return side if side < run.clean.size else 0
+    side = max(facts.width, facts.height) if params.clean.fit == "pad" else min(facts.width, facts.height)
+    return side if side < params.clean.size else 0
 
 
 def _compressed(facts: MediaFacts) -> str:

@@ -23,7 +23,7 @@ class Detector:
 
     def __init__(self, loaded: loaded_model.LoadedModel) -> None:
         self.loaded = loaded
-        self._scorer = Scorer(loaded.model, loaded.run, loaded.aggregate)
+        self._scorer = Scorer(loaded.model, loaded.params, loaded.aggregate)
 
     @classmethod
     def load(cls, which: str = model_registry.CHAMPION) -> Self:
@@ -56,7 +56,7 @@ class Detector:
         provenance = provenance_of(path)
         frames: Frames | MediaError
         try:
-            frames = frames_of(path, self.loaded.run, watch)
+            frames = frames_of(path, self.loaded.params, watch)
             self._refuse_other_kinds(frames, path)
         except MediaError as error:
             frames = error

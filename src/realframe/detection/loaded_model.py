@@ -36,7 +36,7 @@ class LoadedModel:
     """
 
     model: keras.Model
-    run: Params
+    params: Params
     aggregate: Aggregate
     rule: VerdictRule
     reference: TrainingReference
@@ -71,12 +71,12 @@ def _from_registry(version: model_registry.ModelVersion) -> LoadedModel:
         model, origin = _model(version, kept), _origin(kept)
     name = f"version {version.version}"
     try:
-        run = Params.model_validate(origin["params"])
+        params = Params.model_validate(origin["params"])
     except ValidationError as error:
         reason = f"was registered by a realframe with other parameters ({error.errors()[0]['loc']})"
         raise RegistryError(name, reason, "Train it anew with this realframe: `realframe run`.") from error
     rule, known_by = VerdictRule.of(origin, name), (version.sha256, version.evidence)
-    return LoadedModel(model, run, origin["aggregate"], rule, _reference(version), str(version.version), known_by)
+    return LoadedModel(model, params, origin["aggregate"], rule, _reference(version), str(version.version), known_by)
 
 
 def _model(version: model_registry.ModelVersion, kept: Path) -> keras.Model:

@@ -154,7 +154,7 @@ def _plain(figures: NDArray[np.floating] | None, count: int) -> list[float | Non
 
 
 def _cautions(detector: LoadedModel, facts: MediaFacts, found: ItemScore) -> Iterator[Caution]:
-    yield from cautions_of(facts, len(found.positions), detector.run)
+    yield from cautions_of(facts, len(found.positions), detector.params)
     far = detector.reference.domain and detector.reference.domain.caution(found.features)
     if far:
         yield far

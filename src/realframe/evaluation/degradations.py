@@ -131,7 +131,7 @@ class Item:
     clean: Path
 
 
-def degraded(item: Item, run: Params) -> dict[Perturbation, NDArray[np.uint8]]:
+def degraded(item: Item, params: Params) -> dict[Perturbation, NDArray[np.uint8]]:
     """Return the squares of some frames of an item in every degradation, uint8 RGB (at most ``evaluate.robustness_frames``, size, size, 3).
 
     The frames are spread evenly over those that cleaning kept, the same for each degradation; none is dropped for its quality again.
@@ -145,44 +145,44 @@ def degraded(item: Item, run: Params) -> dict[Perturbation, NDArray[np.uint8]]:
         UndecodableError: a frame can't be decoded.
     """
     indices = read_frames(item.clean)[1]
-    chosen = indices[evenly(range(len(indices)), run.evaluate.robustness_frames)]
-    originals = list(_sampled(item, set(chosen.tolist()), run))
-    made = {how: np.stack([_square(frame, how, item, number, run) for number, frame in originals]) for how in OF_PICTURES}
-    return made | _as_videos(item, chosen, run)
+    chosen = indices[evenly(range(len(indices)), params.evaluate.robustness_frames)]
+    originals = list(_sampled(item, set(chosen.tolist()), params))
+    made = {how: np.stack([_square(frame, how, item, number, params) for number, frame in originals]) for how in OF_PICTURES}
+    return made | _as_videos(item, chosen, params)
 
 
-def _sampled(item: Item, chosen: set[int], run: Params) -> Iterator[tuple[int, Image.Image]]:
+def _sampled(item: Item, chosen: set[int], params: Params) -> Iterator[tuple[int, Image.Image]]:
     """Yield the number and the upright picture of the chosen frames, at their native size."""
     with open_shard(item.sampled) as shard:
         still = shard.facts["container"] if shard.facts["kind"] == "image" else ""
         for number, (member, data) in enumerate(shard.frames()):
             if number not in chosen:
                 continue
-            with opened(BytesIO(data), still or _MEMBERS[member.split(".")[1]], run.limits.max_pixels, item.media_id) as image:
+            with opened(BytesIO(data), still or _MEMBERS[member.split(".")[1]], params.limits.max_pixels, item.media_id) as image:
                 picture = flattened(ImageOps.exif_transpose(image))
                 if profile := image.info.get("icc_profile"):
                     picture.info["icc_profile"] = profile
             yield number, picture
 
 
-def _square(frame: Image.Image, how: Perturbation, item: Item, number: int, run: Params) -> NDArray[np.uint8]:
-    random = np.random.default_rng([run.seed, int(item.media_id[:16], 16), number, int(how.level)])
-    return np.asarray(padded(fitted(perturbed(frame, how, random), run.clean), run.clean.size))
+def _square(frame: Image.Image, how: Perturbation, item: Item, number: int, params: Params) -> NDArray[np.uint8]:
+    random = np.random.default_rng([params.seed, int(item.media_id[:16], 16), number, int(how.level)])
+    return np.asarray(padded(fitted(perturbed(frame, how, random), params.clean), params.clean.size))
 
 
-def _as_videos(item: Item, chosen: NDArray[np.int64], run: Params) -> dict[Perturbation, NDArray[np.uint8]]:
+def _as_videos(item: Item, chosen: NDArray[np.int64], params: Params) -> dict[Perturbation, NDArray[np.uint8]]:
     """Return the chosen frames of the video encoded anew, which then goes the way of any file."""
-    facts = probe(item.original, run.limits)
+    facts = probe(item.original, params.limits)
     if facts.kind != "video":
         return {}
-    keep_all = run.clean.model_copy(update={"min_std": 0.0, "min_sharpness": 0.0, "duplicate_distance": -1})
+    keep_all = params.clean.model_copy(update={"min_std": 0.0, "min_sharpness": 0.0, "duplicate_distance": -1})
     made = {}
     with tempfile.TemporaryDirectory() as folder:
         for how in OF_VIDEOS:
             target = Path(folder) / f"{how.level}.mp4"
             try:
-                reencode_video(item.original, facts, _encoding(run, how), run.limits, target)
-                frames = frames_of(target, run.model_copy(update={"clean": keep_all}))
+                reencode_video(item.original, facts, _encoding(params, how), params.limits, target)
+                frames = frames_of(target, params.model_copy(update={"clean": keep_all}))
             except MediaError as error:
                 _log.warning("%s is not measured as %s %g: %s", item.original.name, how.name, how.level, error)
                 continue
@@ -192,7 +192,7 @@ def _as_videos(item: Item, chosen: NDArray[np.int64], run: Params) -> dict[Pertu
     return made
 
 
-def _encoding(run: Params, how: Perturbation) -> Cure:
+def _encoding(params: Params, how: Perturbation) -> Cure:
     """Return what encodes a whole video anew and does nothing else to it."""
     nothing = {"crop": {"image": 0, "video": 0}, "seconds": 0, "fps": 0, "match": []}
-    return Cure.model_validate(run.cure.model_dump() | nothing | {"reencode": True, "crf": int(how.level)})
+    return Cure.model_validate(params.cure.model_dump() | nothing | {"reencode": True, "crf": int(how.level)})

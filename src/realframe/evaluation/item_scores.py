@@ -93,8 +93,8 @@ class Scorer:
         aggregate: how the scores of frames become that of an item; a detector of clips does not use it.
     """
 
-    def __init__(self, model: keras.Model, run: Params, aggregate: Aggregate) -> None:
-        head, self._batch_size = run.train.head, run.train.batch_size
+    def __init__(self, model: keras.Model, params: Params, aggregate: Aggregate) -> None:
+        head, self._batch_size = params.train.head, params.train.batch_size
         self._aggregate = aggregate
         self._clips = ClipScorer(model, head.length, self._batch_size) if head.sequential else None
         self._both = None if head.sequential else _features_and_score(model)
@@ -136,7 +136,7 @@ def _features_and_score(model: keras.Model) -> keras.Model:
     return keras.Model(model.input, layers.Concatenate()([pooled, model.output]))
 
 
-def open_scorer(model: keras.Model, run: Params, val: pd.DataFrame, workers: int) -> Scorer:
+def open_scorer(model: keras.Model, params: Params, val: pd.DataFrame, workers: int) -> Scorer:
     """Return a detector with its run's rule for items; where that is to be chosen, it is chosen on the validation items, as ever.
 
     Args:
@@ -145,15 +145,15 @@ def open_scorer(model: keras.Model, run: Params, val: pd.DataFrame, workers: int
         val: the frame table of the validation items; its frames are scored where the rule is to be chosen.
         workers: threads that decode.
     """
-    if run.evaluate.aggregate != "auto":
-        return Scorer(model, run, run.evaluate.aggregate)
-    scorer = Scorer(model, run, RULES[0])
+    if params.evaluate.aggregate != "auto":
+        return Scorer(model, params, params.evaluate.aggregate)
+    scorer = Scorer(model, params, RULES[0])
     if scorer.sequential:
         return scorer
     scores = {media_id: scored.frames for media_id, scored in score_table(scorer, val, workers)}
     rows = val[["media_id"]].assign(label=np.where(val["label"] == 1, "fake", "real"))
     return Scorer(
-        model, run, choose_aggregate(rows.assign(score=np.concatenate([scores[media_id] for media_id in rows["media_id"].unique()])))
+        model, params, choose_aggregate(rows.assign(score=np.concatenate([scores[media_id] for media_id in rows["media_id"].unique()])))
     )
 
 

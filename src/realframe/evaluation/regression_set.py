@@ -23,7 +23,7 @@ from realframe.media.file_frames import frames_of
 _log = logging.getLogger(__name__)
 
 
-def score_folder(folder: Path, scorer: Scorer, run: Params, splits: pd.DataFrame) -> pd.DataFrame:
+def score_folder(folder: Path, scorer: Scorer, params: Params, splits: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of ``reports/regression.parquet``; what can't be scored is left out with a warning.
 
     Args:
@@ -38,14 +38,14 @@ def score_folder(folder: Path, scorer: Scorer, run: Params, splits: pd.DataFrame
     """
     known = splits.set_index("media_id")["split"].to_dict()
     files = [(label, path) for label in LABELS for path in sorted((folder / label).glob("[!.]*")) if path.is_file()]
-    rows = list(_scored(files, scorer, run, known))
+    rows = list(_scored(files, scorer, params, known))
     return pd.DataFrame(rows, columns=score_tables.REGRESSION.names).sort_values("media_id", ignore_index=True)
 
 
-def _scored(files: list[tuple[str, Path]], scorer: Scorer, run: Params, known: dict[Any, str]) -> Iterator[dict[str, Any]]:
+def _scored(files: list[tuple[str, Path]], scorer: Scorer, params: Params, known: dict[Any, str]) -> Iterator[dict[str, Any]]:
     for label, path in tqdm(files, "regression set", unit="item", disable=not files):
         try:
-            frames = frames_of(path, run)
+            frames = frames_of(path, params)
         except MediaError as error:
             _log.warning("%s of the regression set is left out: %s", path.name, error)
             continue

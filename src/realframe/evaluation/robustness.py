@@ -40,7 +40,7 @@ def sample(splits: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
     return drawn.groupby("label").head(count).sort_values("media_id", ignore_index=True)
 
 
-def score_degraded(scorer: Scorer, items: pd.DataFrame, run: Params, workers: int) -> pd.DataFrame:
+def score_degraded(scorer: Scorer, items: pd.DataFrame, params: Params, workers: int) -> pd.DataFrame:
     """Return the rows of ``reports/robustness.parquet``, of the columns of ``tables.ROBUSTNESS``: one per item and degradation.
 
     Args:
@@ -49,7 +49,7 @@ def score_degraded(scorer: Scorer, items: pd.DataFrame, run: Params, workers: in
         run: the parameters.
         workers: processes that degrade.
     """
-    rows = [row for some in _chunks(items.to_dict("records")) for row in _measured(scorer, some, run, workers)]
+    rows = [row for some in _chunks(items.to_dict("records")) for row in _measured(scorer, some, params, workers)]
     return pd.DataFrame(rows, columns=score_tables.ROBUSTNESS.names)
 
 
@@ -58,10 +58,10 @@ def _chunks(items: list[dict]) -> Iterator[list[dict]]:
     yield from (items[start : start + _TOGETHER] for start in tqdm(starts, "degraded", unit=f"{_TOGETHER} items"))
 
 
-def _measured(scorer: Scorer, items: Sequence[dict], run: Params, workers: int) -> Iterator[dict]:
+def _measured(scorer: Scorer, items: Sequence[dict], params: Params, workers: int) -> Iterator[dict]:
     files = [_files_of(item) for item in items]
-    limit = _PROGRAMS * run.limits.timeout_s
-    results = for_each(partial(degraded, run=run), files, workers, limit, "degrade", lambda item: item.media_id)
+    limit = _PROGRAMS * params.limits.timeout_s
+    results = for_each(partial(degraded, params=params), files, workers, limit, "degrade", lambda item: item.media_id)
     for item, made in zip(items, results, strict=True):
         if isinstance(made, MediaError):
             _log.warning("%s is not measured: %s", item["path"], made)

@@ -112,7 +112,7 @@ class _Scorer:
         assert loaded.origin is not None, "a job is scored by a version of the registry"
         self.files, self._source = listing.files, FileSource(listing.source)
         self._detector, self.tries = detector, tries
-        self._answers, self._limit = ResultCache(settings.cache_dir, loaded.origin), loaded.run.limits.max_bytes
+        self._answers, self._limit = ResultCache(settings.cache_dir, loaded.origin), loaded.params.limits.max_bytes
 
     def score(self, listed: Listed) -> tuple[Row, DetectionResult | None]:
         """Return the row of a file, and its answer without pictures; no answer of one that could not even be looked at."""

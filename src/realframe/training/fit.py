@@ -18,17 +18,17 @@ from realframe.training import clip_training, two_phase
 from realframe.training.training_job import Job, Outcome
 
 
-def builder(run: Params, weights: Weights) -> Callable[[Train], keras.Model]:
+def builder(params: Params, weights: Weights) -> Callable[[Train], keras.Model]:
     """Return what makes an untrained detector, each time the same one."""
 
     def build(train: Train) -> keras.Model:
         keras.utils.clear_session()  # what Keras counts up, such as names of layers, begins anew, as in a process that builds one model
-        return detector_network.build_detector(train.backbone, weights, run.clean.size, train.head, run.seed)
+        return detector_network.build_detector(train.backbone, weights, params.clean.size, train.head, params.seed)
 
     return build
 
 
-def job_of(run: Params, frames: dict[str, pd.DataFrame], folder: Path, settings: Settings) -> Job:
+def job_of(params: Params, frames: dict[str, pd.DataFrame], folder: Path, settings: Settings) -> Job:
     """Return the training of a run on the tables of its ``train`` and ``val`` frames. Raises DatasetError.
 
     Args:
@@ -38,11 +38,11 @@ def job_of(run: Params, frames: dict[str, pd.DataFrame], folder: Path, settings:
         settings: the folder of caches, the threads.
     """
     return Job(
-        train=run.train,
-        seed=run.seed,
+        train=params.train,
+        seed=params.seed,
         frames=frames,
         features=Features.open(artifacts.FEATURES),
-        smote=run.balance.method == "smote",
+        smote=params.balance.method == "smote",
         cache=settings.cache_dir,
         folder=folder,
         workers=settings.workers,
@@ -54,7 +54,7 @@ def fit(model: keras.Model, job: Job) -> Outcome:
     return clip_training.fit(model, job) if job.train.head.sequential else two_phase.fit(model, job)
 
 
-def name_of(run: Params, frames: Mapping[str, pd.DataFrame], *more: object) -> str:
+def name_of(params: Params, frames: Mapping[str, pd.DataFrame], *more: object) -> str:
     """Name what a training depends on, so that a killed one is found again by the same training only; 16 hex digits.
 
     Args:
@@ -63,5 +63,5 @@ def name_of(run: Params, frames: Mapping[str, pd.DataFrame], *more: object) -> s
         more: JSON-able facts on which the work depends besides.
     """
     shards = {split: sorted(table["digest"].unique()) for split, table in frames.items()}
-    facts = [run.recipe, run.seed, run.clean.size, run.train.model_dump(), run.tune.model_dump(), shards, *more]
+    facts = [params.recipe, params.seed, params.clean.size, params.train.model_dump(), params.tune.model_dump(), shards, *more]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

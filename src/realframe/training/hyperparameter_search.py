@@ -67,7 +67,7 @@ TrialListener = Callable[[Trial], AbstractContextManager[Follower]]
 """Called with each trial; it runs within what is returned."""
 
 
-def search(run: Params, job: Job, build: Callable[[Train], keras.Model], folder: Path, listen: TrialListener) -> dict[str, Any]:
+def search(params: Params, job: Job, build: Callable[[Train], keras.Model], folder: Path, listen: TrialListener) -> dict[str, Any]:
     """Try combinations of the values in ``run.tune.space``, and return the best one's, by dotted key.
 
     Each is a training as the detector's own, of a two-phase recipe the first phase. What is compared is ``run.tune.objective`` of the
@@ -88,7 +88,7 @@ def search(run: Params, job: Job, build: Callable[[Train], keras.Model], folder:
     if not found.exists():
         _restore(folder)
         with _quiet():
-            write_text(found, json.dumps(_best(_Tuner(run, job, build, folder, listen))))
+            write_text(found, json.dumps(_best(_Tuner(params, job, build, folder, listen))))
     return dict(json.loads(found.read_text()))
 
 
@@ -120,11 +120,11 @@ class _Oracle(BayesianOptimizationOracle):
 class _Tuner(keras_tuner.Tuner):
     """Runs the trials, and keeps its state in folders that appear by a rename, so that none is found half written."""
 
-    def __init__(self, run: Params, job: Job, build: Callable[[Train], keras.Model], folder: Path, listen: TrialListener) -> None:
-        self._run, self._job, self._build, self._folder, self._listen = run, job, build, folder, listen
+    def __init__(self, params: Params, job: Job, build: Callable[[Train], keras.Model], folder: Path, listen: TrialListener) -> None:
+        self._run, self._job, self._build, self._folder, self._listen = params, job, build, folder, listen
         self._seconds_before, self._began = 0.0, time.monotonic()
         with redirect_stdout(io.StringIO()):  # it prints from where it reloads
-            super().__init__(_oracle(run), directory=str(folder), project_name=_WORK)
+            super().__init__(_oracle(params), directory=str(folder), project_name=_WORK)
         if self.oracle.end_order:
             print(f"the search goes on after trial {len(self.oracle.end_order)}", flush=True)
 
@@ -188,22 +188,22 @@ class _Tuner(keras_tuner.Tuner):
         return self._seconds_before + time.monotonic() - self._began
 
 
-def _oracle(run: Params) -> _Oracle:
-    tune = run.tune
+def _oracle(params: Params) -> _Oracle:
+    tune = params.tune
     return _Oracle(
         objective=keras_tuner.Objective(tune.objective, "min" if tune.objective == "val_loss" else "max"),
         max_trials=tune.trials,
         num_initial_points=max(2, tune.trials // 2),  # its own three for each key would leave nothing else of a short search
-        seed=run.seed + 1,  # it takes 0 for none
-        hyperparameters=_space(run),
+        seed=params.seed + 1,  # it takes 0 for none
+        hyperparameters=_space(params),
         max_consecutive_failed_trials=tune.trials + 1,  # a loss that is not finite is a bad combination, no failure
     )
 
 
-def _space(run: Params) -> keras_tuner.HyperParameters:
+def _space(params: Params) -> keras_tuner.HyperParameters:
     space = keras_tuner.HyperParameters()
-    for key, tried in run.tune.space.items():
-        kind = type(attrgetter(key)(run))  # int or float
+    for key, tried in params.tune.space.items():
+        kind = type(attrgetter(key)(params))  # int or float
         if isinstance(tried, Range):
             add = space.Int if kind is int else space.Float
             add(key, kind(tried.min), kind(tried.max), sampling="log" if tried.log else "linear")
