@@ -7,7 +7,7 @@ RUN := env -u VIRTUAL_ENV $(BIN)/realframe
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test browser lint format up serve run field example pictures agree cures lock clean
+.PHONY: help setup demo test browser lint format up serve run field example pictures agree harmonization settings lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -63,8 +63,8 @@ pictures: setup ## Write the pictures of the web page in docs/pictures anew, wit
 agree: setup ## Score a folder by the command and by the API, and print how far they lie apart: make agree ARGS=FOLDER
 	@$(BIN)/python -m bench.agree $(ARGS)
 
-cures: setup ## Print what each cure leaves of the shortcuts in the field data (REALFRAME_FIELD_DATA)
-	@$(BIN)/python -m bench.cures
+harmonization settings: setup ## Print what each harmonize leaves of the shortcuts in the field data (REALFRAME_FIELD_DATA)
+	@$(BIN)/python -m bench.harmonization
 
 lock: $(UV) ## Resolve uv.lock anew after a change of pyproject.toml
 	@$(UV) lock

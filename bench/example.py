@@ -1,6 +1,6 @@
 """Writes docs/example-report.html and, beside it, the scores from which a test computes every figure anew.
 
-``make example`` runs it on the field data: the schedule of the default recipe on EfficientNetV2B0, on the data as the cure leaves them,
+``make example`` runs it on the field data: the schedule of the default recipe on EfficientNetV2B0, on the data as harmonization leaves them,
 unseen generators and robustness included. The pictures and names of the media stay out: most of the files state no licence.
 """
 
@@ -22,8 +22,14 @@ Found = TypeVar("Found")
 PAGE = Path("docs/example-report.html")
 BESIDE = Path("docs/example-report")
 PICTURES = Path("docs/pictures")
-# what the audit offers where the data as they are stop the run; `make cures` measures it beside other cures
-CURED = {"cure.crop.image": "896", "cure.crop.video": "144", "cure.seconds": "1.8", "cure.fps": "6", "cure.reencode": "true"}
+# what the audit offers where the data as they are stop the run; `make harmonization` measures it beside other harmonization settings
+HARMONIZED = {
+    "harmonize.crop.image": "896",
+    "harmonize.crop.video": "144",
+    "harmonize.seconds": "1.8",
+    "harmonize.fps": "6",
+    "harmonize.reencode": "true",
+}
 TRAINED = {"recipe": "efficientnetv2b0", "evaluate.leave_one_generator_out": "true", "evaluate.show_media": "false"}
 _TABLES = (artifacts.PREDICTIONS, artifacts.HELD_OUT, artifacts.ROBUSTNESS, artifacts.SPLITS, artifacts.QUALITY)
 _PICTURES = ("unseen", "robustness", "verdicts")
@@ -33,8 +39,8 @@ _QUALITY = ["media_id", "kept", "brightness"]
 def main() -> None:
     """Run the pipeline and copy what it left."""
     work = Field(get_settings(), field_data())
-    work.prepare(CURED)
-    branch = work.train({**CURED, **TRAINED})
+    work.prepare(HARMONIZED)
+    branch = work.train({**HARMONIZED, **TRAINED})
     revision = RevisionSource(work.settings.root, git(work.settings.root, "rev-parse", branch))
     for path in _TABLES:
         _write(_left(revision.table(path), path), BESIDE / path.name)

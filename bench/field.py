@@ -91,7 +91,7 @@ def page(outcomes: list[Outcome], settings: Settings) -> str:
             "Written by `make field`: 171 camera photos and 73 camera clips against 138 generated images and 153 clips of ten generators.",
             "Every figure is the pipeline's own (`evaluate`): test split, per media item, with its 95 % interval over clusters of items.",
             f"Machine: {settings.workers} cores, {platform.machine()}; commit `{commit}`.",
-            "The floor is a logistic regression on the features of the same backbone, untrained, on the same split.",
+            "The baseline is a logistic regression on the features of the same backbone, untrained, on the same split.",
             "",
             *_table(outcomes),
             "",
@@ -115,21 +115,21 @@ REMARKS = """## What is bad about these figures
   by way of the pixels.
 - The test split holds other items than the training split, but of the same sources and generators. The data's own README reports that a
   probe trained on these photos falls to 0.54 ROC-AUC on other sources. How the recipe does on unseen generators, and on the same data with
-  their file facts cured, stands in [example-report.html](example-report.html) (`make example`).
+  their file facts harmonized, stands in [example-report.html](example-report.html) (`make example`).
 - The sets are small, and so the intervals are wide. Labels are the uploaders'.
 - Random weights are no detector: those rows show that the default recipe runs, not what it reaches with ImageNet weights.
 """
 
 
 def _table(outcomes: list[Outcome]) -> list[str]:
-    head = "| data, backbone | items in test | ROC-AUC | floor | accuracy | precision | recall | F1 | training, s |"
+    head = "| data, backbone | items in test | ROC-AUC | baseline | accuracy | precision | recall | F1 | training, s |"
     rows = [head, "| --- " * 9 + "|"]
     for outcome in outcomes:
         if outcome.seed != outcome.case.seeds[0]:
             continue
-        item, floor = outcome.metrics["test"]["item"], outcome.metrics["floor"]["test"]["item"]["roc_auc"]
-        figures = [shown(item["roc_auc"]), shown(floor), *(shown(item[name]) for name in ("accuracy", "precision", "recall", "f1"))]
-        below = " **below its floor**" if outcome.metrics["below_floor"] else ""
+        item, baseline = outcome.metrics["test"]["item"], outcome.metrics["baseline"]["test"]["item"]["roc_auc"]
+        figures = [shown(item["roc_auc"]), shown(baseline), *(shown(item[name]) for name in ("accuracy", "precision", "recall", "f1"))]
+        below = " **below its baseline**" if outcome.metrics["below_baseline"] else ""
         items = sum(item["confusion"].values())
         rows.append(f"| {outcome.case.title}{below} | {items} | " + " | ".join(figures) + f" | {outcome.training['seconds']:.0f} |")
     return rows
@@ -140,9 +140,9 @@ def _seeds(outcomes: list[Outcome]) -> list[str]:
     if len(outcomes) < 2:
         return []
     title = outcomes[0].case.title
-    rows = [f"## {title}: {len(outcomes)} splits", "", "| seed of the split | ROC-AUC | floor |", "| --- | --- | --- |"]
-    pairs = [(o.metrics["test"]["item"]["roc_auc"], o.metrics["floor"]["test"]["item"]["roc_auc"]) for o in outcomes]
-    rows += [f"| {outcome.seed} | {shown(model)} | {shown(floor)} |" for outcome, (model, floor) in zip(outcomes, pairs, strict=True)]
+    rows = [f"## {title}: {len(outcomes)} splits", "", "| seed of the split | ROC-AUC | baseline |", "| --- | --- | --- |"]
+    pairs = [(o.metrics["test"]["item"]["roc_auc"], o.metrics["baseline"]["test"]["item"]["roc_auc"]) for o in outcomes]
+    rows += [f"| {outcome.seed} | {shown(model)} | {shown(baseline)} |" for outcome, (model, baseline) in zip(outcomes, pairs, strict=True)]
     means = [statistics.mean(pair[side]["value"] for pair in pairs) for side in (0, 1)]
     return [*rows, f"| mean | {means[0]:.3f} | {means[1]:.3f} |", ""]
 
@@ -159,7 +159,7 @@ def _weakest(outcome: Outcome) -> list[str]:
 
 
 def _went_in(settings: Settings) -> list[str]:
-    """What became of each file, and what the file facts alone give away, from the artefacts of the dataset version."""
+    """What became of each file, and what the file facts alone give away, from the artifacts of the dataset version."""
     version = RevisionSource(settings.root, str(newest_dataset(settings.root)))
 
     def table(path: Path) -> pd.DataFrame:
@@ -170,7 +170,8 @@ def _went_in(settings: Settings) -> list[str]:
 
     balanced, splits = table(artifacts.BALANCED), table(artifacts.SPLITS)
     rejected = {
-        stage: table(artifacts.QUARANTINE / f"{stage}.parquet") for stage in ("catalog", "cure_media", "extract_frames", "clean_frames")
+        stage: table(artifacts.QUARANTINE / f"{stage}.parquet")
+        for stage in ("catalog", "harmonize_media", "extract_frames", "clean_frames")
     }
     codes = pd.concat(rejected.values())["code"].value_counts()
     said = ", ".join(f"{count} {code}" for code, count in codes.items()) or "none"

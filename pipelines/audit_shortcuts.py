@@ -1,4 +1,4 @@
-"""Measure whether file facts alone tell the classes apart, on what the cure left; stop the run where they do."""
+"""Measure whether file facts alone tell the classes apart, on what harmonization left; stop the run where they do."""
 
 import json
 
@@ -25,7 +25,7 @@ def main() -> None:
         "limit": params.shortcuts.limit,
         "passed": not leaking,
         "allowed": params.shortcuts.allow_shortcuts,
-        "cure": params.cure.model_dump(mode="json"),
+        "harmonize": params.harmonize.model_dump(mode="json"),
     }
     write_text(artifacts.SHORTCUTS, json.dumps(found, indent=2) + "\n")
     for kind, report in kinds.items():
@@ -48,7 +48,7 @@ def _sentence(report: Report, limit: float) -> str:
 
 
 def _refusal(leaking: dict[str, Report], items: pd.DataFrame, params: Params) -> ShortcutError:
-    """Return the error that names what leaks, and the cures as parameters to copy."""
+    """Return the error that names what leaks, and the harmonization settings as parameters to copy."""
     said: list[str] = []
     settings: dict[str, str] = {}
     facts: list[str] = []
@@ -57,10 +57,10 @@ def _refusal(leaking: dict[str, Report], items: pd.DataFrame, params: Params) ->
         figures = ", ".join(f"{name} {report['facts'][name]:.2f}" for name in told)  # type: ignore[index,call-overload]
         interval = f"95 % interval {report['low']:.2f} to {report['high']:.2f}"
         said.append(f"the {kind}s with a balanced accuracy of {report['balanced_accuracy']:.2f} ({interval}; each fact alone: {figures})")
-        settings |= shortcut_audit.suggested_settings(told, kind, items[items["kind"] == kind], params.cure)
+        settings |= shortcut_audit.suggested_settings(told, kind, items[items["kind"] == kind], params.harmonize)
         facts += told
     reason = f"file facts alone tell real from fake: {'; '.join(said)}. The limit is {params.shortcuts.limit}"
-    return ShortcutError(artifacts.HARMONIZED, reason, _ways_out(settings, shortcut_audit.suggested_match(facts, params.cure)))
+    return ShortcutError(artifacts.HARMONIZED, reason, _ways_out(settings, shortcut_audit.suggested_match(facts, params.harmonize)))
 
 
 def _ways_out(settings: dict[str, str], match: str) -> str:
@@ -68,9 +68,11 @@ def _ways_out(settings: dict[str, str], match: str) -> str:
     if settings:
         ways.append("Take them away: " + " ".join(f"-S {name}={value}" for name, value in settings.items()))
     if match:
-        ways.append(f"Leave items out until the classes are alike: -S 'cure.match={match}'")
+        ways.append(f"Leave items out until the classes are alike: -S 'harmonize.match={match}'")
     if not ways:
-        ways.append("The cure takes nothing more away: what is left lies in the pictures themselves. Add media that differ in nothing else")
+        ways.append(
+            "Harmonization takes nothing more away: what is left lies in the pictures themselves. Add media that differ in nothing else"
+        )
     return ". ".join([*ways, "Go on all the same, with a mark that stays on the model: -S shortcuts.allow_shortcuts=true"])
 
 

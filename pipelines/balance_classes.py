@@ -13,7 +13,7 @@ def main() -> None:
     """Run the stage."""
     params = config.load(artifacts.RESOLVED)
     media = manifest.read(artifacts.MEDIA, manifest.MEDIA)
-    refused = pd.read_parquet(artifacts.QUARANTINE / "cure_media.parquet")["sha256"]
+    refused = pd.read_parquet(artifacts.QUARANTINE / "harmonize_media.parquet")["sha256"]
     unmatched = set(media["media_id"]) - set(pd.read_parquet(artifacts.HARMONIZED)["media_id"]) - set(refused)
 
     balanced = choose(media, pd.read_parquet(artifacts.QUALITY), params.balance, params.seed, unmatched)

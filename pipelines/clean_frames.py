@@ -82,7 +82,7 @@ def _write_quality(rows: list[QualityRow]) -> None:
 
 def _depends_on(params: Params) -> dict[str, Any]:
     versions = [PIL.__version__, pillow_heif.__version__, imagehash.__version__, np.__version__]
-    return {"clean": params.clean.model_dump(), "code": source_digest(clean, still_image, clean, shards, square), "versions": versions}
+    return {"clean": params.clean.model_dump(), "code": source_digest(clean, still_image, shards, square), "versions": versions}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Score every frame of val and test, the regression set and the reference for drift, and compute the figures beside their floor."""
+"""Score every frame of val and test, the regression set and the reference for drift, and compute the figures beside their baseline."""
 
 import json
 import logging
@@ -58,8 +58,13 @@ def main() -> None:
         seed=params.seed,
         per_frame=not scorer.sequential,
     )
-    figures["floor"] |= {"strength": strength, "random_features": training["weights"]["name"] == "random"}
-    origin = {"recipe": params.recipe, "backbone": params.train.backbone, "weights": training["weights"]["name"], "dataset": training["dataset"]}
+    figures["baseline"] |= {"strength": strength, "random_features": training["weights"]["name"] == "random"}
+    origin = {
+        "recipe": params.recipe,
+        "backbone": params.train.backbone,
+        "weights": training["weights"]["name"],
+        "dataset": training["dataset"],
+    }
     metrics = {**origin, **figures}
     write_text(artifacts.METRICS, json.dumps(metrics, indent=2, allow_nan=False) + "\n")
     _log_to_mlflow(training["run_id"], metrics)
@@ -68,27 +73,27 @@ def main() -> None:
 def _predictions(
     model: keras.Model, frames: dict[str, pd.DataFrame], splits: pd.DataFrame, params: Params, workers: int
 ) -> tuple[pd.DataFrame, float]:
-    """Write and return the rows of ``predictions.parquet``, and the C that the floor chose."""
+    """Write and return the rows of ``predictions.parquet``, and the C that the baseline chose."""
     scored = pd.concat([frames["val"], frames["test"]], ignore_index=True)
     head, batch_size = params.train.head, params.train.batch_size
-    floor_scores, strength = _floor(frames["train"], scored, params)
+    baseline_scores, strength = _baseline(frames["train"], scored, params)
     if head.sequential:
         rows = clip_scores.clip_rows(
-            clip_scores.score_clips(ClipScorer(model, head.length, batch_size), scored, workers), scored, floor_scores
+            clip_scores.score_clips(ClipScorer(model, head.length, batch_size), scored, workers), scored, baseline_scores
         )
     else:
-        rows = scored.assign(score=frame_scores.score_frames(model, scored, batch_size, workers), floor_score=floor_scores)
-    predictions = frame_scores.prediction_table(rows[["media_id", "index", "score", "floor_score"]], splits)
+        rows = scored.assign(score=frame_scores.score_frames(model, scored, batch_size, workers), baseline_score=baseline_scores)
+    predictions = frame_scores.prediction_table(rows[["media_id", "index", "score", "baseline_score"]], splits)
     with atomic_path(artifacts.PREDICTIONS) as temporary:
         predictions.to_parquet(temporary, index=False)
     return predictions, strength
 
 
-def _floor(train: pd.DataFrame, scored: pd.DataFrame, params: Params) -> tuple[NDArray[float64], float]:
-    """Return the floor's scores of the frames in ``scored``, and the C that it chose."""
+def _baseline(train: pd.DataFrame, scored: pd.DataFrame, params: Params) -> tuple[NDArray[float64], float]:
+    """Return the baseline's scores of the frames in ``scored``, and the C that it chose."""
     features = Features.open(artifacts.FEATURES)
-    floor = linear_probe.fit(features.of_frames(train), train, params.seed)
-    return linear_probe.scores(floor, features.of_frames(scored)), linear_probe.strength_of(floor)
+    baseline = linear_probe.fit(features.of_frames(train), train, params.seed)
+    return linear_probe.scores(baseline, features.of_frames(scored)), linear_probe.strength_of(baseline)
 
 
 def _tables(predictions: pd.DataFrame, splits: pd.DataFrame) -> Tables:
@@ -113,12 +118,12 @@ def _log_to_mlflow(run_id: str, metrics: dict[str, Any]) -> None:
 
 def _flat(metrics: dict[str, Any]) -> dict[str, float]:
     levels = {f"{split}_{level}": metrics[split][level] for split in ("test", "val") for level in metrics[split]}
-    levels["floor_item"] = metrics["floor"]["test"]["item"]
+    levels["baseline_item"] = metrics["baseline"]["test"]["item"]
     rows = {f"{level}_{name}": row[name] for level, row in levels.items() for name in METRICS}
     if metrics["held_out"]:
         rows["held_out_roc_auc"] = {part: metrics["held_out"]["macro"][part] for part in ("value", "low", "high")}
     flat = {f"{name}{'' if part == 'value' else f'_{part}'}": row[part] for name, row in rows.items() for part in row}
-    flat |= {"threshold": metrics["threshold"], "temperature": metrics["temperature"], "below_floor": float(metrics["below_floor"])}
+    flat |= {"threshold": metrics["threshold"], "temperature": metrics["temperature"], "below_baseline": float(metrics["below_baseline"])}
     return {name: value for name, value in flat.items() if value is not None}
 
 

@@ -38,7 +38,7 @@ def main() -> None:
 
 def _sample(item: dict[str, Any], params: Params, cache: ItemCache) -> bool:
     """Put one item's shard in its place; return whether it was cached."""
-    source, facts = harmonize.source_of(item, params.cure, artifacts.RAW, artifacts.HARMONIZED_MEDIA), MediaFacts.from_row(item)
+    source, facts = harmonize.source_of(item, params.harmonize, artifacts.RAW, artifacts.HARMONIZED_MEDIA), MediaFacts.from_row(item)
     return cache.place(
         _shard(item),
         artifacts.FRAMES / _shard(item),
@@ -48,9 +48,11 @@ def _sample(item: dict[str, Any], params: Params, cache: ItemCache) -> bool:
 
 def _depends_on(params: Params) -> dict[str, Any]:
     modules = [decode, extract, still_image, frame_sampling, shards, video_stream]
-    cured = [params.cure.model_dump(exclude={"match"}), source_digest(harmonize, harmonize, square)] if params.cure.rewrites else []
+    harmonized = (
+        [params.harmonize.model_dump(exclude={"match"}), source_digest(harmonize, square)] if params.harmonize.rewrites else []
+    )
     versions = [ffmpeg.version(), av.__version__, PIL.__version__]
-    return {"extract": params.extract.model_dump(), "code": source_digest(*modules), "versions": versions, "cured": cured}
+    return {"extract": params.extract.model_dump(), "code": source_digest(*modules), "versions": versions, "harmonized": harmonized}
 
 
 def _path(item: dict[str, Any]) -> str:

@@ -109,11 +109,11 @@ def evaluated(splits: pd.DataFrame, quality: float, seed: int = 0) -> Tables:
     scored = splits[splits["split"] != "train"].reset_index(drop=True)
     noise = np.random.default_rng(seed).uniform(size=len(scored))
     fake = (scored["label"] == "fake").to_numpy()
-    scored = scored.assign(index=0, score=quality * fake + (1 - quality) * noise, floor_score=noise)
+    scored = scored.assign(index=0, score=quality * fake + (1 - quality) * noise, baseline_score=noise)
     test = scored[scored["split"] == "test"]
     degraded = [("none", 0.0), ("jpeg", 30.0), ("blur", 2.0)]
     return Tables(
-        predictions=scored[["media_id", *_FACTS, "split", "index", "score", "floor_score"]],
+        predictions=scored[["media_id", *_FACTS, "split", "index", "score", "baseline_score"]],
         splits=splits,
         quality=pd.DataFrame({"media_id": splits["media_id"], "kept": True, "brightness": 120.0}),
         shortcuts={"passed": True, "allowed": False},

@@ -38,17 +38,17 @@ def split_table(items: int = 120, source: str = "camera") -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def predictions(splits: pd.DataFrame, model: float, floor: float, seed: int = 0) -> pd.DataFrame:
-    """Score the frames of val and test; ``model`` and ``floor`` say by how many standard deviations the classes lie apart."""
+def predictions(splits: pd.DataFrame, model: float, baseline: float, seed: int = 0) -> pd.DataFrame:
+    """Score the frames of val and test; ``model`` and ``baseline`` say by how many standard deviations the classes lie apart."""
     random = np.random.default_rng(seed)
     scored = splits[splits["split"] != "train"]
     frames = scored.loc[scored.index.repeat(np.where(scored["kind"] == "video", 3, 1)), COLUMNS].reset_index(drop=True)
     side = np.where(frames["label"] == "fake", 0.5, -0.5)
     names = scored["media_id"]
     noise = {
-        name: frames["media_id"].map(dict(zip(names, random.normal(size=len(names)), strict=True))) for name in ("score", "floor_score")
+        name: frames["media_id"].map(dict(zip(names, random.normal(size=len(names)), strict=True))) for name in ("score", "baseline_score")
     }
-    apart = {"score": model, "floor_score": floor}
+    apart = {"score": model, "baseline_score": baseline}
     squashed = {name: 1 / (1 + np.exp(-(apart[name] * side + noise[name] + 0.1 * random.normal(size=len(frames))))) for name in apart}
     return frames.assign(index=frames.groupby("media_id").cumcount(), **squashed)
 
@@ -69,11 +69,11 @@ def splits() -> pd.DataFrame:
 
 @pytest.fixture
 def good(splits: pd.DataFrame) -> pd.DataFrame:
-    """Predictions of a detector that is better than its floor."""
-    return predictions(splits, model=2.5, floor=1.0)
+    """Predictions of a detector that is better than its baseline."""
+    return predictions(splits, model=2.5, baseline=1.0)
 
 
 @pytest.fixture
 def bad(splits: pd.DataFrame) -> pd.DataFrame:
-    """Predictions of a detector that is worse than its floor."""
-    return predictions(splits, model=0.2, floor=4.0)
+    """Predictions of a detector that is worse than its baseline."""
+    return predictions(splits, model=0.2, baseline=4.0)

@@ -159,5 +159,11 @@ def _write_training(folder: Path, params: Params, splits: pd.DataFrame) -> None:
     }
     write_text(folder / artifacts.TRAINING, json.dumps(record))
     audit = {"image": {"items": 36, "real": 18, "fake": 18, "note": "too few items"}}
-    shortcuts = {"kinds": audit, "limit": params.shortcuts.limit, "passed": True, "allowed": False, "cure": params.cure.model_dump(mode="json")}
+    shortcuts = {
+        "kinds": audit,
+        "limit": params.shortcuts.limit,
+        "passed": True,
+        "allowed": False,
+        "harmonize": params.harmonize.model_dump(mode="json"),
+    }
     write_text(folder / artifacts.SHORTCUTS, json.dumps(shortcuts))

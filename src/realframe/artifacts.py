@@ -1,4 +1,4 @@
-"""Where each artefact of a run lies, relative to the folder in which the stages run. ``dvc.yaml`` names the same paths."""
+"""Where each artifact of a run lies, relative to the folder in which the stages run. ``dvc.yaml`` names the same paths."""
 
 from pathlib import Path
 
@@ -11,14 +11,14 @@ REGRESSION_MEDIA = Path("data/regression")
 TAKEDOWNS = Path("data/takedowns.json")
 MEDIA = Path("data/media.parquet")
 QUARANTINE = Path("data/quarantine")
-HARMONIZED = Path("data/cured.parquet")
-HARMONIZED_MEDIA = Path("data/cured")
+HARMONIZED = Path("data/harmonized.parquet")
+HARMONIZED_MEDIA = Path("data/harmonized")
 FRAMES = Path("data/frames")
 CLEAN = Path("data/clean")
 QUALITY = Path("data/quality.parquet")
 SHORTCUTS = Path("data/shortcuts.json")
 BALANCED = Path("data/balanced.parquet")
-PREVIOUS_SPLIT = Path("data/dealt.json")
+PREVIOUS_SPLIT = Path("data/previous_split.json")
 SPLITS = Path("data/splits.parquet")
 
 FEATURES = Path("data/features")

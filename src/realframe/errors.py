@@ -1,4 +1,4 @@
-"""Every error that a user can meet. Each names the thing, the reason and the cure, and has a stable code.
+"""Every error that a user can meet. Each names the thing, the reason and the hint, and has a stable code.
 
 The code is what the quarantine table, the API and the command line share::
 
@@ -31,17 +31,17 @@ The code is what the quarantine table, the API and the command line share::
     │   └── LedgerError              metadata.ledger
     └── RequestError                 request.refused      (of the web application)
         ├── BodyError                request.body
-        ├── CallerError              request.caller
+        ├── AuthenticationError              request.caller
         ├── ForbiddenError           request.forbidden
-        ├── NotThereError            request.not-there
-        ├── NotKeptError             request.not-kept
-        ├── SlowError                request.slow
+        ├── NotFoundError            request.not-there
+        ├── GoneError             request.not-kept
+        ├── RequestTimeoutError                request.slow
         ├── TooLargeError            request.too-large
         ├── BodyTypeError            request.body-type
-        ├── NoRoomError              request.no-room
-        └── LaterError               request.later
+        ├── InsufficientStorageError              request.no-room
+        └── RetryLaterError               request.later
             ├── BusyError            request.busy
-            └── TooOftenError        request.too-often
+            └── RateLimitError        request.too-often
 """
 
 from typing import ClassVar
@@ -53,19 +53,19 @@ class RealframeError(Exception):
     Args:
         thing: what it is about: a path, a key, a version.
         reason: why it failed, in words a user understands.
-        cure: what to do about it; empty where nothing can be done.
+        hint: what to do about it; empty where nothing can be done.
     """
 
     code: ClassVar[str] = "realframe"
 
-    def __init__(self, thing: object, reason: str, cure: str = "") -> None:
-        super().__init__(thing, reason, cure)  # all arguments, so that it survives pickling between processes
+    def __init__(self, thing: object, reason: str, hint: str = "") -> None:
+        super().__init__(thing, reason, hint)  # all arguments, so that it survives pickling between processes
         self.thing = str(thing)
         self.reason = reason
-        self.cure = cure
+        self.hint = hint
 
     def __str__(self) -> str:
-        return ". ".join(part for part in (f"{self.thing}: {self.reason}", self.cure) if part)
+        return ". ".join(part for part in (f"{self.thing}: {self.reason}", self.hint) if part)
 
 
 class ParamsError(RealframeError):
@@ -153,7 +153,7 @@ class OverLimitError(MediaError):
 
 
 class TooSmallError(MediaError):
-    """A picture smaller, or a video shorter, than what the cure keeps of it."""
+    """A picture smaller, or a video shorter, than what `harmonize` keeps of it."""
 
     code = "media.too-small"
 
@@ -290,15 +290,15 @@ class RetryLaterError(RequestError):
     Args:
         thing: as in every error.
         reason: as in every error.
-        cure: as in every error.
+        hint: as in every error.
         wait_s: whole seconds after which it is worth another try.
     """
 
     code = "request.later"
 
-    def __init__(self, thing: object, reason: str, cure: str = "", wait_s: int = 1) -> None:
-        super().__init__(thing, reason, cure)
-        self.args = (thing, reason, cure, wait_s)
+    def __init__(self, thing: object, reason: str, hint: str = "", wait_s: int = 1) -> None:
+        super().__init__(thing, reason, hint)
+        self.args = (thing, reason, hint, wait_s)
         self.wait_s = wait_s
 
 

@@ -18,7 +18,7 @@ def test_params_says_where_each_value_came_from(root: Path) -> None:
     assert lines["seed"][1:] == ["7", "overrides"]
 
 
-def test_a_mistake_is_one_sentence_with_its_code_and_cure(root: Path) -> None:
+def test_a_mistake_is_one_sentence_with_its_code_and_hint(root: Path) -> None:
     done = _realframe(root, "params", "-S", "train.bachbone=x")
     assert done.returncode == 1
     assert "params.invalid: train.bachbone" in done.stderr

@@ -12,7 +12,7 @@ RULES = {"window": {"items": 4}, "min_items": 2, "last": 2, "drifting": 2, "psi"
 PLANT = """
 import hashlib
 import numpy as np, pandas as pd
-from realframe import artefacts
+from realframe import artifacts
 from realframe.store.user_documents import Prediction
 from realframe.store.document_base import now
 from realframe.store.repository import open_store
@@ -20,7 +20,7 @@ from realframe.models import records
 from realframe.settings import get_settings
 from realframe.registry import evidence, registry
 champion = registry.named("champion")
-reference = pd.read_parquet(evidence.fetch(champion) / artefacts.REFERENCE.name)
+reference = pd.read_parquet(evidence.fetch(champion) / artifacts.REFERENCE.name)
 moved = np.stack(reference["features"].to_list()).max(axis=0) + 1
 with open_store(get_settings()) as store:
     for number in range(12):

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from dataset_rows import picture, quality_of
 
-from pipelines import audit_shortcuts, balance_classes, catalog, cure_media, split_dataset
+from pipelines import audit_shortcuts, balance_classes, catalog, harmonize_media, split_dataset
 from realframe import artifacts
 from realframe.config import Params, Resolved
 from realframe.data import manifest
@@ -35,7 +35,7 @@ def folder(tmp_path: Path, params: Params, monkeypatch: pytest.MonkeyPatch) -> I
 
 def run() -> None:
     catalog.main()
-    cure_media.main()
+    harmonize_media.main()
     media = manifest.read(artifacts.MEDIA, manifest.MEDIA)
     quality_of(media.to_dict("records")).to_parquet(artifacts.QUALITY)  # type: ignore[arg-type]
     audit_shortcuts.main()

@@ -1,4 +1,4 @@
-"""A taken-down item leaves the originals with all its copies and rows, is not catalogued and not taken in again; nothing else changes."""
+"""A taken-down item leaves the originals with all its copies and rows, is not catalogd and not taken in again; nothing else changes."""
 
 from pathlib import Path
 

@@ -20,11 +20,11 @@ __all__ = ["embedded_uri", "empty_registry", "settings", "store", "three_version
 _STAGES = """
 import json, mlflow
 from importlib import import_module
-from realframe import artefacts
+from realframe import artifacts
 from realframe.registry import experiment
 with mlflow.start_run(experiment_id=experiment.connect()) as run:
-    record = json.loads(artefacts.TRAINING.read_text()) | {"run_id": run.info.run_id}
-artefacts.TRAINING.write_text(json.dumps(record))
+    record = json.loads(artifacts.TRAINING.read_text()) | {"run_id": run.info.run_id}
+artifacts.TRAINING.write_text(json.dumps(record))
 for stage in ("extract_features", "hold_out_generators", "measure_robustness", "evaluate", "report"):
     import_module(f"pipelines.{stage}").main()
 """

@@ -37,7 +37,7 @@ def test_what_is_enlarged_is_tiny(width: int, height: int, fit: str, tiny: bool)
 
 
 def test_where_every_picture_is_cropped_to_one_size_none_is_tiny() -> None:
-    assert _codes(replace(PHOTO, width=200, height=200), 1, **{"cure.crop": {"image": 128, "video": 128}}) == []
+    assert _codes(replace(PHOTO, width=200, height=200), 1, **{"harmonize.crop": {"image": 128, "video": 128}}) == []
 
 
 @pytest.mark.parametrize(("quality", "said"), [(49, ["quality.compressed"]), (50, []), (0, [])])

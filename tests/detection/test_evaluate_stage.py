@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from realframe import artifacts as artifacts_module
 
-COLUMNS = ["media_id", "label", "kind", "generator", "source", "cluster", "split", "index", "score", "floor_score"]
+COLUMNS = ["media_id", "label", "kind", "generator", "source", "cluster", "split", "index", "score", "baseline_score"]
 
 
 @pytest.fixture(scope="module")
@@ -23,25 +23,27 @@ def test_every_frame_of_val_and_test_is_scored(evaluated: Any, predictions: pd.D
     assert set(predictions["media_id"]) == set(items["media_id"])
     clips = predictions[predictions["kind"] == "video"].groupby("media_id")["index"].apply(list)
     assert clips.tolist() == [[0, 1, 2], [0, 1, 2]]  # 3 seconds, one frame each
-    assert predictions[["score", "floor_score"]].apply(lambda column: column.between(0, 1).all()).all()
+    assert predictions[["score", "baseline_score"]].apply(lambda column: column.between(0, 1).all()).all()
     assert predictions["score"].nunique() > 20
 
 
 def test_metrics_follow_from_the_predictions(evaluated: Any, predictions: pd.DataFrame) -> None:
-    items = predictions[predictions["split"] == "test"].groupby("media_id").agg({"label": "first", "score": "mean", "floor_score": "mean"})
+    items = (
+        predictions[predictions["split"] == "test"].groupby("media_id").agg({"label": "first", "score": "mean", "baseline_score": "mean"})
+    )
     metrics = evaluated.metrics
     assert metrics["test"]["item"]["roc_auc"]["value"] == pytest.approx(roc_auc_score(items["label"] == "fake", items["score"]))
-    assert metrics["floor"]["test"]["item"]["roc_auc"]["value"] == pytest.approx(
-        roc_auc_score(items["label"] == "fake", items["floor_score"])
+    assert metrics["baseline"]["test"]["item"]["roc_auc"]["value"] == pytest.approx(
+        roc_auc_score(items["label"] == "fake", items["baseline_score"])
     )
-    assert metrics["floor"]["random_features"] is True
+    assert metrics["baseline"]["random_features"] is True
     assert metrics["weights"] == "random"
 
 
 def test_it_leaves_what_dvc_yaml_promises(evaluated: Any) -> None:
     html = (evaluated.folder / artifacts_module.REPORT).read_text()
     assert "Random weights" in html
-    assert "Below its floor" in html if evaluated.metrics["below_floor"] else "Below its floor" not in html
+    assert "Below its baseline" in html if evaluated.metrics["below_baseline"] else "Below its baseline" not in html
     assert len(list((evaluated.folder / artifacts_module.FIGURES).glob("*.png"))) == 11
 
 
@@ -54,6 +56,6 @@ def test_its_figures_join_the_run_of_the_training(evaluated: Any) -> None:
     item = evaluated.metrics["test"]["item"]["roc_auc"]
     assert logged["test_item_roc_auc"] == pytest.approx(item["value"])
     assert logged["test_item_roc_auc_low"] == pytest.approx(item["low"])
-    assert logged["floor_item_roc_auc"] == pytest.approx(evaluated.metrics["floor"]["test"]["item"]["roc_auc"]["value"])
+    assert logged["baseline_item_roc_auc"] == pytest.approx(evaluated.metrics["baseline"]["test"]["item"]["roc_auc"]["value"])
     artifacts = {path.name for path in (evaluated.folder / "state" / "mlartifacts").rglob("*") if path.is_file()}
     assert {"report.html", "metrics.json", "roc.png"} <= artifacts

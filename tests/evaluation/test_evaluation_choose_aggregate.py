@@ -85,9 +85,9 @@ def test_with_one_frame_per_item_it_is_the_mean() -> None:
 
 
 def test_it_goes_by_the_column_asked_for() -> None:
-    val = frames(*ODD_FRAMES).assign(floor_score=0.5)
-    assert choose_aggregate(val, "floor_score") == "mean"
-    assert choose_aggregate(frames(*ODD_FRAMES, column="floor_score"), "floor_score") == "median"
+    val = frames(*ODD_FRAMES).assign(baseline_score=0.5)
+    assert choose_aggregate(val, "baseline_score") == "mean"
+    assert choose_aggregate(frames(*ODD_FRAMES, column="baseline_score"), "baseline_score") == "median"
 
 
 def test_frames_of_another_split_are_refused() -> None:

@@ -97,15 +97,15 @@ def test_a_single_frame_is_a_clip(models: dict[str, keras.Model]) -> None:
 
 def test_a_row_for_each_clip_with_its_telling_frame_and_the_floors_mean() -> None:
     frames = pd.DataFrame({"media_id": list("bbbaacc"), "index": [0, 2, 7, 3, 4, 0, 9], "shard": "x"})
-    floor = np.array([0.1, 0.2, 0.6, 0.5, 0.7, 0.0, 1.0])
+    baseline = np.array([0.1, 0.2, 0.6, 0.5, 0.7, 0.0, 1.0])
     scores = {
         "a": ClipScore(0.9, np.array([0, 1]), np.float32([0.8, 0.2]), FEATURES),
         "b": ClipScore(0.2, np.array([0, 2]), np.float32([0.1, 0.9]), FEATURES),
         "c": ClipScore(0.4, np.array([0, 1]), None, FEATURES),
     }
-    rows = clip_scores.clip_rows(scores, frames, floor).set_index("media_id")
+    rows = clip_scores.clip_rows(scores, frames, baseline).set_index("media_id")
 
     assert sorted(rows.index) == ["a", "b", "c"]
     assert rows["index"].to_dict() == {"a": 3, "b": 7, "c": 9}
     assert rows["score"].to_dict() == {"a": 0.9, "b": 0.2, "c": 0.4}
-    assert rows["floor_score"].to_dict() == pytest.approx({"a": 0.6, "b": 0.3, "c": 0.5})
+    assert rows["baseline_score"].to_dict() == pytest.approx({"a": 0.6, "b": 0.3, "c": 0.5})

@@ -62,7 +62,9 @@ def test_it_holds_all_of_val_and_the_first_of_train(
 def test_an_item_is_what_the_detector_makes_of_four_of_its_frames(
     kind: str, params: Params, frames: dict[str, pd.DataFrame], splits: pd.DataFrame
 ) -> None:
-    asked = params.model_copy(update={"train": params.train.model_copy(update={"head": params.train.head.model_copy(update={"kind": kind})})})
+    asked = params.model_copy(
+        update={"train": params.train.model_copy(update={"head": params.train.head.model_copy(update={"kind": kind})})}
+    )
     scorer = Scorer(network(kind), asked, "mean")
     val = pd.DataFrame({"media_id": frames["val"]["media_id"].unique(), "score": 0.5})
     table = training_reference.reference(scorer, frames, splits, val, 2).set_index("media_id")

@@ -1,4 +1,4 @@
-"""What metrics.json says: the detector beside its floor, and where there is too little to say."""
+"""What metrics.json says: the detector beside its baseline, and where there is too little to say."""
 
 import json
 
@@ -28,17 +28,17 @@ def test_figures_of_items_and_frames(good: pd.DataFrame, splits: pd.DataFrame) -
 
 def test_below_the_floor_is_said(good: pd.DataFrame, bad: pd.DataFrame, splits: pd.DataFrame) -> None:
     better, worse = evidence_of(good, splits, 300, 0), evidence_of(bad, splits, 300, 0)
-    assert (better["below_floor"], worse["below_floor"]) == (False, True)
-    assert worse["gap_to_floor"]["high"] < 0
-    difference = worse["test"]["item"]["roc_auc"]["value"] - worse["floor"]["test"]["item"]["roc_auc"]["value"]
-    assert worse["gap_to_floor"]["value"] == pytest.approx(difference)
+    assert (better["below_baseline"], worse["below_baseline"]) == (False, True)
+    assert worse["gap_to_baseline"]["high"] < 0
+    difference = worse["test"]["item"]["roc_auc"]["value"] - worse["baseline"]["test"]["item"]["roc_auc"]["value"]
+    assert worse["gap_to_baseline"]["value"] == pytest.approx(difference)
 
 
 def test_the_gap_is_paired(splits: pd.DataFrame) -> None:
     scored = predictions(splits, 1.0, 1.0)
-    twins = evidence_of(scored.assign(floor_score=scored["score"]), splits, 300, 0)
-    assert twins["gap_to_floor"] == {"value": 0.0, "low": 0.0, "high": 0.0}
-    assert twins["below_floor"] is False
+    twins = evidence_of(scored.assign(baseline_score=scored["score"]), splits, 300, 0)
+    assert twins["gap_to_baseline"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+    assert twins["below_baseline"] is False
 
 
 def test_a_slice_with_too_few_items_says_so(splits: pd.DataFrame) -> None:
@@ -54,7 +54,7 @@ def test_every_figure_is_that_of_scikit_learn(good: pd.DataFrame, splits: pd.Dat
     metrics = evidence_of(good, splits)
     for split in ("val", "test"):
         items = item_table(good[good["split"] == split], "mean")
-        for column, told in (("score", metrics), ("floor_score", metrics["floor"])):
+        for column, told in (("score", metrics), ("baseline_score", metrics["baseline"])):
             fake, scores = (items["label"] == "fake").to_numpy(), items[column].to_numpy()
             calibrated = 1 / (1 + np.exp(-np.log(scores / (1 - scores)) / told["temperature"]))
             expected = {

@@ -46,8 +46,8 @@ def test_an_audit_that_passed_bears_no_mark_even_where_shortcuts_were_allowed(me
 
 
 def test_dangers_come_first(metrics: dict[str, Any], splits: pd.DataFrame) -> None:
-    change = {"held_out": {"macro": MACRO | {"low": 0.4}, "generators": []}, "below_floor": True, "weights": "random"}
-    assert _titles(metrics | change, splits, "danger") == ["Below its floor", "Near chance on unseen generators"]
+    change = {"held_out": {"macro": MACRO | {"low": 0.4}, "generators": []}, "below_baseline": True, "weights": "random"}
+    assert _titles(metrics | change, splits, "danger") == ["Below its baseline", "Near chance on unseen generators"]
     assert _titles(metrics | change, splits)[2:] == ["Random weights"]
 
 

@@ -39,7 +39,7 @@ def test_the_cache_computes_once_and_forgets_when_what_it_depends_on_changes(tmp
     assert len(computed) == 2
 
 
-def test_every_error_has_a_code_of_its_own_and_says_thing_reason_cure() -> None:
+def test_every_error_has_a_code_of_its_own_and_says_thing_reason_hint() -> None:
     def tree(kind: type[RealframeError]) -> list[type[RealframeError]]:
         return [kind, *(below for child in kind.__subclasses__() for below in tree(child))]
 

@@ -1,4 +1,4 @@
-"""What is used: params.yaml, then the recipe, then overrides; a mistake names the key, the value and the cure."""
+"""What is used: params.yaml, then the recipe, then overrides; a mistake names the key, the value and the hint."""
 
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def test_what_is_saved_is_what_stages_load(root: Path, tmp_path: Path) -> None:
         ({"train.phase1.frozen": False}, "phase2.unfreeze_last"),
     ],
 )
-def test_a_mistake_names_key_value_and_cure(root: Path, overrides: dict, said: str) -> None:
+def test_a_mistake_names_key_value_and_hint(root: Path, overrides: dict, said: str) -> None:
     with pytest.raises(ParamsError) as caught:
         resolve(root / "params.yaml", root / "recipes", overrides=overrides)
     assert said in str(caught.value)

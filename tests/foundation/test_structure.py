@@ -78,7 +78,7 @@ def test_every_module_has_a_layer(root: Path) -> None:
     assert rooms == set(LAYER)
 
 
-def test_dvc_yaml_and_artefacts_name_the_same_paths(root: Path) -> None:
+def test_dvc_yaml_and_artifacts_name_the_same_paths(root: Path) -> None:
     stages = read_yaml(root / "dvc.yaml")["stages"]
     entries = [entry for stage in stages.values() for section in ("outs", "metrics") for entry in stage.get(section, [])]
     written = {entry if isinstance(entry, str) else next(iter(entry)) for entry in entries}

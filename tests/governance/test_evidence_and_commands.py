@@ -18,8 +18,8 @@ from realframe.store import accounts
 from realframe.store.index_sync import sync_models
 from realframe.store.repository import Store
 from tests import run_folder
-from tests.own_state import COMMIT, TRAINER
 from tests.governance.asked import WHY, approve
+from tests.own_state import COMMIT, TRAINER
 
 pytestmark = pytest.mark.usefixtures("three_versions")
 PASSWORD = "correct horse battery"
@@ -64,14 +64,14 @@ def test_the_page_names_the_rules_and_the_worst_mistakes_and_the_uses_of_the_spl
 def test_what_a_reviewer_must_not_overlook_is_said(store: Store) -> None:
     approve(1, "Ada", "")
     client = MlflowClient()
-    for name, value in {"below_floor": "true", "test_split": "f" * 12, "shortcuts": "allowed"}.items():
+    for name, value in {"below_baseline": "true", "test_split": "f" * 12, "shortcuts": "allowed"}.items():
         client.set_model_version_tag(model_registry.NAME, "3", f"realframe.{name}", value)
     shown = review_summary.gather(3, store)
     warnings = " ".join(shown.warnings)
-    assert "worse than its floor" in warnings
+    assert "worse than its baseline" in warnings
     assert "different items" in warnings
     assert "file facts alone" in warnings
-    assert "worse than its floor" in markdown(shown)
+    assert "worse than its baseline" in markdown(shown)
     assert review_summary.gather(2, store).warnings == []
 
 

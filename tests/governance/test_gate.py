@@ -22,9 +22,9 @@ from realframe.registry import model_registry
 from realframe.settings import Settings, get_settings
 from realframe.store.repository import Store
 from tests import run_folder
-from tests.own_state import COMMIT, TRAINER
 from tests.governance import planted
 from tests.governance.asked import approve, reject
+from tests.own_state import COMMIT, TRAINER
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_a_version_of_unknown_training_is_not_approved_under_four_eyes(folder: P
         ("robustness", lambda m: {"worst": {"perturbation": "jpeg", "level": 30.0, "drop": {"value": 0.4}}}, "robust", False),
         ("shortcuts", lambda m: {"passed": False, "allowed": True}, "shortcut audit", False),
         ("shortcuts", lambda m: None, "shortcut audit", None),
-        ("gap_to_floor", lambda m: {"value": -0.1, "low": -0.2, "high": 0.0}, "not below its floor", False),
+        ("gap_to_baseline", lambda m: {"value": -0.1, "low": -0.2, "high": 0.0}, "not below its baseline", False),
         ("slices", lambda m: {"codec": [{"name": "av1", "right": {"value": 0.4}}]}, "no slice below", False),
         ("slices", lambda m: {"codec": [{"name": "av1", "right": {"value": 0.4}, "too_few": "Only 2."}]}, "no slice below", None),
     ],
@@ -137,7 +137,7 @@ def test_a_version_whose_evidence_was_changed_in_mlflow_is_unknown(champion: int
 
     run = mlflow.get_run(model_registry.get(champion).mlflow_run)
     evidence = Path(run.info.artifact_uri.removeprefix("file://")) / "evidence" / "metrics.json"
-    evidence.write_text(evidence.read_text().replace('"below_floor": false', '"below_floor": true '))
+    evidence.write_text(evidence.read_text().replace('"below_baseline": false', '"below_baseline": true '))
     (settings.cache_dir / "evidence").rename(settings.cache_dir / "before")
     (rule,) = gate.check(champion, store).rules
     assert (rule.name, rule.met) == ("evidence", None)

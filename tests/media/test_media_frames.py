@@ -17,7 +17,7 @@ from realframe.files import sha256_of
 from realframe.media.clean import clean
 from realframe.media.extract import extract
 from realframe.media.file_frames import frames_of
-from realframe.media.harmonize import cure_file, cured_name
+from realframe.media.harmonize import harmonize_file, harmonized_name
 from realframe.media.probe import probe
 from realframe.media.shards import read_frames
 
@@ -48,9 +48,9 @@ def params(root: Path) -> Params:
 def of_the_stages(path: Path, params: Params, folder: Path) -> tuple[object, ...]:
     """What the functions of the stages leave in the clean shard, and their rows."""
     media_id, facts, source = sha256_of(path), probe(path, params.limits), path
-    if params.cure.rewrites:
-        source = folder / cured_name(media_id, facts.kind, params.cure)
-        cure_file(path, facts, params.cure, params.limits, source)
+    if params.harmonize.rewrites:
+        source = folder / harmonized_name(media_id, facts.kind, params.harmonize)
+        harmonize_file(path, facts, params.harmonize, params.limits, source)
     extract(source, media_id, probe(source, params.limits), params.extract, params.limits, folder / "sampled.tar")
     rows = clean(folder / "sampled.tar", params.clean, params.limits, folder / "clean.tar")
     return *read_frames(folder / "clean.tar"), rows
@@ -107,8 +107,10 @@ def test_images_of_all_kinds(params: Params, tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("reencode", [True, False])
 def test_cured_files(numbered: Maker, params: Params, photo: Path, tmp_path: Path, reencode: bool) -> None:
-    cure = params.cure.model_copy(update={"crop": Crop(image=48, video=96), "seconds": 1.0, "reencode": reencode, "fps": 12.0})
-    params = params.model_copy(update={"cure": cure})
+    harmonization = params.harmonize.model_copy(
+        update={"crop": Crop(image=48, video=96), "seconds": 1.0, "reencode": reencode, "fps": 12.0}
+    )
+    params = params.model_copy(update={"harmonize": harmonization})
     assert same(numbered("h264", "mp4"), params, tmp_path) == 3
     assert same(photo, params, tmp_path) == 1
 

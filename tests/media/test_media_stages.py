@@ -39,7 +39,7 @@ def run(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     get_settings.cache_clear()
 
 
-def catalogue(params: Params) -> None:
+def catalog(params: Params) -> None:
     """Write the part of media.parquet that the media stages read, and let all items go on uncured."""
     files = [path for path in sorted(artifacts.RAW.iterdir()) if path.is_file()]
     rows = [{"media_id": sha256_of(path), "path": path.name, **asdict(probe(path, params.limits))} for path in files]
@@ -76,7 +76,7 @@ def test_from_originals_to_clean_frames(params: Params, numbered: Maker, capsys:
     ids = [give("clip.webm", numbered("vp9", "webm")), give("photo.jpg", texture(300, 200))]
     blank = give("grey.png", Image.new("RGB", (64, 64), "grey"))
     before = {path: (sha256_of(path), path.stat().st_mtime_ns) for path in artifacts.RAW.iterdir()}
-    catalogue(params)
+    catalog(params)
 
     said = stages(capsys)
 
@@ -101,14 +101,14 @@ def test_from_originals_to_clean_frames(params: Params, numbered: Maker, capsys:
 def test_one_new_video_decodes_one_video(params: Params, numbered: Maker, capsys: pytest.CaptureFixture[str]) -> None:
     give("clip.mp4", numbered())
     gone = give("photo.jpg", texture())
-    catalogue(params)
+    catalog(params)
     stages(capsys)
     first = digests()
     assert [line.split(",")[0] for line in stages(capsys)] == ["extract_frames: 2 taken (2 cached)", "clean_frames: 2 taken (2 cached)"]
     assert digests() == first
     (artifacts.RAW / "photo.jpg").unlink()
     give("new.webm", numbered("vp9", "webm"))
-    catalogue(params)
+    catalog(params)
     assert [line.split(",")[0] for line in stages(capsys)] == ["extract_frames: 2 taken (1 cached)", "clean_frames: 2 taken (1 cached)"]
     assert not (artifacts.CLEAN / f"{gone}.tar").exists()
     assert gone not in set(pd.read_parquet(artifacts.QUALITY).media_id)
@@ -129,7 +129,7 @@ def test_a_stage_that_is_killed_and_run_again_ends_with_the_same_bytes(
 ) -> None:
     for place, (codec, suffix) in enumerate([("h264", "mp4"), ("hevc", "mp4"), ("vp9", "webm"), ("mpeg4", "avi"), ("mjpeg", "mov")]):
         give(f"{place}.{suffix}", numbered(codec, suffix))
-    catalogue(params)
+    catalog(params)
     killed = subprocess.Popen([sys.executable, "-m", "pipelines.extract_frames"], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while not list(artifacts.FRAMES.glob("*.tar")) and time.monotonic() < deadline:

@@ -42,7 +42,7 @@ def test_a_model_is_registered_as_challenger_into_its_training_run(folder: Path)
     metrics = json.loads((folder / artifacts.METRICS).read_text())
     assert version.threshold == metrics["threshold"]
     assert version.figures["item"]["roc_auc"] == metrics["test"]["item"]["roc_auc"]
-    assert version.floor["frame"]["f1"] == metrics["floor"]["test"]["frame"]["f1"]
+    assert version.baseline["frame"]["f1"] == metrics["baseline"]["test"]["frame"]["f1"]
 
 
 def test_the_registered_file_is_the_evaluated_one_and_loads_in_safe_mode(folder: Path) -> None:

@@ -33,7 +33,7 @@ class Example:
         rows = self.tables["predictions"]
         rows = rows[rows["split"] == split]
         facts = ["label", "kind", "generator", "source", "cluster"]
-        return rows.groupby("media_id", as_index=False).agg({**dict.fromkeys(facts, "first"), "score": "mean", "floor_score": "mean"})
+        return rows.groupby("media_id", as_index=False).agg({**dict.fromkeys(facts, "first"), "score": "mean", "baseline_score": "mean"})
 
     @cached_property
     def test(self) -> pd.DataFrame:
@@ -41,11 +41,11 @@ class Example:
 
     @cached_property
     def threshold(self) -> dict[str, float]:
-        return {column: _threshold(self.items("val"), column) for column in ("score", "floor_score")}
+        return {column: _threshold(self.items("val"), column) for column in ("score", "baseline_score")}
 
     @cached_property
     def temperature(self) -> dict[str, float]:
-        return {column: _temperature(self.items("val"), column) for column in ("score", "floor_score")}
+        return {column: _temperature(self.items("val"), column) for column in ("score", "baseline_score")}
 
     def calibrated(self, items: pd.DataFrame, column: str = "score") -> np.ndarray:
         return 1 / (1 + np.exp(-_logit(items[column]) / self.temperature[column]))
@@ -138,7 +138,7 @@ def _majority(example: Example, path: list[str]) -> float:
 
 def _kind(example: Example, path: list[str]) -> float:
     part = example.test[example.test["kind"] == path[0]]
-    column = {"model": "score", "floor": "floor_score"}[path[1]]
+    column = {"model": "score", "baseline": "baseline_score"}[path[1]]
     return _merit(path[2], _fake(part), part[column].to_numpy(), example.threshold[column], part[column].to_numpy())
 
 
@@ -245,14 +245,14 @@ def recomputed(example: Example, path: str) -> float:
         "band": lambda: _band(example)[("low", "high").index(rest[0])],
         "counts": lambda: int((example.items(rest[0])["label"] == rest[2]).sum()),
         "majority": lambda: _majority(example, rest),
-        "floor": lambda: _level(example, rest, "floor_score"),
+        "baseline": lambda: _level(example, rest, "baseline_score"),
         "per_kind": lambda: _kind(example, rest),
         "slices": lambda: _slice(example, rest),
         "held_out": lambda: _held_out(example, rest),
         "robustness": lambda: _robustness(example, rest),
         "calibration": lambda: _calibration(example, rest),
         "verdicts": lambda: _verdicts(example, rest),
-        "gap_to_floor": lambda: _area(example.test) - _area(example.test, "floor_score"),
+        "gap_to_baseline": lambda: _area(example.test) - _area(example.test, "baseline_score"),
     }
     return simple[first]() if first in simple else _level(example, [first, *rest], "score")
 
@@ -285,7 +285,7 @@ def test_the_intervals_follow_from_the_same_tables(example: Example) -> None:
         seed=params["seed"],
         per_frame=example.metrics["per_frame"],
     )
-    for name in ("test", "held_out", "robustness", "slices", "verdicts", "gap_to_floor"):
+    for name in ("test", "held_out", "robustness", "slices", "verdicts", "gap_to_baseline"):
         assert _equal(json.loads(json.dumps(again[name])), example.metrics[name]), name
 
 

@@ -131,7 +131,7 @@ def rendered(good: pd.DataFrame, splits: pd.DataFrame, root: Path, tmp_path: Pat
 def test_it_shows_the_figures_of_metrics_json(rendered: tuple[str, dict[str, Any]]) -> None:
     html, metrics = rendered
     shown = dict(re.findall(r'data-figure="([^"]+)" data-as="figure">([^<]+)<', html))
-    for level in ("test.item", "floor.test.item", "test.frame", "val.item"):
+    for level in ("test.item", "baseline.test.item", "test.frame", "val.item"):
         for name in METRIC_WORDS:
             entry = value_at(metrics, f"{level}.{name}")
             assert shown[f"{level}.{name}.value"] == figure(entry["value"])
@@ -170,8 +170,8 @@ def test_below_the_floor_is_a_red_banner(bad: pd.DataFrame, good: pd.DataFrame, 
     html, metrics = _render(bad, splits, root, tmp_path / "bad")
     banner = re.search(r'<div class="banner danger" role="alert">.*?</div>', html, re.DOTALL)
     assert banner
-    assert "Below its floor" in banner[0]
-    assert f"{metrics['floor']['test']['item']['roc_auc']['value']:.3f}" in banner[0]
+    assert "Below its baseline" in banner[0]
+    assert f"{metrics['baseline']['test']['item']['roc_auc']['value']:.3f}" in banner[0]
     assert "banner danger" not in _render(good, splits, root, tmp_path / "good")[0]
 
 
@@ -194,7 +194,7 @@ def test_names_from_outside_are_only_text(good: pd.DataFrame, splits: pd.DataFra
 
 @pytest.mark.parametrize(
     ("change", "title"),
-    [({"weights": "random"}, "Random weights"), ({"below_floor": True}, "Below its floor"), ({}, "File facts give the videos away")],
+    [({"weights": "random"}, "Random weights"), ({"below_baseline": True}, "Below its baseline"), ({}, "File facts give the videos away")],
 )
 def test_reasons_for_distrust(good: pd.DataFrame, splits: pd.DataFrame, change: dict[str, Any], title: str) -> None:
     found = caveats.caveats_of(_metrics(good, splits) | change, splits, SHORTCUTS)
@@ -211,7 +211,7 @@ def test_demo_data_is_named(good: pd.DataFrame, splits: pd.DataFrame) -> None:
 def test_below_the_floor_is_loud_in_the_log(bad: pd.DataFrame, splits: pd.DataFrame, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         caveats.announce(caveats.caveats_of(_metrics(bad, splits), splits, SHORTCUTS))
-    assert "!! BELOW ITS FLOOR" in caplog.text
+    assert "!! BELOW ITS BASELINE" in caplog.text
     assert "!" * 80 in caplog.text
 
 

@@ -14,7 +14,7 @@ from realframe.settings import Settings
 def version_of(commit: str) -> ModelVersion:
     texts = dict.fromkeys(("run_id", "mlflow_run", "created", "sha256", "dataset", "weights", "decision", "trainer", "shortcuts"), "")
     texts |= {"commit": commit, "recipe": "scratch", "test_split": "", "evidence": ""}
-    return ModelVersion(version=3, aliases=(), threshold=0.5, figures={}, floor={}, below_floor=False, **texts)
+    return ModelVersion(version=3, aliases=(), threshold=0.5, figures={}, baseline={}, below_baseline=False, **texts)
 
 
 @pytest.fixture
@@ -33,13 +33,13 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(root=root, home=tmp_path / "state")
 
 
-def test_a_version_older_than_the_stages_is_refused_with_a_cure(settings: Settings) -> None:
+def test_a_version_older_than_the_stages_is_refused_with_a_hint(settings: Settings) -> None:
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=settings.root, capture_output=True, text=True, check=True).stdout.strip()
     with pytest.raises(RunError, match=r"version 3: was trained by .* no stage hold_out_generators, .*train_model -S recipe=scratch"):
         reevaluate(version_of(head), settings, {}, "me")
     assert not settings.state.exists()
 
 
-def test_a_version_of_another_repository_is_refused_with_a_cure(settings: Settings) -> None:
+def test_a_version_of_another_repository_is_refused_with_a_hint(settings: Settings) -> None:
     with pytest.raises(RunError, match=r"its commit cccccccccc is not in this repository\. Fetch"):
         reevaluate(version_of("c" * 40), settings, {}, "me")

@@ -70,7 +70,7 @@ def _await_dags(url: str, token: str) -> set[str]:
     return dags
 
 
-def test_a_port_in_use_is_named_with_its_cure(pilot: Pilot) -> None:
+def test_a_port_in_use_is_named_with_its_hint(pilot: Pilot) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -25,7 +25,7 @@ EVIL = '<script>alert("x")</script>.mp4'
 _OUTS = (artifacts.SPLITS, artifacts.BALANCED, artifacts.CLEAN, artifacts.QUARANTINE / "catalog.parquet")
 _AUDIT = """{"kinds": {"image": {"items": 44, "real": 22, "fake": 22, "folds": 5, "by": "random forest", "balanced_accuracy": 0.8159,
 "low": 0.7651, "high": 0.8578, "facts": {"pixels": 0.82, "width": 0.72}},
-"video": {"items": 2, "real": 1, "fake": 1, "note": "too few items"}}, "limit": 0.7, "passed": false, "allowed": true, "cure": {}}"""
+"video": {"items": 2, "real": 1, "fake": 1, "note": "too few items"}}, "limit": 0.7, "passed": false, "allowed": true, "harmonize": {}}"""
 
 
 def make(root: Path) -> pd.DataFrame:

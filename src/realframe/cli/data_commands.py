@@ -67,7 +67,7 @@ def ingest(
     settings.regression_dir.mkdir(parents=True, exist_ok=True)  # a dependency of dvc.yaml, also where it is empty
     typer.echo(summary)
     for file, problem in list(summary.problems.items())[:_SHOWN]:
-        typer.echo(f"  {file} {problem.reason}. {problem.cure}")
+        typer.echo(f"  {file} {problem.reason}. {problem.hint}")
     if len(summary.problems) > _SHOWN:
         typer.echo(f"  ... and {len(summary.problems) - _SHOWN} more")
     if summary.labels[""]:

@@ -63,7 +63,7 @@ def doctor() -> None:
     table = Table("", "part", "found", "what mends it")
     marks = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "missing": "[red]missing[/]"}
     for finding in findings:
-        table.add_row(marks[finding.state], finding.part, finding.found, finding.cure)
+        table.add_row(marks[finding.state], finding.part, finding.found, finding.hint)
     Console().print(table)
     raise typer.Exit(any(finding.state == "missing" for finding in findings))
 

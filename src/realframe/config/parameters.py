@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_va
 from ruamel.yaml import YAML
 
 from realframe.config.search_space import Range, Tune, with_values
-from realframe.config.sections import Balance, Clean, Cure, Evaluate, Extract, Limits, Section, Shortcuts, Split, Train
+from realframe.config.sections import Balance, Clean, Evaluate, Extract, Harmonization, Limits, Section, Shortcuts, Split, Train
 from realframe.config.yaml_files import leaves, merged, nested, read_yaml
 from realframe.errors import ParamsError
 from realframe.files import atomic_path
@@ -23,7 +23,7 @@ class Params(Section):
     recipe: str
     seed: int = Field(ge=0)
     limits: Limits
-    cure: Cure
+    harmonize: Harmonization
     extract: Extract
     clean: Clean
     shortcuts: Shortcuts

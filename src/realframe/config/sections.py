@@ -66,7 +66,7 @@ class Crop(Section):
         return self.image if kind == "image" else self.video
 
 
-class Cure(Section):
+class Harmonization(Section):
     """What takes file facts out of the media of both classes before anything else looks at them."""
 
     crop: Crop

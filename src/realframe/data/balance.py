@@ -32,7 +32,7 @@ def choose(media: pd.DataFrame, quality: pd.DataFrame, balance: Balance, seed: i
         quality: the rows of ``data/quality.parquet``.
         balance: which kinds are taken, and the method.
         seed: which of the items of a surplus are left out.
-        unmatched: the ``media_id`` of the items that the cure left out.
+        unmatched: the ``media_id`` of the items that harmonization left out.
     """
     rows = media.sort_values("media_id", ignore_index=True)
     usable = set(quality.loc[quality["kept"], "media_id"])
@@ -125,7 +125,7 @@ def find_unmatched(items: pd.DataFrame, facts: Sequence[str], seed: int) -> set[
     """Return the ``media_id`` of those that have to go so that each bin of each kind holds equally many of both classes.
 
     Args:
-        items: rows with ``media_id``, ``kind``, ``label``, ``width``, ``height`` and ``duration_s``, as catalogued.
+        items: rows with ``media_id``, ``kind``, ``label``, ``width``, ``height`` and ``duration_s``, as catalogd.
         facts: of ``pixels`` and ``duration_s``; without any, nothing has to go.
         seed: which items of the larger class of a bin stay; it depends on no other item's name.
     """

@@ -1,4 +1,4 @@
-"""The catalogue: every file of ``data/raw`` becomes a media item, a row of the quarantine table, or the duplicate of an item."""
+"""The catalog: every file of ``data/raw`` becomes a media item, a row of the quarantine table, or the duplicate of an item."""
 
 import json
 from collections import Counter
@@ -68,8 +68,8 @@ def build_catalog(raw_dir: Path, limits: Limits, cache_dir: Path, workers: int, 
     """
     entries = read_layout(raw_dir)
     if not entries:
-        cure = "Take your files in with `realframe ingest FOLDER`, or render some with `realframe demo-data FOLDER` and take those in."
-        raise DatasetError(raw_dir, "holds no files", cure)
+        hint = "Take your files in with `realframe ingest FOLDER`, or render some with `realframe demo-data FOLDER` and take those in."
+        raise DatasetError(raw_dir, "holds no files", hint)
     with HashIndex(cache_dir / HASHES) as hashes:
         contents = group_by_content(raw_dir, entries, hashes, workers)
     files = {entry.path: (sha256_in(content), entry) for content, entry in contents.items.items()}
@@ -121,8 +121,8 @@ def _row(sha256: str, entry: FileEntry, facts: MediaFacts) -> dict[str, object]:
 
 
 def _unlabelled(path: str) -> UnlabelledError:
-    cure = "Put it into a folder real/ or fake/, or name it in a CSV with the columns file_path,label."
-    return UnlabelledError(path, "is labelled neither real nor fake", cure)
+    hint = "Put it into a folder real/ or fake/, or name it in a CSV with the columns file_path,label."
+    return UnlabelledError(path, "is labelled neither real nor fake", hint)
 
 
 def _printable(path: str) -> str:

@@ -1,4 +1,4 @@
-"""Taking new files into the living folder of originals, by copy, so that the catalogue reads them the same from any layout.
+"""Taking new files into the living folder of originals, by copy, so that the catalog reads them the same from any layout.
 
 Each folder that files come from has a batch folder of its own in ``data/raw``, with the files at their old relative paths and a
 ``labels.csv`` that says what is known of them. The same bytes are kept once. What a kill leaves undone, the next call does.

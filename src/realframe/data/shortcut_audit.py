@@ -24,7 +24,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from realframe.config import Cure
+from realframe.config import Harmonization
 from realframe.statistics import bootstrap, classification_metrics
 from realframe.statistics.classification_metrics import Bools, Floats
 
@@ -94,7 +94,7 @@ def audit_shortcuts(media: pd.DataFrame, folds: int, seed: int) -> dict[str, Rep
     two is a little above chance where there is nothing to find.
 
     Args:
-        media: the rows of ``data/cured.parquet``.
+        media: the rows of ``data/harmonized.parquet``.
         folds: of the cross-validation; fewer where a class has fewer groups.
         seed: of the folds, the forest and the resamples.
 
@@ -190,34 +190,38 @@ def revealing_facts(facts: Mapping[str, float], limit: float) -> list[str]:
     return [name for place, (name, accuracy) in enumerate(facts.items()) if place < _MOST_NAMED or accuracy > limit]
 
 
-def suggested_settings(facts: Collection[str], kind: str, items: pd.DataFrame, cure: Cure) -> dict[str, str]:
+def suggested_settings(facts: Collection[str], kind: str, items: pd.DataFrame, harmonization: Harmonization) -> dict[str, str]:
     """Return the parameters, dotted key -> value, that make ``facts`` the same for all items; those that are set already are left out.
 
     Args:
         facts: names of ``file_facts``.
         kind: ``image`` or ``video``.
         items: the rows of that kind, with their file facts; sizes, lengths and rates are such that 19 of 20 items go through.
-        cure: what is set.
+        harmonization: what is set.
     """
     offered: dict[str, str] = {}
     if not {*SIZE}.isdisjoint(facts):
-        offered[f"cure.crop.{kind}"] = str(int(_low(items[["width", "height"]].min(axis=1))) // 2 * 2)
+        offered[f"harmonize.crop.{kind}"] = str(int(_low(items[["width", "height"]].min(axis=1))) // 2 * 2)
     if not {*TIME}.isdisjoint(facts):
-        offered["cure.seconds"] = f"{np.floor(_low(items['duration_s']) * 10) / 10:g}"
+        offered["harmonize.seconds"] = f"{np.floor(_low(items['duration_s']) * 10) / 10:g}"
     if not {*RATE, "frames"}.isdisjoint(facts):
-        offered["cure.fps"] = f"{max(1, np.floor(_low(items['fps']))):g}"
-    if "cure.fps" in offered or not {*ENCODING}.isdisjoint(facts):
-        offered["cure.reencode"] = "true"
-    is_set = {"cure.crop.image": cure.crop.image, "cure.crop.video": cure.crop.video, "cure.seconds": cure.seconds}
-    is_set |= {"cure.fps": cure.fps, "cure.reencode": cure.reencode}
+        offered["harmonize.fps"] = f"{max(1, np.floor(_low(items['fps']))):g}"
+    if "harmonize.fps" in offered or not {*ENCODING}.isdisjoint(facts):
+        offered["harmonize.reencode"] = "true"
+    is_set = {
+        "harmonize.crop.image": harmonization.crop.image,
+        "harmonize.crop.video": harmonization.crop.video,
+        "harmonize.seconds": harmonization.seconds,
+    }
+    is_set |= {"harmonize.fps": harmonization.fps, "harmonize.reencode": harmonization.reencode}
     return {name: value for name, value in offered.items() if not is_set[name]}
 
 
-def suggested_match(facts: Collection[str], cure: Cure) -> str:
-    """Return what ``cure.match`` may name against these facts, such as ``[pixels,duration_s]``; empty where it can do no more."""
+def suggested_match(facts: Collection[str], harmonization: Harmonization) -> str:
+    """Return what ``harmonize.match`` may name against these facts, such as ``[pixels,duration_s]``; empty where it can do no more."""
     against = {"pixels": SIZE, "duration_s": TIME}
-    useful = [name for name, cured in against.items() if name not in cure.match and not {*cured}.isdisjoint(facts)]
-    return f"[{','.join((*cure.match, *useful))}]" if useful else ""
+    useful = [name for name, harmonized in against.items() if name not in harmonization.match and not {*harmonized}.isdisjoint(facts)]
+    return f"[{','.join((*harmonization.match, *useful))}]" if useful else ""
 
 
 def _low(values: "pd.Series[float]") -> float:

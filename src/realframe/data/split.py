@@ -75,8 +75,8 @@ def _check_classes(balanced: pd.DataFrame, items: pd.DataFrame) -> None:
         if not (items["label"] == label).any():
             left_out = balanced.loc[balanced["label"] == label, "why"].value_counts()
             found = f"; {', '.join(f'{count} left out ({why})' for why, count in left_out.items())}" if len(left_out) else ""
-            cure = f"Put {label} videos or images into a folder named {label}/ and take it in: `realframe ingest FOLDER --label {label}`."
-            raise TooFewItemsError(f"class {label}", f"has no item that can be used{found}", cure)
+            hint = f"Put {label} videos or images into a folder named {label}/ and take it in: `realframe ingest FOLDER --label {label}`."
+            raise TooFewItemsError(f"class {label}", f"has no item that can be used{found}", hint)
 
 
 def _refuse_two_given(items: pd.DataFrame) -> None:
@@ -143,7 +143,7 @@ def _fill(placed: np.ndarray, per_label: np.ndarray, allowed: np.ndarray, order:
         spared = ((have[placed] - per_label >= least) | (per_label == 0)).all(axis=1)
         movable = order[((per_label[:, label] > 0) & allowed[:, to] & (placed != to) & spared)[order]]
         if not len(movable):
-            raise TooFewItemsError("split", _shortage(have, per_label, least), _cure(LABELS[label], least))
+            raise TooFewItemsError("split", _shortage(have, per_label, least), _hint(LABELS[label], least))
         placed[movable[per_label[movable].sum(axis=1).argmin()]] = to
 
 
@@ -159,7 +159,7 @@ def _dealing(have: np.ndarray) -> str:
     return ", ".join(f"{count} in {split}" for split, count in zip(SPLITS, have, strict=True))
 
 
-def _cure(label: str, least: int) -> str:
+def _hint(label: str, least: int) -> str:
     return (
         f"Add {label} items that share no group or near-duplicate with the others: 3 independent sets of {least} are the least; "
         "or lower split.min_per_class or split.near_duplicate_distance."

@@ -24,8 +24,8 @@ def read(path: Path) -> frozenset[str]:
 
 def refusal(thing: object) -> TakenDownError:
     """Return why a file with such an item's bytes is not used."""
-    cure = "Delete the file. Who asked for it and why: `realframe lineage` with its id."
-    return TakenDownError(thing, "was taken down on request", cure)
+    hint = "Delete the file. Who asked for it and why: `realframe lineage` with its id."
+    return TakenDownError(thing, "was taken down on request", hint)
 
 
 def remove(folder: Path, media_id: str, hashes: HashIndex, workers: int) -> list[Path]:

@@ -152,5 +152,5 @@ def _said(folder: Path) -> dict[str, int | str | None]:
 def _version(seed: int) -> dict[str, int | str]:
     return {
         "seed": seed,
-        "version": source_digest(simulated_camera, scene_pairs, simulated_generator, scene_layers, scene_pairs, scenes, textures),
+        "version": source_digest(simulated_camera, scene_pairs, simulated_generator, scene_layers, scenes, textures),
     }

@@ -47,7 +47,7 @@ def cautions_of(facts: MediaFacts, looked_at: int, params: Params) -> Iterator[C
     Args:
         facts: of the file as it was given.
         looked_at: how many frames were looked at.
-        run: the parameters of the detector.
+        params: the parameters of the detector.
     """
     if side := _enlarged(facts, params):
         said = f"It is only {facts.width} x {facts.height} pixels and was enlarged to the {params.clean.size} that the detector looks at"
@@ -61,7 +61,7 @@ def cautions_of(facts: MediaFacts, looked_at: int, params: Params) -> Iterator[C
 
 def _enlarged(facts: MediaFacts, params: Params) -> int:
     """Return the side that was enlarged, in pixels; 0 where none was, or where every file is cropped to one size before."""
-    if params.cure.crop.of(facts.kind):
+    if params.harmonize.crop.of(facts.kind):
         return 0
     side = max(facts.width, facts.height) if params.clean.fit == "pad" else min(facts.width, facts.height)
     return side if side < params.clean.size else 0

@@ -90,5 +90,5 @@ class Detector:
 
     def _refuse_other_kinds(self, frames: Frames, path: Path) -> None:
         if self._scorer.sequential and frames.facts.kind != "video":
-            cure = "Use a version whose recipe scores frames: `realframe registry list` shows their recipes."
-            raise NotMediaError(path, f"is an image, and version {self.version} scores videos only", cure)
+            hint = "Use a version whose recipe scores frames: `realframe registry list` shows their recipes."
+            raise NotMediaError(path, f"is an image, and version {self.version} scores videos only", hint)

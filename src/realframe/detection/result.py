@@ -132,7 +132,7 @@ def unscored(detector: LoadedModel, looked: DecodedFile, error: MediaError) -> D
         model=detector.version,
         seconds=looked.watch.stop(),
         code=error.code,
-        message=str(type(error)(looked.name, error.reason, error.cure)),
+        message=str(type(error)(looked.name, error.reason, error.hint)),
     )
 
 

@@ -83,8 +83,8 @@ def reference_of(version: ModelVersion) -> DriftReference:
     """Return a version's reference, from the evidence that went with it. Raises RegistryError where it has none."""
     file = evidence_bundle.fetch(version) / artifacts.REFERENCE.name
     if not file.exists():
-        cure = f"Evaluate it anew: `realframe evaluate {version.version}`."
-        raise RegistryError(f"version {version.version}", "was registered without a reference for drift", cure)
+        hint = f"Evaluate it anew: `realframe evaluate {version.version}`."
+        raise RegistryError(f"version {version.version}", "was registered without a reference for drift", hint)
     table = pd.read_parquet(file)
     val = table["split"] == "val"
     return DriftReference(table.loc[val, "score"].to_numpy(np.float64), np.stack(table["features"].to_list())[-_ROWS:].astype(np.float64))

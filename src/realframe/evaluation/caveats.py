@@ -53,18 +53,18 @@ def announce(found: list[Caveat]) -> None:
 
 
 def _below_floor(metrics: dict[str, Any]) -> Caveat | None:
-    if not metrics["below_floor"]:
+    if not metrics["below_baseline"]:
         return None
-    reached, floor = metrics["test"]["item"]["roc_auc"]["value"], metrics["floor"]["test"]["item"]["roc_auc"]["value"]
-    gap = metrics["gap_to_floor"]
+    reached, baseline = metrics["test"]["item"]["roc_auc"]["value"], metrics["baseline"]["test"]["item"]["roc_auc"]["value"]
+    gap = metrics["gap_to_baseline"]
     margin = "" if gap["low"] is None else f" (difference {gap['value']:+.3f}, 95 % interval {gap['low']:+.3f} to {gap['high']:+.3f})"
     sure = gap["high"] is not None and gap["high"] < 0
     meaning = "The training has made the detector worse than doing without it" if sure else "Nothing shows that the training has helped"
     text = (
         f"ROC-AUC {reached:.3f} on the test items; a logistic regression on the features of the untrained backbone reaches "
-        f"{floor:.3f}{margin}. {meaning}: don't put it into use."
+        f"{baseline:.3f}{margin}. {meaning}: don't put it into use."
     )
-    return Caveat("danger", "Below its floor", text)
+    return Caveat("danger", "Below its baseline", text)
 
 
 def _near_chance(metrics: dict[str, Any]) -> Caveat | None:
@@ -90,8 +90,8 @@ def _random(metrics: dict[str, Any]) -> Caveat | None:
     if metrics["weights"] != "random":
         return None
     text = (
-        "The backbone began with random weights, not with ImageNet's. The floor's features come from the same random weights, "
-        "so that the floor is lower than a pretrained backbone would set it."
+        "The backbone began with random weights, not with ImageNet's. The baseline's features come from the same random weights, "
+        "so that the baseline is lower than a pretrained backbone would set it."
     )
     return Caveat("caution", "Random weights", text)
 

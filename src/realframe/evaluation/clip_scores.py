@@ -84,18 +84,18 @@ def score_clips(scorer: ClipScorer, frames: pd.DataFrame, workers: int) -> dict[
     return scores
 
 
-def clip_rows(scores: dict[str, ClipScore], frames: pd.DataFrame, floor: NDArray[np.float64]) -> pd.DataFrame:
-    """Return one row per clip: ``media_id``, ``index`` of the frame that weighs most, ``score``, ``floor_score`` (its frames' mean).
+def clip_rows(scores: dict[str, ClipScore], frames: pd.DataFrame, baseline: NDArray[np.float64]) -> pd.DataFrame:
+    """Return one row per clip: ``media_id``, ``index`` of the frame that weighs most, ``score``, ``baseline_score`` (its frames' mean).
 
     Args:
         scores: by ``media_id``.
         frames: the frame table that was scored.
-        floor: the floor's score of each of its rows.
+        baseline: the baseline's score of each of its rows.
     """
-    table = frames[["media_id", "index"]].assign(floor_score=floor)
+    table = frames[["media_id", "index"]].assign(baseline_score=baseline)
     grouped = table.groupby("media_id", sort=False)
     rows = [
         {"media_id": media_id, "index": clip["index"].iloc[scores[str(media_id)].telling], "score": scores[str(media_id)].score}
         for media_id, clip in grouped
     ]
-    return pd.DataFrame(rows).merge(grouped["floor_score"].mean().reset_index(), on="media_id")
+    return pd.DataFrame(rows).merge(grouped["baseline_score"].mean().reset_index(), on="media_id")

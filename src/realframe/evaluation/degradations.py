@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps
 
-from realframe.config import Cure, Params
+from realframe.config import Harmonization, Params
 from realframe.errors import MediaError
 from realframe.media.file_frames import frames_of
 from realframe.media.frame_sampling import evenly
@@ -139,7 +139,7 @@ def degraded(item: Item, params: Params) -> dict[Perturbation, NDArray[np.uint8]
 
     Args:
         item: whose files are read.
-        run: the size of the square, the limits, the seed of the noise.
+        params: the size of the square, the limits, the seed of the noise.
 
     Raises:
         UndecodableError: a frame can't be decoded.
@@ -192,7 +192,7 @@ def _as_videos(item: Item, chosen: NDArray[np.int64], params: Params) -> dict[Pe
     return made
 
 
-def _encoding(params: Params, how: Perturbation) -> Cure:
+def _encoding(params: Params, how: Perturbation) -> Harmonization:
     """Return what encodes a whole video anew and does nothing else to it."""
     nothing = {"crop": {"image": 0, "video": 0}, "seconds": 0, "fps": 0, "match": []}
-    return Cure.model_validate(params.cure.model_dump() | nothing | {"reencode": True, "crf": int(how.level)})
+    return Harmonization.model_validate(params.harmonize.model_dump() | nothing | {"reencode": True, "crf": int(how.level)})

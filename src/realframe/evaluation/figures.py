@@ -1,4 +1,4 @@
-"""Puts the figures together: the detector beside its floor and the majority class, each with its interval, at both levels."""
+"""Puts the figures together: the detector beside its baseline and the majority class, each with its interval, at both levels."""
 
 import hashlib
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from realframe.statistics.arrays import Bools
 from realframe.statistics.classification_metrics import all_metrics
 from realframe.statistics.hypothesis_tests import PairedScores
 
-MODEL, FLOOR = "score", "floor_score"
+MODEL, BASELINE = "score", "baseline_score"
 Levels = dict[str, dict[str, Level]]
 
 
@@ -60,10 +60,10 @@ def assemble(tables: Tables, how: Aggregate, *, resamples: int, error: float, se
     """
     levels = _levels(tables.predictions, how, resamples, seed, per_frame)
     val, test = levels["val"]["item"], levels["test"]["item"]
-    at = {column: classification_metrics.choose_threshold(val.fake, val.scores(column)) for column in (MODEL, FLOOR)}
-    temperature = {column: calibration.fit(val.fake, val.scores(column)) for column in (MODEL, FLOOR)}
-    model, floor = (PairedScores(test.scores(column), at[column]) for column in (MODEL, FLOOR))
-    gap = test.less(model, floor, "roc_auc")
+    at = {column: classification_metrics.choose_threshold(val.fake, val.scores(column)) for column in (MODEL, BASELINE)}
+    temperature = {column: calibration.fit(val.fake, val.scores(column)) for column in (MODEL, BASELINE)}
+    model, baseline = (PairedScores(test.scores(column), at[column]) for column in (MODEL, BASELINE))
+    gap = test.less(model, baseline, "roc_auc")
     sliced = slices.dimensions(test.table, tables.splits, tables.quality)
     return {
         "threshold": at[MODEL],
@@ -72,14 +72,14 @@ def assemble(tables: Tables, how: Aggregate, *, resamples: int, error: float, se
         "test_split": digest_of_test_split(tables.splits),
         "shortcuts": {mark: bool(tables.shortcuts.get(mark)) for mark in ("passed", "allowed")},
         **_figures(levels, MODEL, at[MODEL], temperature[MODEL]),
-        "floor": {
-            "threshold": at[FLOOR],
-            "temperature": temperature[FLOOR],
-            **_figures(levels, FLOOR, at[FLOOR], temperature[FLOOR]),
+        "baseline": {
+            "threshold": at[BASELINE],
+            "temperature": temperature[BASELINE],
+            **_figures(levels, BASELINE, at[BASELINE], temperature[BASELINE]),
         },
         "majority": _majority(tables.splits, levels),
-        "gap_to_floor": gap,
-        "below_floor": bool((gap["value"] or 0.0) < 0),
+        "gap_to_baseline": gap,
+        "below_baseline": bool((gap["value"] or 0.0) < 0),
         **calibration_fit.measure(val, test, MODEL, temperature[MODEL], error),
         "per_kind": {kind: _kind(test, (test.table["kind"] == kind).to_numpy(), at) for kind in sorted(test.table["kind"].unique())},
         "slices": slices.measure(test, sliced, MODEL, at[MODEL]),
@@ -122,7 +122,7 @@ def _kind(test: Level, chosen: Bools, at: dict[str, float]) -> Figures:
     part = test.part(chosen)
     if part.clusters < bootstrap.MIN_CLUSTERS:
         return {"counts": part.counts, **part.too_few()}
-    return {"counts": part.counts, "model": part.figures(MODEL, at[MODEL]), "floor": part.figures(FLOOR, at[FLOOR])}
+    return {"counts": part.counts, "model": part.figures(MODEL, at[MODEL]), "baseline": part.figures(BASELINE, at[BASELINE])}
 
 
 def _majority(splits: pd.DataFrame, levels: Levels) -> Figures:

@@ -62,11 +62,11 @@ def prediction_table(scored: pd.DataFrame, splits: pd.DataFrame) -> pd.DataFrame
     """Return the rows of ``reports/predictions.parquet``, ordered by split, item and frame.
 
     Args:
-        scored: ``media_id``, ``index``, ``score``, ``floor_score`` of the frames of val and test; of each clip where clips are scored.
+        scored: ``media_id``, ``index``, ``score``, ``baseline_score`` of the frames of val and test; of each clip where clips are scored.
         splits: the rows of ``splits.parquet``.
     """
     table = splits[list(FACTS)].merge(scored, on="media_id", validate="one_to_many")
-    return table[[*FACTS, "index", "score", "floor_score"]].sort_values(["split", "media_id", "index"], ignore_index=True)
+    return table[[*FACTS, "index", "score", "baseline_score"]].sort_values(["split", "media_id", "index"], ignore_index=True)
 
 
 def load_model(path: Path) -> keras.Model:

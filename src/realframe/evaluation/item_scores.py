@@ -141,7 +141,7 @@ def open_scorer(model: keras.Model, params: Params, val: pd.DataFrame, workers: 
 
     Args:
         model: the detector.
-        run: the parameters with which it was trained.
+        params: the parameters with which it was trained.
         val: the frame table of the validation items; its frames are scored where the rule is to be chosen.
         workers: threads that decode.
     """

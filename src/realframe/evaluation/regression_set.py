@@ -29,7 +29,7 @@ def score_folder(folder: Path, scorer: Scorer, params: Params, splits: pd.DataFr
     Args:
         folder: holds ``real/`` and ``fake/`` with the files; where it is missing there are no rows.
         scorer: the detector.
-        run: the parameters with which it was trained.
+        params: the parameters with which it was trained.
         splits: the rows of ``splits.parquet``.
 
     Returns:

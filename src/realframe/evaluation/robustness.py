@@ -22,7 +22,7 @@ from realframe.media.parallel import for_each
 from realframe.statistics.hypothesis_tests import PairedScores
 
 _TOGETHER = 16  # items whose degraded frames are in memory at a time
-_PROGRAMS = 3 * len(OF_VIDEOS) + 1  # run for one item at most, each within the limit: encode, cure and decode
+_PROGRAMS = 3 * len(OF_VIDEOS) + 1  # run for one item at most, each within the limit: encode, harmonization and decode
 _FACTS = ["media_id", "label", "kind", "cluster"]
 _log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def score_degraded(scorer: Scorer, items: pd.DataFrame, params: Params, workers:
     Args:
         scorer: the detector.
         items: of :func:`sample`; their files lie in the run's folder.
-        run: the parameters.
+        params: the parameters.
         workers: processes that degrade.
     """
     rows = [row for some in _chunks(items.to_dict("records")) for row in _measured(scorer, some, params, workers)]

@@ -75,6 +75,6 @@ class Documents:
     def _file(self, path: Path) -> Path:
         file = self.folder / path.name
         if not file.exists():
-            cure = f"Evaluate it anew: `realframe evaluate {self.version.version}`."
-            raise RegistryError(f"version {self.version.version}", f"its evidence has no {path.name}", cure)
+            hint = f"Evaluate it anew: `realframe evaluate {self.version.version}`."
+            raise RegistryError(f"version {self.version.version}", f"its evidence has no {path.name}", hint)
         return file

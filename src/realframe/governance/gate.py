@@ -64,8 +64,8 @@ def refuse_own(candidate: ModelVersion, reviewer: str) -> None:
     if not gate_rules.load_gate_rules(get_settings()).four_eyes:
         return
     if candidate.trainer == reviewer.strip():
-        cure = "Ask another reviewer to decide: `realframe users list`."
-        raise GateError(f"version {candidate.version}", f"was trained by {reviewer}, who can't be its only reviewer (four_eyes)", cure)
+        hint = "Ask another reviewer to decide: `realframe users list`."
+        raise GateError(f"version {candidate.version}", f"was trained by {reviewer}, who can't be its only reviewer (four_eyes)", hint)
     if not candidate.trainer:
         raise GateError(f"version {candidate.version}", "does not say who trained it (four_eyes)", "Train it anew: `realframe run`.")
 
@@ -75,8 +75,8 @@ def overridden(gate: Gate, reason: str) -> tuple[str, ...]:
     unmet = gate.unmet
     if unmet and not reason.strip():
         told = "; ".join(f"{rule.name} is {rule.word} ({rule.said}; needed: {rule.needed})" for rule in unmet)
-        cure = "Reject it, or override them with a reason: --override WHY."
-        raise GateError(f"version {gate.version}", f"does not meet {len(unmet)} of {len(gate.rules)} rules: {told}", cure)
+        hint = "Reject it, or override them with a reason: --override WHY."
+        raise GateError(f"version {gate.version}", f"does not meet {len(unmet)} of {len(gate.rules)} rules: {told}", hint)
     return tuple(rule.name for rule in unmet)
 
 

@@ -29,12 +29,12 @@ _FACTS = (
     "run_id",
     "trainer",
     "threshold",
-    "below_floor",
+    "below_baseline",
     "shortcuts",
     "test_split",
     "evidence",
     "figures",
-    "floor",
+    "baseline",
 )
 
 

@@ -62,7 +62,7 @@ def side(version: ModelVersion) -> Side:
 
 
 def figure_rows(sides: list[Side]) -> Rows:
-    """Return the figures: the held-out ones first, then those of the test split, then the floor's."""
+    """Return the figures: the held-out ones first, then those of the test split, then the baseline's."""
     unseen = [_held_out(side.metrics) for side in sides]
     degraded = [_robustness(side.metrics) for side in sides]
     return [
@@ -73,7 +73,7 @@ def figure_rows(sides: list[Side]) -> Rows:
             for name, words in _FIGURES.items()
             if all(name in side.version.figures.get(level, {}) for side in sides)
         ),
-        ("floor, ROC-AUC per item", *(shown(side.version.floor["item"]["roc_auc"]) for side in sides)),
+        ("baseline, ROC-AUC per item", *(shown(side.version.baseline["item"]["roc_auc"]) for side in sides)),
         ("ROC-AUC lost to the worst degradation", *degraded),
     ]
 
@@ -99,8 +99,8 @@ def change_rows(sides: list[Side]) -> Rows:
 def warnings(sides: list[Side]) -> list[str]:
     """Return what a reviewer must not overlook, of the candidate (the first) above all."""
     candidate, found = sides[0].version, []
-    if candidate.below_floor:
-        found.append(f"Version {candidate.version} ranks the test items worse than its floor, a regression on frozen features.")
+    if candidate.below_baseline:
+        found.append(f"Version {candidate.version} ranks the test items worse than its baseline, a regression on frozen features.")
     if candidate.shortcuts == ALLOWED:
         found.append(f"Version {candidate.version}: file facts alone tell its dataset's classes apart; the run was let through.")
     if len({side.version.test_split for side in sides}) > 1:

@@ -15,7 +15,7 @@ from realframe.errors import NoUsableFrameError
 from realframe.files import sha256_of
 from realframe.media.clean import FRAME, QualityRow, Square, judged, square_of
 from realframe.media.extract import sampled
-from realframe.media.harmonize import cure_file, cured_name
+from realframe.media.harmonize import harmonize_file, harmonized_name
 from realframe.media.probe import MediaFacts, probe
 
 ProgressCallback = Callable[[str, int, int], None]
@@ -48,7 +48,7 @@ def no_progress(step: str, count: int, of: int) -> None:
 
 
 def frames_of(path: Path, params: Params, report: ProgressCallback = no_progress) -> Frames:
-    """Probe, cure, sample and clean one file. Its frames are in no file; only what the cure rewrites is, for as long as it is read.
+    """Probe, harmonize, sample and clean one file. Its frames are in no file; only what harmonization rewrites is, for as long as it is read.
 
     Each frame is made a square as soon as it is decoded, so that the memory depends on the number of squares, not on the size of frames.
 
@@ -64,7 +64,7 @@ def frames_of(path: Path, params: Params, report: ProgressCallback = no_progress
     facts = probe(path, params.limits)
     sha256 = sha256_of(path)
     report("decoding", 0, 0)
-    with _cured(path, facts, sha256, params) as source:
+    with _harmonized(path, facts, sha256, params) as source:
         times, squares = _squares(source, path, probe(source, params.limits), params, report)
     all_judged = list(judged(squares, sha256, times, params.clean))
     rows = [row for row, _ in all_judged]
@@ -77,15 +77,15 @@ def frames_of(path: Path, params: Params, report: ProgressCallback = no_progress
 
 
 @contextmanager
-def _cured(path: Path, facts: MediaFacts, sha256: str, params: Params) -> Iterator[Path]:
-    """Give the file from which frames are taken: what the cure makes of it, or itself where the cure rewrites nothing."""
-    if not params.cure.rewrites:
+def _harmonized(path: Path, facts: MediaFacts, sha256: str, params: Params) -> Iterator[Path]:
+    """Give the file from which frames are taken: what harmonization makes of it, or itself where harmonization rewrites nothing."""
+    if not params.harmonize.rewrites:
         yield path
         return
     with tempfile.TemporaryDirectory() as folder:
-        cured = Path(folder) / cured_name(sha256, facts.kind, params.cure)
-        cure_file(path, facts, params.cure, params.limits, cured)
-        yield cured
+        harmonized = Path(folder) / harmonized_name(sha256, facts.kind, params.harmonize)
+        harmonize_file(path, facts, params.harmonize, params.limits, harmonized)
+        yield harmonized
 
 
 def _squares(source: Path, name: Path, facts: MediaFacts, params: Params, report: ProgressCallback) -> tuple[list[float], list[Square]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
-from realframe.config import Cure, Limits
+from realframe.config import Harmonization, Limits
 from realframe.errors import TooSmallError
 from realframe.media.decode import pictures_of
 from realframe.media.ffmpeg import run
@@ -29,13 +29,13 @@ _LOSSLESS: dict[str, Any] = {"vcodec": "ffv1", "level": 3, "f": "matroska"}
 _EVEN = "trunc({side}/2)*2"  # 4:2:0 has no odd sides
 
 
-def reencode_video(source: Path, facts: MediaFacts, cure: Cure, limits: Limits, target: Path) -> None:
-    """Write the pictures of ``source``, upright, cropped and encoded as ``cure`` says, to ``target``.
+def reencode_video(source: Path, facts: MediaFacts, harmonization: Harmonization, limits: Limits, target: Path) -> None:
+    """Write the pictures of ``source``, upright, cropped and encoded as ``harmonization`` says, to ``target``.
 
     Args:
         source: the video; only read.
         facts: what ``probe`` found.
-        cure: H.264 (``crf``, ``fps``, 4:2:0) where it encodes anew; where it only crops, FFV1, which loses nothing.
+        harmonization: H.264 (``crf``, ``fps``, 4:2:0) where it encodes anew; where it only crops, FFV1, which loses nothing.
         limits: what FFmpeg may cost.
         target: the new file, written in place.
 
@@ -44,76 +44,76 @@ def reencode_video(source: Path, facts: MediaFacts, cure: Cure, limits: Limits, 
         OverLimitError: it takes more than ``limits`` allows.
     """
     stream = read_stream(source, facts.container, limits)
-    pictures = _shaped(pictures_of(source, facts.container, stream.index, limits), facts, cure)
-    encoding = {**_H264, "crf": cure.crf} if cure.reencode else _LOSSLESS
+    pictures = _shaped(pictures_of(source, facts.container, stream.index, limits), facts, harmonization)
+    encoding = {**_H264, "crf": harmonization.crf} if harmonization.reencode else _LOSSLESS
     with tempfile.TemporaryDirectory() as folder:  # FFmpeg looks at names; the target's says nothing
-        made = Path(folder) / "cured"
+        made = Path(folder) / "harmonized"
         run(pictures.output(f"file:{made}", fps_mode="passthrough", **encoding, **_BARE, **_EXACT), limits, source)
         target.write_bytes(made.read_bytes())
 
 
-def _shaped(pictures: Any, facts: MediaFacts, cure: Cure) -> Any:
+def _shaped(pictures: Any, facts: MediaFacts, harmonization: Harmonization) -> Any:
     """Return the filters: begin at 0 s, one size throughout, the square in the middle, the rate, the length, the pixel format."""
     shaped = pictures.filter("setpts", "PTS-STARTPTS").filter("scale", facts.width, facts.height)
-    if cure.crop.video:
-        shaped = shaped.filter("crop", cure.crop.video, cure.crop.video)
-    elif cure.reencode:
+    if harmonization.crop.video:
+        shaped = shaped.filter("crop", harmonization.crop.video, harmonization.crop.video)
+    elif harmonization.reencode:
         shaped = shaped.filter("crop", _EVEN.format(side="iw"), _EVEN.format(side="ih"))
-    if cure.reencode and cure.fps:
-        shaped = shaped.filter("fps", cure.fps)
-    if cure.seconds:
-        shaped = shaped.filter("trim", duration=cure.seconds)
-    return shaped.filter("format", "yuv420p") if cure.reencode else shaped
+    if harmonization.reencode and harmonization.fps:
+        shaped = shaped.filter("fps", harmonization.fps)
+    if harmonization.seconds:
+        shaped = shaped.filter("trim", duration=harmonization.seconds)
+    return shaped.filter("format", "yuv420p") if harmonization.reencode else shaped
 
 
 _SUFFIXES = {(True, "video"): "mp4", (True, "image"): "jpg", (False, "video"): "mkv", (False, "image"): "png"}
 
 
-def cured_name(media_id: str, kind: str, cure: Cure) -> str:
-    """Return the name of an item's cured file; where the cure encodes nothing anew, what it crops is kept without loss."""
-    return f"{media_id}.{_SUFFIXES[cure.reencode, kind]}"
+def harmonized_name(media_id: str, kind: str, harmonization: Harmonization) -> str:
+    """Return the name of an item's harmonized file; where harmonization encodes nothing anew, what it crops is kept without loss."""
+    return f"{media_id}.{_SUFFIXES[harmonization.reencode, kind]}"
 
 
-def source_of(item: Mapping[str, Any], cure: Cure, raw: Path, cured: Path) -> Path:
-    """Return the file from which the frames of a row of ``data/cured.parquet`` are taken: the cured one, or the original."""
-    return cured / cured_name(item["media_id"], item["kind"], cure) if cure.rewrites else raw / item["path"]
+def source_of(item: Mapping[str, Any], harmonization: Harmonization, raw: Path, harmonized: Path) -> Path:
+    """Return the file from which the frames of a row of ``data/harmonized.parquet`` are taken: the harmonized one, or the original."""
+    return harmonized / harmonized_name(item["media_id"], item["kind"], harmonization) if harmonization.rewrites else raw / item["path"]
 
 
-def refuse_small(facts: MediaFacts, cure: Cure, name: object) -> None:
-    """Raise TooSmallError where the item called ``name`` does not hold the square, or the seconds, that the cure keeps of it."""
-    side = cure.crop.of(facts.kind)
+def refuse_small(facts: MediaFacts, harmonization: Harmonization, name: object) -> None:
+    """Raise TooSmallError where the item called ``name`` does not hold the square, or the seconds, that harmonization keeps of it."""
+    side = harmonization.crop.of(facts.kind)
     if min(facts.width, facts.height) < side:
-        size = f"is {facts.width}x{facts.height}, and the cure keeps a square of {side} pixels"
-        raise TooSmallError(name, size, f"Give a larger picture, or lower cure.crop.{facts.kind} and train anew.")
-    if facts.kind == "video" and facts.duration_s < cure.seconds:
-        length = f"lasts {facts.duration_s:g} s, and the cure keeps {cure.seconds:g} s"
-        raise TooSmallError(name, length, "Give a longer video, or lower cure.seconds and train anew.")
+        size = f"is {facts.width}x{facts.height}, and harmonization keeps a square of {side} pixels"
+        raise TooSmallError(name, size, f"Give a larger picture, or lower harmonize.crop.{facts.kind} and train anew.")
+    if facts.kind == "video" and facts.duration_s < harmonization.seconds:
+        length = f"lasts {facts.duration_s:g} s, and harmonization keeps {harmonization.seconds:g} s"
+        raise TooSmallError(name, length, "Give a longer video, or lower harmonize.seconds and train anew.")
 
 
-def cure_file(source: Path, facts: MediaFacts, cure: Cure, limits: Limits, target: Path) -> None:
-    """Write what ``cure`` makes of ``source``, upright and without metadata, to ``target``; equal input gives equal bytes.
+def harmonize_file(source: Path, facts: MediaFacts, harmonization: Harmonization, limits: Limits, target: Path) -> None:
+    """Write what ``harmonization`` makes of ``source``, upright and without metadata, to ``target``; equal input gives equal bytes.
 
     Args:
         source: the media file; only read.
         facts: what ``probe`` found.
-        cure: one that ``rewrites``.
+        harmonization: one that ``rewrites``.
         limits: what the file may cost.
         target: the new file.
 
     Raises:
-        TooSmallError: the picture is smaller than ``cure.crop`` says, or the video shorter than ``cure.seconds``.
+        TooSmallError: the picture is smaller than ``harmonize.crop`` says, or the video shorter than ``harmonize.seconds``.
         UndecodableError: the file is cut short or damaged.
         OverLimitError: it takes more than ``limits`` allows.
     """
-    refuse_small(facts, cure, source)
+    refuse_small(facts, harmonization, source)
     if facts.kind == "video":
-        reencode_video(source, facts, cure, limits, target)
+        reencode_video(source, facts, harmonization, limits, target)
         return
     with opened(source, facts.container, limits.max_pixels, source) as image:
-        plain = in_srgb(_square(flattened(ImageOps.exif_transpose(image)), cure.crop.image), image.info.get("icc_profile"))
+        plain = in_srgb(_square(flattened(ImageOps.exif_transpose(image)), harmonization.crop.image), image.info.get("icc_profile"))
     plain.info.clear()  # Pillow would write a JPEG's comment into the new one
-    if cure.reencode:
-        plain.save(target, "JPEG", quality=cure.jpeg_quality, subsampling=0)
+    if harmonization.reencode:
+        plain.save(target, "JPEG", quality=harmonization.jpeg_quality, subsampling=0)
     else:
         plain.save(target, "PNG")
 

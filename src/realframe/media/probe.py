@@ -1,4 +1,4 @@
-"""What a media file is, found from its content without decoding it: the facts that the catalogue keeps, or the reason to refuse it."""
+"""What a media file is, found from its content without decoding it: the facts that the catalog keeps, or the reason to refuse it."""
 
 import stat
 from collections.abc import Mapping

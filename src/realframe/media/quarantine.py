@@ -21,7 +21,7 @@ def row(path: str, sha256: str, error: MediaError) -> Row:
         sha256: of its bytes; empty where it can't be read.
         error: why it was rejected. The message leaves out the place where the file lay on this machine.
     """
-    message = ". ".join(part for part in (f"{path} {error.reason}", error.cure) if part)
+    message = ". ".join(part for part in (f"{path} {error.reason}", error.hint) if part)
     return {"path": path, "sha256": sha256, "code": error.code, "message": message}
 
 

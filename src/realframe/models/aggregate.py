@@ -32,7 +32,7 @@ def item_score(scores: Sequence[float] | NDArray[np.floating], how: Aggregate) -
     return float(np.clip(_HOW[how](ranked), ranked[0], ranked[-1]))  # rounding can step out: the mean of three 0.1 is above 0.1
 
 
-def item_table(frames: pd.DataFrame, how: Aggregate, columns: Sequence[str] = ("score", "floor_score")) -> pd.DataFrame:
+def item_table(frames: pd.DataFrame, how: Aggregate, columns: Sequence[str] = ("score", "baseline_score")) -> pd.DataFrame:
     """Return one row per item of a table of frames, sorted by ``media_id``.
 
     Args:

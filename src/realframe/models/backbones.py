@@ -159,9 +159,9 @@ class Backbone:
 
     def _refusal(self, size: int, error: ValueError) -> ParamsError:
         least = re.search(r"at least (\d+)x", str(error))
-        cure = f"Set clean.size to at least {least[1]}." if least else "Set a larger clean.size, or mend the network."
+        hint = f"Set clean.size to at least {least[1]}." if least else "Set a larger clean.size, or mend the network."
         reason = f"the backbone {self.name} can't be built on frames of this size: {str(error).partition(chr(10))[0]}"
-        return ParamsError(f"clean.size: {size}", reason, cure)
+        return ParamsError(f"clean.size: {size}", reason, hint)
 
     def _check(self, network: keras.Model, frames: keras.KerasTensor) -> None:
         """Hold a network that is not Keras' to what a detector asks of it."""
@@ -190,8 +190,8 @@ def get(name: str) -> Backbone:
         return Backbone("residual_cnn", residual_cnn, "raw", of_keras=False, published=None)
     constructors = _keras_constructors()
     if name.lower() not in constructors:
-        cure = f"Choose one of: {', '.join(names())}; or name a function of your own as module:function."
-        raise ParamsError(f"train.backbone: {name}", "there is no such backbone", cure)
+        hint = f"Choose one of: {', '.join(names())}; or name a function of your own as module:function."
+        raise ParamsError(f"train.backbone: {name}", "there is no such backbone", hint)
     constructor = constructors[name.lower()]
     pixels = _PIXELS[constructor.__module__.rpartition(".")[2]]
     return Backbone(name.lower(), constructor, pixels, of_keras=True, published=_PUBLISHED.get(name.lower()))

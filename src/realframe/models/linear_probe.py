@@ -1,6 +1,6 @@
 """A linear probe: a logistic regression on the pooled features of an untrained backbone.
 
-It is the floor of every evaluation (a detector that ends below it has lost by its training what the backbone knew before), and where the
+It is the baseline of every evaluation (a detector that ends below it has lost by its training what the backbone knew before), and where the
 head of a frozen backbone begins to learn. Alain and Bengio, "Understanding intermediate layers using linear classifier probes" (2016).
 """
 

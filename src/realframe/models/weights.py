@@ -77,8 +77,8 @@ def load(model: keras.Model, found: Weights) -> None:
 
 def _imagenet_file(backbone: Backbone, settings: Settings) -> Path:
     if not backbone.of_keras:
-        cure = "Set train.weights to random, or to the path of a .weights.h5 file."
-        raise WeightsError(f"{backbone.name} with ImageNet weights", "Keras publishes none for this network", cure)
+        hint = "Set train.weights to random, or to the path of a .weights.h5 file."
+        raise WeightsError(f"{backbone.name} with ImageNet weights", "Keras publishes none for this network", hint)
     published = backbone.published
     for name in (_file_name(backbone), *([published.file] if published else [])) if settings.weights_dir else ():
         path = settings.weights_dir / name  # type: ignore[operator]
@@ -125,18 +125,18 @@ def _cannot_be_had(backbone: Backbone, error: Exception) -> WeightsError:
     without = "To go on without, set train.weights to random."
     if published is None:
         constructor = f"keras.applications.{backbone.constructor.__name__}(include_top=False, weights='imagenet')"
-        cure = (
+        hint = (
             f"On a machine with a network, run python -c \"import keras; {constructor}.save_weights('{_file_name(backbone)}')\" "
             f"and put {_file_name(backbone)} into a folder that REALFRAME_WEIGHTS_DIR names. {without}"
         )
-        return WeightsError(f"ImageNet weights of {backbone.name}", reason, cure)
+        return WeightsError(f"ImageNet weights of {backbone.name}", reason, hint)
     checksum = f"MD5 {published.md5}" if published.md5 else "Keras publishes no checksum of it"
     home = Path(os.environ.get("KERAS_HOME", "~/.keras"))
-    cure = (
+    hint = (
         f"On a machine with a network, get {published.origin} ({checksum}) and put it into {home / 'models'}, or into a folder that "
         f"REALFRAME_WEIGHTS_DIR names (there {_file_name(backbone)} is also found). {without}"
     )
-    return WeightsError(f"ImageNet weights of {backbone.name} ({published.file})", reason, cure)
+    return WeightsError(f"ImageNet weights of {backbone.name} ({published.file})", reason, hint)
 
 
 def _file_name(backbone: Backbone) -> str:

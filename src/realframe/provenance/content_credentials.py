@@ -19,7 +19,7 @@ _STORE = b"jumdc2pa"  # how the description box of a manifest store begins in ev
 _MEMORY_MB = 1536  # of the process that reads them, address space: 50, and twice the bytes of a JPEG
 _SECONDS = 60.0
 _CHUNK = 1 << 20
-_CURE = "Name a PEM file by REALFRAME_TRUST_LIST, or none."
+_HINT = "Name a PEM file by REALFRAME_TRUST_LIST, or none."
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _trust_list() -> bytes:
     try:
         certificates = path.read_bytes()
     except OSError as error:
-        raise SetupError(path, f"can't be read: {error.strerror}", _CURE) from error
+        raise SetupError(path, f"can't be read: {error.strerror}", _HINT) from error
     if b"-----BEGIN CERTIFICATE-----" not in certificates:
-        raise SetupError(path, "holds no certificates", _CURE)
+        raise SetupError(path, "holds no certificates", _HINT)
     return certificates

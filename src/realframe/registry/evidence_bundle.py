@@ -50,8 +50,8 @@ def log(folder: Path) -> str:
 def fetch(version: ModelVersion) -> Path:
     """Return a folder with a version's evidence, each file by its own name, such as ``metrics.json``. Raises RegistryError."""
     if not version.evidence:
-        cure = f"Evaluate it anew: `realframe evaluate {version.version}`."
-        raise RegistryError(f"version {version.version}", "was registered without its evidence", cure)
+        hint = f"Evaluate it anew: `realframe evaluate {version.version}`."
+        raise RegistryError(f"version {version.version}", "was registered without its evidence", hint)
     kept = get_settings().cache_dir / FOLDER / f"{version.sha256[:_DIGITS]}-{version.evidence}"
     if not kept.exists():
         _download(version, kept)

@@ -63,8 +63,8 @@ def log_keras_file(path: Path, name: str, origin: dict[str, Any]) -> str:
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except ValueError as error:
-        cure = "Build the model of layers that need no code of their own."
-        raise RegistryError(path, f"can't be loaded in safe mode: {error}", cure) from error
+        hint = "Build the model of layers that need no code of their own."
+        raise RegistryError(path, f"can't be loaded in safe mode: {error}", hint) from error
     frame = model.input_shape[1:]
     takes, gives = (TensorSpec(np.dtype(np.float32), (-1, *shape)) for shape in (frame, (1,)))
     logged = Model.log(
@@ -108,8 +108,8 @@ class Evaluated:
         """Read them. Raises RegistryError where there is no evaluated model."""
         files = [folder / path for path in (artifacts.MODEL, artifacts.TRAINING, artifacts.METRICS, artifacts.RESOLVED)]
         if missing := [file for file in files if not file.exists()]:
-            cure = "Run the pipeline first: `realframe run train_model`."
-            raise RegistryError(missing[0], "is not there, so there is no evaluated model", cure)
+            hint = "Run the pipeline first: `realframe run train_model`."
+            raise RegistryError(missing[0], "is not there, so there is no evaluated model", hint)
         training, metrics = (json.loads(file.read_text()) for file in files[1:3])
         return cls(folder, training, metrics, config.load(files[3]).model_dump(mode="json", exclude_none=True), sha256_of(files[0]))
 

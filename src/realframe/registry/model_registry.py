@@ -108,8 +108,8 @@ def named(which: str) -> ModelVersion:
         return challenger()
     found = by_alias(which)
     if found is None and which == CHAMPION:
-        cure = "Approve one: `realframe registry list`, then `realframe registry approve VERSION`."
-        raise RegistryError(CHAMPION, "no version of the detector has been approved yet", cure)
+        hint = "Approve one: `realframe registry list`, then `realframe registry approve VERSION`."
+        raise RegistryError(CHAMPION, "no version of the detector has been approved yet", hint)
     if found is None:
         raise RegistryError(which, "is no number and no alias of a version", "See `realframe registry list`.")
     return found

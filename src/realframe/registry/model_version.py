@@ -32,8 +32,8 @@ class ModelVersion:
         weights: what its backbone started from.
         threshold: a score at or above it is called fake.
         figures: level (``item``, ``frame``) -> figure -> ``value``, ``low``, ``high`` on the test split.
-        floor: the same of the floor.
-        below_floor: it ranks the test items worse than the floor does.
+        baseline: the same of the baseline.
+        below_baseline: it ranks the test items worse than the baseline does.
         decision: where the ledger holds the last decision on it: ``<sequence> <hash>``, or empty.
         trainer: who started its run; empty where unknown.
         shortcuts: whether file facts alone tell its dataset's classes apart: ``passed``, ``allowed`` (they do) or ``unknown``.
@@ -53,8 +53,8 @@ class ModelVersion:
     weights: str
     threshold: float
     figures: dict[str, dict[str, Any]]
-    floor: dict[str, dict[str, Any]]
-    below_floor: bool
+    baseline: dict[str, dict[str, Any]]
+    below_baseline: bool
     decision: str
     trainer: str
     shortcuts: str
@@ -85,8 +85,8 @@ def read(version: MlflowVersion, aliases: Mapping[str, str]) -> ModelVersion:
         shortcuts=tags.get("realframe.shortcuts", UNKNOWN),
         threshold=float(tags["realframe.threshold"]),
         figures=json.loads(tags["realframe.figures"]),
-        floor=json.loads(tags["realframe.floor"]),
-        below_floor=json.loads(tags["realframe.below_floor"]),
+        baseline=json.loads(tags["realframe.baseline"]),
+        below_baseline=json.loads(tags["realframe.below_baseline"]),
     )
 
 
@@ -112,15 +112,15 @@ def tags_of(sha256: str, training: Mapping[str, Any], metrics: Mapping[str, Any]
 
 def evaluated_tags(metrics: Mapping[str, Any]) -> dict[str, str]:
     """Return those tags that an evaluation anew replaces."""
-    figures, floor = figures_of(metrics["test"]), figures_of(metrics["floor"]["test"])
+    figures, baseline = figures_of(metrics["test"]), figures_of(metrics["baseline"]["test"])
     readable = {f"{level}_{name}": shown(figures[level][name]) for level in figures for name in _SHOWN}
     return {
         **readable,
-        "floor_item_roc_auc": shown(floor["item"]["roc_auc"]),
+        "baseline_item_roc_auc": shown(baseline["item"]["roc_auc"]),
         "realframe.threshold": repr(metrics["threshold"]),
         "realframe.figures": json.dumps(figures),
-        "realframe.floor": json.dumps(floor),
-        "realframe.below_floor": json.dumps(metrics["below_floor"]),
+        "realframe.baseline": json.dumps(baseline),
+        "realframe.below_baseline": json.dumps(metrics["below_baseline"]),
         "realframe.test_split": metrics.get("test_split", ""),
         "realframe.shortcuts": _mark(metrics.get("shortcuts")),
     }

@@ -1,4 +1,4 @@
-"""The card of the data in Croissant's JSON-LD, which dataset catalogues and loaders read.
+"""The card of the data in Croissant's JSON-LD, which dataset catalogs and loaders read.
 
 Akhtar et al., "Croissant: a metadata format for ML-ready datasets", DEEM 2024; version 1.0 of the format, held by ``mlcroissant``'s checks.
 """

@@ -31,7 +31,7 @@ def render(evidence: ReportData, figures: Mapping[str, Path], clean: Path) -> st
             evidence=evidence,
             metrics=metrics,
             test=metrics["test"]["item"],
-            floor=metrics["floor"]["test"]["item"],
+            baseline=metrics["baseline"]["test"]["item"],
             words=METRIC_WORDS,
             perturbations=PERTURBATION_WORDS,
             dimensions=DIMENSION_WORDS,
@@ -46,10 +46,10 @@ def render(evidence: ReportData, figures: Mapping[str, Path], clean: Path) -> st
 
 
 def headline(metrics: dict[str, Any]) -> str:
-    """Return the figures that matter most as one line: on unseen generators, on those of the training, and the floor."""
+    """Return the figures that matter most as one line: on unseen generators, on those of the training, and the baseline."""
     unseen = _said(metrics["held_out"]["macro"]) if metrics["held_out"] else "not measured"
-    own, floor = (_said(part["test"]["item"]["roc_auc"]) for part in (metrics, metrics["floor"]))
-    return f"ROC-AUC of items: on unseen generators {unseen}; on the generators of the training {own}; floor {floor}"
+    own, baseline = (_said(part["test"]["item"]["roc_auc"]) for part in (metrics, metrics["baseline"]))
+    return f"ROC-AUC of items: on unseen generators {unseen}; on the generators of the training {own}; baseline {baseline}"
 
 
 def _said(entry: Mapping[str, Any]) -> str:

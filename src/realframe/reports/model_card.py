@@ -31,7 +31,7 @@ def render(evidence: ReportData) -> str:
             licences=licences(evidence.splits),
             audit=_audit(metrics["shortcuts"]),
             sampling=_sampling(evidence.params["extract"]),
-            cure=_cure(evidence.params["cure"]),
+            harmonization=_harmonize(evidence.params["harmonize"]),
         )
     )
 
@@ -40,9 +40,9 @@ def _figures(metrics: dict[str, Any]) -> list[tuple[str, Row]]:
     """Name and figure of each row; the held-out one first, because it is the one that holds for what comes."""
     unseen = [("ROC-AUC on unseen generators", metrics["held_out"]["macro"])] if metrics["held_out"] else []
     own = metrics["test"]["item"]
-    floor = metrics["floor"]["test"]["item"]["roc_auc"]
+    baseline = metrics["baseline"]["test"]["item"]["roc_auc"]
     named = [(f"{words}, generators of the training", own[name]) for name, (words, _) in METRIC_WORDS.items()]
-    return [*unseen, *named, ("ROC-AUC of the floor", floor)]
+    return [*unseen, *named, ("ROC-AUC of the baseline", baseline)]
 
 
 def _verdicts(said: dict[str, Any]) -> dict[str, int]:
@@ -91,11 +91,11 @@ def _sampling(extract: dict[str, Any]) -> str:
     return f"{words[rule]}, at most {extract['max_frames']}"
 
 
-def _cure(cure: dict[str, Any]) -> str:
+def _harmonize(harmonization: dict[str, Any]) -> str:
     """What is done to each file before anything else, in words; empty where nothing is."""
-    parts = [f"the middle {side} x {side} pixels of {kind}s are cut out" for kind, side in cure["crop"].items() if side]
-    if cure["seconds"]:
-        parts.append(f"videos are cut to {cure['seconds']:g} s")
-    if cure["reencode"]:
-        parts.append(f"each file is encoded anew (H.264 at CRF {cure['crf']}, JPEG at quality {cure['jpeg_quality']})")
+    parts = [f"the middle {side} x {side} pixels of {kind}s are cut out" for kind, side in harmonization["crop"].items() if side]
+    if harmonization["seconds"]:
+        parts.append(f"videos are cut to {harmonization['seconds']:g} s")
+    if harmonization["reencode"]:
+        parts.append(f"each file is encoded anew (H.264 at CRF {harmonization['crf']}, JPEG at quality {harmonization['jpeg_quality']})")
     return ", ".join(parts)

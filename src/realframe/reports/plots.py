@@ -8,7 +8,7 @@ How the detector does on parts of the data: generators that it knows, and genera
 
 How the training went, epoch by epoch.
 
-How well the detector ranks: ROC and precision-recall curves, the floor beside it.
+How well the detector ranks: ROC and precision-recall curves, the baseline beside it.
 
 What happens to the detector when files are recompressed, blurred, scaled, cropped or noisy.
 
@@ -28,7 +28,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from realframe.evaluation.figures import FLOOR, MODEL
+from realframe.evaluation.figures import BASELINE, MODEL
 from realframe.files import atomic_path
 from realframe.presentation.formatting import PERTURBATION_WORDS, percent
 from realframe.reports.report_data import ReportData
@@ -213,10 +213,10 @@ def training_curves(history: pd.DataFrame) -> Figure:
     return figure
 
 
-def roc(fake: Bools, model: Floats, floor: Floats, at: float) -> Figure:
-    """Draw the ROC curves of the detector, the floor and chance, with the threshold's point."""
+def roc(fake: Bools, model: Floats, baseline: Floats, at: float) -> Figure:
+    """Draw the ROC curves of the detector, the baseline and chance, with the threshold's point."""
     figure, (axes,) = sheet(*SQUARE)
-    for scores, colour, name in ((model, BLUE, "detector"), (floor, ORANGE, "floor")):
+    for scores, colour, name in ((model, BLUE, "detector"), (baseline, ORANGE, "baseline")):
         alarms, found, _ = roc_curve(fake, scores)
         axes.plot(alarms, found, color=colour, lw=2.2, label=name)
     axes.plot([0, 1], [0, 1], color=GREY, ls="--", lw=1.2, label="chance")
@@ -227,10 +227,10 @@ def roc(fake: Bools, model: Floats, floor: Floats, at: float) -> Figure:
     return figure
 
 
-def precision_recall(fake: Bools, model: Floats, floor: Floats) -> Figure:
+def precision_recall(fake: Bools, model: Floats, baseline: Floats) -> Figure:
     """Draw precision over recall; the base rate is what calling everything fake gives."""
     figure, (axes,) = sheet(*SQUARE)
-    for scores, colour, name in ((model, BLUE, "detector"), (floor, ORANGE, "floor")):
+    for scores, colour, name in ((model, BLUE, "detector"), (baseline, ORANGE, "baseline")):
         precision, recall, _ = precision_recall_curve(fake, scores)
         axes.plot(recall, precision, color=colour, lw=2.2, drawstyle="steps-post", label=name)
     axes.axhline(float(fake.mean()), color=GREY, ls="--", lw=1.2, label="calling everything AI-generated")
@@ -294,11 +294,11 @@ def draw_all(folder: Path, evidence: ReportData, history: pd.DataFrame) -> dict[
     """
     items, metrics = evidence.items, evidence.metrics
     fake, at = (items["label"] == "fake").to_numpy(), float(metrics["threshold"])
-    model, floor = items[MODEL].to_numpy(np.float64), items[FLOOR].to_numpy(np.float64)
+    model, baseline = items[MODEL].to_numpy(np.float64), items[BASELINE].to_numpy(np.float64)
     before, after = (metrics["calibration"][side]["bins"] for side in ("before", "after"))
     pictures: dict[str, Callable[[], Figure]] = {
-        "roc": lambda: roc(fake, model, floor, at),
-        "precision_recall": lambda: precision_recall(fake, model, floor),
+        "roc": lambda: roc(fake, model, baseline, at),
+        "precision_recall": lambda: precision_recall(fake, model, baseline),
         "confusion": lambda: confusion_matrix(metrics["test"]["item"]["confusion"]),
         "scores": lambda: score_histogram(fake, model, at),
         "verdicts": lambda: verdicts(metrics["verdicts"]),

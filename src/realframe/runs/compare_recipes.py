@@ -47,7 +47,7 @@ class Compared:
         backbone: with the weights it began with.
         head: its kind.
         figures: of the test clips, with intervals: those of ``FIGURES``.
-        floor: the ROC-AUC of its floor.
+        baseline: the ROC-AUC of its baseline.
         validation: its ROC-AUC on the validation clips.
         test_items: the clips of the test split.
         run_s: wall clock of the whole run, features included where they were not cached, seconds.
@@ -62,7 +62,7 @@ class Compared:
     backbone: str
     head: str
     figures: dict[str, dict[str, Any]]
-    floor: dict[str, Any]
+    baseline: dict[str, Any]
     validation: dict[str, Any]
     test_items: frozenset[str]
     run_s: float
@@ -136,7 +136,7 @@ def _measured(recipe: str, made: Made, seconds: float, settings: Settings, clips
         backbone=f"{training['backbone']} ({training['weights']['name']})",
         head=config.loads(_bytes(revision, artifacts.RESOLVED)).train.head.kind,
         figures={name: item[name] for name in FIGURES},
-        floor=metrics["floor"]["test"]["item"]["roc_auc"],
+        baseline=metrics["baseline"]["test"]["item"]["roc_auc"],
         validation=metrics["val"]["item"]["roc_auc"],
         test_items=frozenset(test["media_id"]),
         run_s=seconds,
@@ -187,7 +187,7 @@ def markdown(compared: Sequence[Compared]) -> str:
         "head",
         "validation, roc_auc",
         *FIGURES,
-        "floor, roc_auc",
+        "baseline, roc_auc",
         "run, s",
         "training, s",
         "model, MB",
@@ -216,7 +216,7 @@ def section_of(page: Path) -> str:
 def _line(row: Compared) -> str:
     figures = [shown(row.figures[name]) for name in FIGURES]
     costs = [f"{row.run_s:.0f}", f"{row.training_s:.0f}", f"{row.model_bytes / 1e6:.1f}", f"{row.clip_s:.2f}"]
-    return "| " + " | ".join([row.recipe, row.backbone, row.head, shown(row.validation), *figures, shown(row.floor), *costs]) + " |"
+    return "| " + " | ".join([row.recipe, row.backbone, row.head, shown(row.validation), *figures, shown(row.baseline), *costs]) + " |"
 
 
 def _remarks(compared: Sequence[Compared]) -> list[str]:

@@ -17,7 +17,7 @@ _COMMITTED = (
     "params.yaml",
     "dvc.lock",
     "data/raw.dvc",
-    "data/dealt.json",
+    "data/previous_split.json",
     "data/takedowns.json",
     "data/regression.dvc",
     "data/shortcuts.json",
@@ -75,5 +75,5 @@ def keep(folder: Path, version: int, settings: Settings) -> None:
 
 
 def kept(version: int, path: Path, settings: Settings) -> Path:
-    """Return where one of these pages, named by its artefact's path, lies for a model version."""
+    """Return where one of these pages, named by its artifact's path, lies for a model version."""
     return settings.state / "reports" / f"v{version}" / path.name

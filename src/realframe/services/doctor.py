@@ -25,11 +25,11 @@ class Finding:
     part: str
     state: Literal["ok", "note", "missing"]
     found: str
-    cure: str = ""
+    hint: str = ""
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Look at each part in turn; what raises a RealframeError is missing, and its cure is the error's."""
+    """Look at each part in turn; what raises a RealframeError is missing, and its hint is the error's."""
     checks: dict[str, Callable[[Settings], Iterator[Finding]]] = {
         "machine": _machine,
         "packages": _packages,
@@ -46,7 +46,7 @@ def examine(settings: Settings) -> list[Finding]:
         try:
             findings.extend(check(settings))
         except RealframeError as error:
-            findings.append(Finding(part, "missing", f"{error.thing}: {error.reason}", error.cure))
+            findings.append(Finding(part, "missing", f"{error.thing}: {error.reason}", error.hint))
     return findings
 
 

@@ -10,7 +10,7 @@ from scipy.stats import ks_2samp
 from realframe.statistics.arrays import Bools, Floats
 
 BINS = 10
-_FLOOR = 1e-4  # share that an empty bin is taken to hold, so that the index stays finite
+_MIN_SHARE = 1e-4  # share that an empty bin is taken to hold, so that the index stays finite
 
 
 @dataclass(frozen=True)
@@ -90,5 +90,5 @@ def _discrepancies(kernel: Floats, firsts: Bools) -> Floats:
 
 def _shares(numbers: Floats, edges: Floats) -> Floats:
     counts = np.bincount(np.searchsorted(edges, numbers, side="right"), minlength=len(edges) + 1)
-    shares = np.maximum(counts / counts.sum(), _FLOOR)
+    shares = np.maximum(counts / counts.sum(), _MIN_SHARE)
     return np.asarray(shares / shares.sum())

@@ -39,7 +39,7 @@ class RecordFilter:
 
 
 def find(store: Store, caller: Caller, detection_id: str) -> DetectionRecord:
-    """Return a record. Raises NotThereError where it is not there, or not for the caller's eyes."""
+    """Return a record. Raises NotFoundError where it is not there, or not for the caller's eyes."""
     record = store.get(DetectionRecord, detection_id)
     if record is None or not (caller.sees_all or record.owner == caller.name):
         raise NotFoundError(f"detection {detection_id}", "is not there (any more)", "See what is: `GET /api/v1/detections`.")

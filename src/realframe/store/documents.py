@@ -103,7 +103,7 @@ class Figure(Part):
 
 
 class Evaluation(Document):
-    """The figures of a run's model and those of its floor; its key is a hash over them and the run."""
+    """The figures of a run's model and those of its baseline; its key is a hash over them and the run."""
 
     COLLECTION = "evaluations"
     KEY = "evaluation_id"
@@ -114,7 +114,7 @@ class Evaluation(Document):
     dataset: Version
     threshold: float = Field(ge=0, le=1)
     figures: tuple[Figure, ...]
-    floor: tuple[Figure, ...]
+    baseline: tuple[Figure, ...]
 
 
 class Model(Document):

@@ -1,4 +1,4 @@
-"""From a run's artefacts to the documents that index it.
+"""From a run's artifacts to the documents that index it.
 
 The index follows the manifests: written by each run as it ends, and rebuilt from all of them at any time.
 """
@@ -30,7 +30,7 @@ _FACTS = tuple(name for name in Media.model_fields if name not in Media.GROWS)
 
 @dataclass(frozen=True)
 class RunDocuments:
-    """What one run's artefacts say; a part that the run did not make is empty.
+    """What one run's artifacts say; a part that the run did not make is empty.
 
     Attributes:
         media: the facts of each media item.
@@ -48,9 +48,9 @@ class RunDocuments:
 
 
 def read_run_documents(source: ArtifactSource) -> RunDocuments:
-    """Read a run's artefacts. Raises MetadataError."""
+    """Read a run's artifacts. Raises MetadataError."""
     media, splits = _rows(source, artifacts.MEDIA), _rows(source, artifacts.SPLITS)
-    items = {row["media_id"]: row for row in (*splits, *media)}  # a folder in which DVC skipped the catalogue has the splits only
+    items = {row["media_id"]: row for row in (*splits, *media)}  # a folder in which DVC skipped the catalog has the splits only
     training = _training(source)
     return RunDocuments(
         media=[Media.model_validate({name: row[name] for name in _FACTS if name in row}) for row in items.values()],
@@ -118,7 +118,7 @@ def _evaluation(source: ArtifactSource, training: TrainingRun) -> Evaluation | N
         "dataset": training.dataset,
         "threshold": metrics["threshold"],
         "figures": figures_of(metrics["test"]),
-        "floor": figures_of(metrics["floor"]["test"]),
+        "baseline": figures_of(metrics["baseline"]["test"]),
     }
     text = json.dumps(facts, sort_keys=True, default=lambda figure: figure.model_dump())
     return Evaluation(evaluation_id=hashlib.sha256(text.encode()).hexdigest(), **facts)
@@ -133,7 +133,7 @@ class SyncSummary(BaseModel):
     Attributes:
         documents: how many, by collection.
         removed: how many that no run accounts for any more.
-        lost: artefacts that can't be read; then nothing is removed.
+        lost: artifacts that can't be read; then nothing is removed.
     """
 
     documents: dict[str, int]
@@ -142,7 +142,7 @@ class SyncSummary(BaseModel):
 
 
 def sync_run(folder: Path, store: Store, *, commit: str, branch: str, tag: str | None) -> None:
-    """Index the artefacts that lie in a run's folder. Raises MetadataError.
+    """Index the artifacts that lie in a run's folder. Raises MetadataError.
 
     Args:
         folder: where the stages ran.

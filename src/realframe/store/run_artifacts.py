@@ -1,4 +1,4 @@
-"""Where a run's artefacts are read from: its folder while it runs, or its commit at any time after."""
+"""Where a run's artifacts are read from: its folder while it runs, or its commit at any time after."""
 
 import io
 import subprocess
@@ -17,7 +17,7 @@ _FIELDS = "%(if)%(*objectname)%(then)%(*objectname) %(*committerdate:unix)%(else
 
 
 class ArtifactSource(Protocol):
-    """Gives the bytes of an artefact."""
+    """Gives the bytes of an artifact."""
 
     def read(self, path: Path) -> bytes | None:
         """Return the bytes of ``path``, or None where this run did not make it. Raises MetadataError where they are lost."""

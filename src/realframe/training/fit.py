@@ -32,7 +32,7 @@ def job_of(params: Params, frames: dict[str, pd.DataFrame], folder: Path, settin
     """Return the training of a run on the tables of its ``train`` and ``val`` frames. Raises DatasetError.
 
     Args:
-        run: the parameters.
+        params: the parameters.
         frames: by split.
         folder: where the state is kept from which a killed training goes on.
         settings: the folder of caches, the threads.
@@ -58,7 +58,7 @@ def name_of(params: Params, frames: Mapping[str, pd.DataFrame], *more: object) -
     """Name what a training depends on, so that a killed one is found again by the same training only; 16 hex digits.
 
     Args:
-        run: the parameters.
+        params: the parameters.
         frames: by split.
         more: JSON-able facts on which the work depends besides.
     """

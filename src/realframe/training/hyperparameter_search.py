@@ -74,7 +74,7 @@ def search(params: Params, job: Job, build: Callable[[Train], keras.Model], fold
     epoch that such a training keeps. A search that was killed goes on: finished trials are not run again, one search has one result.
 
     Args:
-        run: the parameters.
+        params: the parameters.
         job: the training for which values are sought.
         build: makes an untrained detector.
         folder: where the state of the search is kept; it belongs to this search alone.

@@ -107,5 +107,5 @@ class WorkerLoop:
 
 def _given_up(record: DetectionRecord, media: Path) -> DecodedFile:
     reason = f"could not be scored: {ATTEMPTS} times the detector's process failed or ended at it"
-    cure = "Export it again in a common format, such as JPEG, PNG or H.264 in MP4; if that does not help, tell whoever runs this service."
-    return DecodedFile(media, record.file, CrashesDetectorError(record.file, reason, cure), None, ProgressWatch(no_progress))
+    hint = "Export it again in a common format, such as JPEG, PNG or H.264 in MP4; if that does not help, tell whoever runs this service."
+    return DecodedFile(media, record.file, CrashesDetectorError(record.file, reason, hint), None, ProgressWatch(no_progress))

@@ -41,7 +41,7 @@ class ModelResource(BaseModel):
     weights: str = Field(description="what its backbone started from")
     dataset: str = Field(description="the version of the dataset that it was trained and tested on")
     threshold: float = Field(description="an item is called fake whose score is at or above it, where there are but two words")
-    below_floor: bool = Field(description="it ranks the test items worse than simple features do")
+    below_baseline: bool = Field(description="it ranks the test items worse than simple features do")
     figures: dict[str, dict[str, FigureResource]] = Field(description="`item` and `frame` -> figure")
 
     @classmethod

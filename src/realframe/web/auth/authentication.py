@@ -57,8 +57,8 @@ class Caller:
     def check_csrf(self, given: str) -> None:
         """Raise ForbiddenError where a session's request did not come from a page of ours; a key needs no such proof."""
         if not self.key and not hmac.compare_digest(self.csrf.encode(), given.encode()):
-            cure = f"Send the header {CSRF_HEADER} (or the form's field) of a page that was opened in this session."
-            raise ForbiddenError("request", "did not come from a page of this application", cure)
+            hint = f"Send the header {CSRF_HEADER} (or the form's field) of a page that was opened in this session."
+            raise ForbiddenError("request", "did not come from a page of this application", hint)
 
 
 def authenticate(
@@ -66,7 +66,7 @@ def authenticate(
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     cookie: Annotated[str | None, Depends(_cookie)],
 ) -> Caller:
-    """Return who calls, as FastAPI's dependency. A key goes before a session. Raises CallerError, ForbiddenError, TooOftenError."""
+    """Return who calls, as FastAPI's dependency. A key goes before a session. Raises AuthenticationError, ForbiddenError, RateLimitError."""
     store = request.app.state.store
     caller = _of_key(request, store, bearer.credentials) if bearer else _of_session(request, store)
     if request.method not in _SAFE:
@@ -86,8 +86,8 @@ def _of_key(request: Request, store: Store, text: str) -> Caller:
 def _of_session(request: Request, store: Store) -> Caller:
     visitor: User | None = request.app.state.sessions.visitor(request, store)
     if visitor is None:
-        cure = "Send an API key as `Authorization: Bearer bf_...` (`realframe keys add NAME`), or sign in."
-        raise AuthenticationError("request", "says not who sends it, or the session has ended", cure)
+        hint = "Send an API key as `Authorization: Bearer bf_...` (`realframe keys add NAME`), or sign in."
+        raise AuthenticationError("request", "says not who sends it, or the session has ended", hint)
     return Caller.of_visitor(visitor)
 
 

@@ -36,8 +36,8 @@ def ask(request: Request, visitor: Annotated[User, Depends(signed_in)], of: str 
 def show(request: Request, of: str, visitor: Annotated[User, Depends(signed_in)]) -> Response:
     """Show the chain of a model version, a dataset version or a media item."""
     if not _ASKED.fullmatch(of):
-        cure = "Give the number of a model version, dataset/vN, or the first 6 or more hex digits of a media id."
-        raise UnknownError(of[:80], "is no name of anything here", cure)
+        hint = "Give the number of a model version, dataset/vN, or the first 6 or more hex digits of a media id."
+        raise UnknownError(of[:80], "is no name of anything here", hint)
     found = find_lineage(request.app.state.store, of)
     kind = "model" if isinstance(found, ModelLineage) else "dataset" if isinstance(found, DatasetLineage) else "media"
     return page(request, "lineage", visitor, kind=kind, found=found)

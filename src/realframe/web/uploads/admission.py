@@ -80,7 +80,7 @@ class RateLimits:
         self._uploads = RateLimitItemPerMinute(settings.uploads_per_minute, namespace="uploads")
 
     def upload(self, request: Request, caller: Caller) -> None:
-        """Count an upload, and note on the request the headers that tell how many are left. Raises TooOftenError."""
+        """Count an upload, and note on the request the headers that tell how many are left. Raises RateLimitError."""
         allowed = self._limiter.hit(self._uploads, caller.name, caller.key)
         reset, left = self._limiter.get_window_stats(self._uploads, caller.name, caller.key)
         limit, wait = self._uploads.amount, max(1, round(reset - time.time()))
@@ -90,6 +90,6 @@ class RateLimits:
             raise RateLimitError(caller.key or caller.name, reason, f"Go on in {wait} s.", wait)
 
     def failed_key(self, address: str) -> None:
-        """Count a key that is not valid. Raises TooOftenError."""
+        """Count a key that is not valid. Raises RateLimitError."""
         if not self._limiter.hit(_FAILED_KEYS, address):
             raise RateLimitError(address, "has sent too many keys that are not valid", "Wait a minute.", 60)

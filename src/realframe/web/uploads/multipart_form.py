@@ -34,7 +34,7 @@ FILE = "file"
 """The part that is the file."""
 _PARTS = 16
 _FIELD_BYTES = 4096
-_CURE = "Send multipart/form-data with one part named `file`, such as `curl -F file=@clip.mp4`."
+_HINT = "Send multipart/form-data with one part named `file`, such as `curl -F file=@clip.mp4`."
 
 
 class Body:
@@ -76,7 +76,7 @@ class Body:
         if not self._ended:
             raise BodyError("body", "ends before the form does", "Send it again.")
         if not self._files:
-            raise BodyError("body", f"has no part named `{FILE}`", _CURE)
+            raise BodyError("body", f"has no part named `{FILE}`", _HINT)
         if not self.bytes and self._nothing_chosen:
             raise BodyError("body", "names no file", "Choose one.")
 
@@ -95,7 +95,7 @@ class Body:
         self._parts += 1
         self._disposition = {}
         if self._parts > _PARTS:
-            raise BodyError("body", f"has more than {_PARTS} parts", _CURE)
+            raise BodyError("body", f"has more than {_PARTS} parts", _HINT)
 
     def _on_header(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]
@@ -127,7 +127,7 @@ class Body:
                 raise too_large(self._most)
             self._target.write(data[start:end])
         elif len(self.fields[self._field]) + end - start > _FIELD_BYTES:
-            raise BodyError("body", f"has a field of more than {_FIELD_BYTES} bytes", _CURE)
+            raise BodyError("body", f"has a field of more than {_FIELD_BYTES} bytes", _HINT)
         else:
             self.fields[self._field] += data[start:end].decode(errors="replace")
 
@@ -140,7 +140,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except FormParserError as error:
-        raise BodyError("body", f"is no form: {error}", _CURE) from error
+        raise BodyError("body", f"is no form: {error}", _HINT) from error
 
 
 def too_large(most: int) -> TooLargeError:
@@ -151,7 +151,7 @@ def too_large(most: int) -> TooLargeError:
 def _boundary(content_type: str) -> bytes:
     kind, options = parse_options_header(content_type)
     if kind != b"multipart/form-data":
-        raise BodyTypeError("body", f"has the type {kind.decode(errors='replace')[:80]}" if kind else "names no type", _CURE)
+        raise BodyTypeError("body", f"has the type {kind.decode(errors='replace')[:80]}" if kind else "names no type", _HINT)
     if not (boundary := options.get(b"boundary")):
-        raise BodyError("body", "names no boundary between its parts", _CURE)
+        raise BodyError("body", "names no boundary between its parts", _HINT)
     return boundary

@@ -43,9 +43,9 @@ async def take_in(request: Request, caller: Caller, batch: str = "", *, form: bo
         form: it is a page's form, which proves by a field ``csrf`` that it is ours.
 
     Raises:
-        TooOftenError, BusyError: it is worth another try later; nothing was read.
-        BodyTypeError, BodyError, TooLargeError, SlowError, ForbiddenError: of the body.
-        NoRoomError: the disk is full.
+        RateLimitError, BusyError: it is worth another try later; nothing was read.
+        BodyTypeError, BodyError, TooLargeError, RequestTimeoutError, ForbiddenError: of the body.
+        InsufficientStorageError: the disk is full.
     """
     state = request.app.state
     state.pace.upload(request, caller)
@@ -93,7 +93,7 @@ def _check_length(request: Request, settings: Settings) -> None:
 
 @contextmanager
 def _place(uploads: Path) -> Iterator[Path]:
-    """Give a path for what arrives; nothing is left of it where it was not accepted. Raises NoRoomError."""
+    """Give a path for what arrives; nothing is left of it where it was not accepted. Raises InsufficientStorageError."""
     part = uploads / _INCOMING / secrets.token_hex(16)
     try:
         part.parent.mkdir(parents=True, exist_ok=True)
@@ -128,7 +128,7 @@ async def _received(request: Request, target: BinaryIO, most: int) -> Body:
 
 
 def _check_speed(received: int, seconds: float) -> None:
-    """Raise SlowError where somebody holds a place in the queue with next to nothing."""
+    """Raise RequestTimeoutError where somebody holds a place in the queue with next to nothing."""
     if seconds > _PATIENCE_S + received / _BYTES_PER_S:
         raise RequestTimeoutError("body", f"comes at less than {_BYTES_PER_S / 1000:.0f} kB per second", "Send it over a faster line.")
 

@@ -35,7 +35,7 @@ def where(splits: pd.DataFrame) -> dict[str, str]:
 
 
 def test_items_stay_where_they_were_when_others_come(first: pd.DataFrame, tmp_path: Path) -> None:
-    more = dealt_with(two_classes(40, 25), kept(tmp_path / "dealt.json", first))
+    more = dealt_with(two_classes(40, 25), kept(tmp_path / "previous_split.json", first))
     assert {item: where(more)[item] for item in where(first)} == where(first)
     assert set(where(dealt_with(two_classes(40, 25))).items()) - set(where(more).items())  # dealt anew, some would have moved
     assert set(more.groupby("split").size() > first.groupby("split").size()) == {True}
@@ -44,20 +44,20 @@ def test_items_stay_where_they_were_when_others_come(first: pd.DataFrame, tmp_pa
 def test_known_items_are_not_compared_again(first: pd.DataFrame, tmp_path: Path) -> None:
     one, other = (first.loc[first["split"] == split, "media_id"].iloc[0] for split in ("train", "test"))
     names = _names(first)
-    again = dealt_with(two_classes(15, 15), kept(tmp_path / "dealt.json", first), alike=(names[one], names[other]))
+    again = dealt_with(two_classes(15, 15), kept(tmp_path / "previous_split.json", first), alike=(names[one], names[other]))
     assert where(again) == where(first)
 
 
 def test_a_new_item_that_joins_train_and_test_takes_both_to_train(first: pd.DataFrame, tmp_path: Path) -> None:
     names = _names(first)
     one, other = (first.loc[first["split"] == split, "media_id"].iloc[0] for split in ("train", "test"))
-    both = dealt_with(two_classes(16, 15), kept(tmp_path / "dealt.json", first), alike=("r15", names[one], names[other]))
+    both = dealt_with(two_classes(16, 15), kept(tmp_path / "previous_split.json", first), alike=("r15", names[one], names[other]))
     assert {where(both)[item] for item in (one, other, media_id("r15"))} == {"train"}
 
 
 def test_other_shares_are_a_new_deal(first: pd.DataFrame, tmp_path: Path) -> None:
-    assert len(kept(tmp_path / "dealt.json", first)) == len(first)
-    assert kept(tmp_path / "dealt.json", first, test=0.4).empty
+    assert len(kept(tmp_path / "previous_split.json", first)) == len(first)
+    assert kept(tmp_path / "previous_split.json", first, test=0.4).empty
     (tmp_path / "none.json").write_text("{}")
     assert previous_split.read(tmp_path / "none.json", SPLIT, SEED).empty
 

@@ -1,4 +1,4 @@
-"""Take file facts out of the media of both classes: match, crop, encode anew; quarantine what can't be cured."""
+"""Take file facts out of the media of both classes: match, crop, encode anew; quarantine what can't be harmonized."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -22,11 +22,11 @@ from realframe.media.probe import MediaFacts, probe
 from realframe.media.shards import keep_only, summary
 from realframe.settings import get_settings
 
-STAGE = "cure_media"
+STAGE = "harmonize_media"
 
 
 @dataclass(frozen=True)
-class _Cured:
+class _Harmonized:
     facts: MediaFacts
     cached: bool
 
@@ -37,47 +37,49 @@ def main() -> None:
     media = manifest.read(artifacts.MEDIA, manifest.MEDIA).set_index("media_id", drop=False)
     failed: dict[str, MediaError] = {item["media_id"]: error for item in _records(media) if (error := _too_small(item, params))}
     fitting = media.drop(index=list(failed))
-    items = fitting.drop(index=sorted(find_unmatched(fitting.reset_index(drop=True), params.cure.match, params.seed)))
+    items = fitting.drop(index=sorted(find_unmatched(fitting.reset_index(drop=True), params.harmonize.match, params.seed)))
 
-    results = _cured(_records(items), params)
+    results = _harmonized(_records(items), params)
 
     failed |= {name: result for name, result in results.items() if isinstance(result, MediaError)}
-    going_on = {name: result for name, result in results.items() if isinstance(result, _Cured)}
+    going_on = {name: result for name, result in results.items() if isinstance(result, _Harmonized)}
     rows = [media.loc[name].to_dict() | asdict(result.facts) for name, result in going_on.items()]
     rejected = [quarantine.row(str(media.loc[name, "path"]), name, error) for name, error in failed.items()]
     quarantine.write(artifacts.QUARANTINE / f"{STAGE}.parquet", rejected)
     keep_only(
         artifacts.HARMONIZED_MEDIA,
-        {harmonize.cured_name(row["media_id"], row["kind"], params.cure) for row in rows} if params.cure.rewrites else (),
+        {harmonize.harmonized_name(row["media_id"], row["kind"], params.harmonize) for row in rows} if params.harmonize.rewrites else (),
     )
     manifest.write(pd.DataFrame(rows, columns=manifest.MEDIA.names), artifacts.HARMONIZED, manifest.MEDIA)
     cached = sum(result.cached for result in going_on.values())
     print(f"{summary(STAGE, len(rows), cached, failed.values())}, {len(fitting) - len(items)} unmatched")
     if not rows:
-        raise DatasetError(artifacts.HARMONIZED, "the cure leaves no item", "Match fewer facts, or lower cure.crop or cure.seconds.")
+        raise DatasetError(
+            artifacts.HARMONIZED, "harmonization leaves no item", "Match fewer facts, or lower harmonize.crop or harmonize.seconds."
+        )
 
 
-def _cured(items: list[dict[str, Any]], params: Params) -> dict[str, _Cured | MediaError]:
-    """Return what became of each item, by ``media_id``; without a cure that rewrites, each goes on as it is."""
-    if not params.cure.rewrites:
-        return {item["media_id"]: _Cured(MediaFacts.from_row(item), cached=False) for item in items}
+def _harmonized(items: list[dict[str, Any]], params: Params) -> dict[str, _Harmonized | MediaError]:
+    """Return what became of each item, by ``media_id``; without a harmonization that rewrites, each goes on as it is."""
+    if not params.harmonize.rewrites:
+        return {item["media_id"]: _Harmonized(MediaFacts.from_row(item), cached=False) for item in items}
     settings = get_settings()
-    work = partial(_cure, params=params, cache=ItemCache(settings.cache_dir, "cured", _depends_on(params)))
+    work = partial(_harmonize, params=params, cache=ItemCache(settings.cache_dir, "harmonized", _depends_on(params)))
     results = for_each(work, items, settings.workers, params.limits.timeout_s, STAGE, _path)
     return {item["media_id"]: result for item, result in zip(items, results, strict=True)}
 
 
-def _cure(item: dict[str, Any], params: Params, cache: ItemCache) -> _Cured:
-    """Put one item's cured file in its place."""
-    source, target = artifacts.RAW / item["path"], harmonize.source_of(item, params.cure, artifacts.RAW, artifacts.HARMONIZED_MEDIA)
+def _harmonize(item: dict[str, Any], params: Params, cache: ItemCache) -> _Harmonized:
+    """Put one item's harmonized file in its place."""
+    source, target = artifacts.RAW / item["path"], harmonize.source_of(item, params.harmonize, artifacts.RAW, artifacts.HARMONIZED_MEDIA)
     facts = MediaFacts.from_row(item)
-    cached = cache.place(target.name, target, lambda path: harmonize.cure_file(source, facts, params.cure, params.limits, path))
-    return _Cured(probe(target, params.limits), cached)
+    cached = cache.place(target.name, target, lambda path: harmonize.harmonize_file(source, facts, params.harmonize, params.limits, path))
+    return _Harmonized(probe(target, params.limits), cached)
 
 
 def _too_small(item: Mapping[str, Any], params: Params) -> TooSmallError | None:
     try:
-        harmonize.refuse_small(MediaFacts.from_row(item), params.cure, item["path"])
+        harmonize.refuse_small(MediaFacts.from_row(item), params.harmonize, item["path"])
     except TooSmallError as error:
         return error
     return None
@@ -93,8 +95,8 @@ def _path(item: dict[str, Any]) -> str:
 
 def _depends_on(params: Params) -> dict[str, Any]:
     return {
-        "cure": params.cure.model_dump(exclude={"match"}),
-        "code": source_digest(harmonize, decode, still_image, harmonize, square, video_stream),
+        "harmonize": params.harmonize.model_dump(exclude={"match"}),
+        "code": source_digest(harmonize, decode, still_image, square, video_stream),
         "versions": [ffmpeg.version(), av.__version__, PIL.__version__],
     }
 

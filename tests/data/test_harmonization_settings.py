@@ -3,7 +3,7 @@
 import pytest
 from dataset_rows import item, table
 
-from realframe.config import Cure
+from realframe.config import Harmonization
 from realframe.data.shortcut_audit import revealing_facts, suggested_match, suggested_settings
 
 NONE = {"crop": {"image": 0, "video": 0}, "seconds": 0, "reencode": False, "crf": 23, "jpeg_quality": 90, "fps": 0, "match": []}
@@ -15,23 +15,25 @@ ITEMS = table(
 @pytest.mark.parametrize(
     ("fact", "offered"),
     [
-        ("pixels", {"cure.crop.video": "202"}),
-        ("duration_s", {"cure.seconds": "3.3"}),
-        ("fps", {"cure.fps": "13", "cure.reencode": "true"}),
-        ("frames", {"cure.seconds": "3.3", "cure.fps": "13", "cure.reencode": "true"}),
-        ("metadata", {"cure.reencode": "true"}),
-        ("quantisation", {"cure.reencode": "true"}),
+        ("pixels", {"harmonize.crop.video": "202"}),
+        ("duration_s", {"harmonize.seconds": "3.3"}),
+        ("fps", {"harmonize.fps": "13", "harmonize.reencode": "true"}),
+        ("frames", {"harmonize.seconds": "3.3", "harmonize.fps": "13", "harmonize.reencode": "true"}),
+        ("metadata", {"harmonize.reencode": "true"}),
+        ("quantisation", {"harmonize.reencode": "true"}),
     ],
 )
 def test_the_cure_fits_the_fact(fact: str, offered: dict[str, str]) -> None:
-    assert suggested_settings([fact], "video", ITEMS, Cure.model_validate(NONE)) == offered
+    assert suggested_settings([fact], "video", ITEMS, Harmonization.model_validate(NONE)) == offered
 
 
 def test_what_is_set_is_not_offered_again() -> None:
-    done = Cure.model_validate(NONE | {"crop": {"image": 0, "video": 100}, "seconds": 1, "reencode": True, "fps": 5, "match": ["pixels"]})
+    done = Harmonization.model_validate(
+        NONE | {"crop": {"image": 0, "video": 100}, "seconds": 1, "reencode": True, "fps": 5, "match": ["pixels"]}
+    )
     facts = ["pixels", "frames", "fps", "codec", "bytes"]
     assert suggested_settings(facts, "video", ITEMS, done) == {}
-    assert suggested_settings(facts, "image", ITEMS, done) == {"cure.crop.image": "202"}
+    assert suggested_settings(facts, "image", ITEMS, done) == {"harmonize.crop.image": "202"}
     assert suggested_match(facts, done) == "[pixels,duration_s]"
     assert suggested_match(["codec", "aspect"], done) == ""
 

@@ -1,4 +1,4 @@
-"""The cure: equal size, length and encoding, upright, without metadata; equal bytes for equal input; the same in serving."""
+"""Harmonization: equal size, length and encoding, upright, without metadata; equal bytes for equal input; the same in serving."""
 
 from pathlib import Path
 
@@ -8,15 +8,15 @@ import pytest
 from numbered_media import FPS, FRAMES, Maker, Vfr, ffmpeg_run, number_of, texture
 from PIL import Image
 
-from realframe.config import Cure, Limits
+from realframe.config import Harmonization, Limits
 from realframe.errors import TooSmallError, UndecodableError
 from realframe.files import sha256_of
-from realframe.media.harmonize import cure_file
+from realframe.media.harmonize import harmonize_file
 from realframe.media.probe import MediaFacts, probe
 from realframe.media.video_stream import read_stream
 
 
-def cure(image: int = 0, video: int = 0, **changes: object) -> Cure:
+def harmonization(image: int = 0, video: int = 0, **changes: object) -> Harmonization:
     usual = {
         "crop": {"image": image, "video": video},
         "seconds": 0,
@@ -26,11 +26,11 @@ def cure(image: int = 0, video: int = 0, **changes: object) -> Cure:
         "fps": 0,
         "match": [],
     }
-    return Cure.model_validate(usual | changes)
+    return Harmonization.model_validate(usual | changes)
 
 
-def cured(source: Path, how: Cure, limits: Limits, target: Path) -> MediaFacts:
-    cure_file(source, probe(source, limits), how, limits, target)
+def harmonized(source: Path, how: Harmonization, limits: Limits, target: Path) -> MediaFacts:
+    harmonize_file(source, probe(source, limits), how, limits, target)
     return probe(target, limits)
 
 
@@ -42,7 +42,7 @@ def shown(path: Path) -> list[int]:
 
 def test_a_crop_alone_keeps_native_pixels_to_the_last_bit(limits: Limits, tmp_path: Path) -> None:
     texture(101, 64).save(tmp_path / "a.png")
-    facts = cured(tmp_path / "a.png", cure(image=40), limits, tmp_path / "out")
+    facts = harmonized(tmp_path / "a.png", harmonization(image=40), limits, tmp_path / "out")
     assert (facts.container, facts.width, facts.height) == ("png", 40, 40)
     expected = np.asarray(texture(101, 64))[12:52, 30:70]
     assert (np.asarray(Image.open(tmp_path / "out")) == expected).all()
@@ -53,16 +53,18 @@ def test_an_image_loses_its_history(limits: Limits, tmp_path: Path) -> None:
     exif[0x0112] = 6
     texture().save(tmp_path / "shot.jpg", exif=exif, comment=b"a camera", quality=60, progressive=True)
     texture(64, 96).save(tmp_path / "drawn.png")
-    shot, drawn = (cured(tmp_path / name, cure(reencode=True), limits, tmp_path / "out") for name in ("shot.jpg", "drawn.png"))
+    shot, drawn = (
+        harmonized(tmp_path / name, harmonization(reencode=True), limits, tmp_path / "out") for name in ("shot.jpg", "drawn.png")
+    )
     assert (shot.width, shot.height, shot.rotation) == (drawn.width, drawn.height, drawn.rotation) == (64, 96, 0)
     assert (shot.quantisation, shot.jpeg_quality, shot.metadata, shot.container) == (drawn.quantisation, 90, drawn.metadata, "jpeg")
 
 
 def test_videos_of_other_makers_come_out_alike(numbered: Maker, limits: Limits, tmp_path: Path) -> None:
-    how = cure(video=96, reencode=True, fps=6, seconds=1.5)
+    how = harmonization(video=96, reencode=True, fps=6, seconds=1.5)
     ffmpeg_run("-i", str(numbered()), "-f", "lavfi", "-i", "sine=duration=2", "-metadata", "title=x", str(tmp_path / "sound.mp4"))
     sources = (numbered("vp9", "webm"), numbered(setpts=Vfr().setpts), tmp_path / "sound.mp4", numbered("gif", "gif"))
-    facts = [cured(source, how, limits, tmp_path / "out") for source in sources]
+    facts = [harmonized(source, how, limits, tmp_path / "out") for source in sources]
     assert len({(f.container, f.codec, f.width, f.height, f.fps, f.frames, f.duration_s, f.metadata) for f in facts}) == 1
     assert (facts[0].codec, facts[0].width, facts[0].fps, facts[0].frames, facts[0].duration_s) == ("h264", 96, 6.0, 9, 1.5)
     assert "audio" not in facts[0].metadata and "title" not in facts[0].metadata
@@ -71,7 +73,9 @@ def test_videos_of_other_makers_come_out_alike(numbered: Maker, limits: Limits, 
 @pytest.mark.parametrize("reencode", [True, False])
 def test_each_frame_keeps_its_picture_and_its_time(numbered: Maker, limits: Limits, tmp_path: Path, reencode: bool) -> None:
     source = numbered(setpts=Vfr().setpts)
-    cure_file(source, probe(source, limits), cure(video=0 if reencode else 128, reencode=reencode, seconds=1.4), limits, tmp_path / "out")
+    harmonize_file(
+        source, probe(source, limits), harmonization(video=0 if reencode else 128, reencode=reencode, seconds=1.4), limits, tmp_path / "out"
+    )
     kept = [time for time in Vfr().times if time < 1.4]
     times = read_stream(tmp_path / "out", "mp4" if reencode else "mkv", limits).times
     assert [float(time) for time in times] == pytest.approx(kept, abs=2e-3)
@@ -81,29 +85,29 @@ def test_each_frame_keeps_its_picture_and_its_time(numbered: Maker, limits: Limi
 
 def test_a_turned_video_stands_upright_and_odd_sides_are_trimmed(numbered: Maker, limits: Limits, tmp_path: Path) -> None:
     ffmpeg_run("-display_rotation", "90", "-i", str(numbered()), "-c", "copy", str(tmp_path / "turned.mp4"))
-    facts = cured(tmp_path / "turned.mp4", cure(reencode=True), limits, tmp_path / "out")
+    facts = harmonized(tmp_path / "turned.mp4", harmonization(reencode=True), limits, tmp_path / "out")
     assert (facts.width, facts.height, facts.rotation, facts.frames, facts.fps) == (128, 256, 0, FRAMES, FPS)
     ffmpeg_run("-i", str(numbered()), "-vf", "crop=101:63", "-c:v", "ffv1", str(tmp_path / "odd.mkv"))
-    facts = cured(tmp_path / "odd.mkv", cure(reencode=True), limits, tmp_path / "out")
+    facts = harmonized(tmp_path / "odd.mkv", harmonization(reencode=True), limits, tmp_path / "out")
     assert (facts.width, facts.height) == (100, 62)
 
 
-@pytest.mark.parametrize("how", [cure(image=40, video=96), cure(image=40, video=96, reencode=True, fps=5)])
-def test_equal_input_gives_equal_bytes(numbered: Maker, photo: Path, limits: Limits, tmp_path: Path, how: Cure) -> None:
+@pytest.mark.parametrize("how", [harmonization(image=40, video=96), harmonization(image=40, video=96, reencode=True, fps=5)])
+def test_equal_input_gives_equal_bytes(numbered: Maker, photo: Path, limits: Limits, tmp_path: Path, how: Harmonization) -> None:
     for source in (numbered(), photo):
         for name in ("one", "two"):
-            cure_file(source, probe(source, limits), how, limits, tmp_path / name)
+            harmonize_file(source, probe(source, limits), how, limits, tmp_path / name)
         assert sha256_of(tmp_path / "one") == sha256_of(tmp_path / "two")
 
 
 def test_what_is_too_small_or_too_short_is_refused_by_name(numbered: Maker, photo: Path, limits: Limits, tmp_path: Path) -> None:
     for source, how, said in (
-        (photo, cure(image=66), "is 96x64, and the cure keeps a square of 66 pixels"),
-        (numbered(), cure(video=130), "is 256x128"),
-        (numbered(), cure(seconds=3), "lasts 2.5 s, and the cure keeps 3 s"),
+        (photo, harmonization(image=66), "is 96x64, and harmonization keeps a square of 66 pixels"),
+        (numbered(), harmonization(video=130), "is 256x128"),
+        (numbered(), harmonization(seconds=3), "lasts 2.5 s, and harmonization keeps 3 s"),
     ):
         with pytest.raises(TooSmallError, match=said):
-            cured(source, how, limits, tmp_path / "out")
+            harmonized(source, how, limits, tmp_path / "out")
         assert not (tmp_path / "out").exists()
 
 
@@ -113,4 +117,4 @@ def test_a_damaged_file_is_refused(numbered: Maker, limits: Limits, tmp_path: Pa
     damaged[middle : middle + 600] = bytes(range(200)) * 3
     (tmp_path / "damaged.mp4").write_bytes(damaged)
     with pytest.raises(UndecodableError):
-        cured(tmp_path / "damaged.mp4", cure(reencode=True), limits, tmp_path / "out")
+        harmonized(tmp_path / "damaged.mp4", harmonization(reencode=True), limits, tmp_path / "out")
