@@ -52,16 +52,16 @@ run: setup ## Run the whole pipeline on your own data: make run ARGS="-S recipe=
 	@$(RUN) run $(ARGS)
 
 field: setup ## Repeat docs/results.md on the field data (REALFRAME_FIELD_DATA, REALFRAME_WEIGHTS_DIR)
-	@$(BIN)/python -m bench.field $(ARGS)
+	@$(BIN)/python -m bench.field_results $(ARGS)
 
 example: setup ## Write docs/example-report.html anew, from the field data (REALFRAME_FIELD_DATA, REALFRAME_WEIGHTS_DIR)
-	@$(BIN)/python -m bench.example
+	@$(BIN)/python -m bench.example_report
 
 pictures: setup ## Write the pictures of the web page in docs/pictures anew, with the demo's media and detector
 	@$(BIN)/python -m bench.pictures
 
 agree: setup ## Score a folder by the command and by the API, and print how far they lie apart: make agree ARGS=FOLDER
-	@$(BIN)/python -m bench.agree $(ARGS)
+	@$(BIN)/python -m bench.agreement $(ARGS)
 
 harmonization settings: setup ## Print what each harmonize leaves of the shortcuts in the field data (REALFRAME_FIELD_DATA)
 	@$(BIN)/python -m bench.harmonization

@@ -1,1 +1,1 @@
-"""What the figures of the README and of docs/ come from."""
+"""Scripts that measure the numbers and make the pages and pictures of README.md and docs/."""

@@ -1,4 +1,4 @@
-"""The Chromium that draws the pages for the pictures and for the tests in a real browser."""
+"""Launch Chromium for the pictures and for the browser tests."""
 
 import os
 import shutil
@@ -12,8 +12,8 @@ _ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-quic", *_QUIET)
 
 
 def launch(playwright: Playwright) -> Browser | None:
-    """Start the one that REALFRAME_CHROMIUM names, the system's, or Playwright's own; return None where there is none."""
+    """Launch the browser that REALFRAME_CHROMIUM names, else the system's, else Playwright's; return None if there is none."""
     system = next(filter(None, map(shutil.which, _NAMES)), None)
-    own = playwright.chromium.executable_path
-    found = os.environ.get("REALFRAME_CHROMIUM") or system or (own if Path(own).exists() else None)
-    return playwright.chromium.launch(executable_path=found, args=[*_ARGUMENTS]) if found else None
+    bundled = playwright.chromium.executable_path
+    executable = os.environ.get("REALFRAME_CHROMIUM") or system or (bundled if Path(bundled).exists() else None)
+    return playwright.chromium.launch(executable_path=executable, args=[*_ARGUMENTS]) if executable else None

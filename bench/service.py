@@ -1,4 +1,4 @@
-"""A running ``realframe serve`` for what is made or measured with it."""
+"""Run ``realframe serve`` for the scripts of this folder."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from realframe.errors import SetupError
-from realframe.runs.worktree import without_servers
+from realframe.runs.sandbox import without_server_variables
 from realframe.settings import Settings
 
 READY_S = 120.0
@@ -19,7 +19,7 @@ READY_S = 120.0
 
 @contextmanager
 def serving(settings: Settings, **environment: str) -> Iterator[str]:
-    """Serve a checkout on a free port, and yield its address once it scores. Raises SetupError.
+    """Serve a checkout on a free port and yield its URL once it is ready to score. Raises SetupError.
 
     Args:
         settings: of the checkout.
@@ -30,8 +30,8 @@ def serving(settings: Settings, **environment: str) -> Iterator[str]:
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "realframe", "serve", "--port", str(port)]
-    own = {"REALFRAME_ROOT": str(settings.root), "REALFRAME_HOME": str(settings.state)}
-    env = without_servers(dict(os.environ)) | own | environment
+    variables = {"REALFRAME_ROOT": str(settings.root), "REALFRAME_HOME": str(settings.state_dir)}
+    env = without_server_variables(dict(os.environ)) | variables | environment
     with subprocess.Popen(command, cwd=settings.root, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:  # noqa: S603
         try:
             _wait_for(f"{url}/readyz")
@@ -41,12 +41,12 @@ def serving(settings: Settings, **environment: str) -> Iterator[str]:
 
 
 def _wait_for(url: str) -> None:
-    began = time.monotonic()
-    while time.monotonic() - began < READY_S:
+    start = time.monotonic()
+    while time.monotonic() - start < READY_S:
         try:
             urllib.request.urlopen(url, timeout=2).close()  # noqa: S310
         except OSError:
             time.sleep(0.5)
         else:
             return
-    raise SetupError(url, f"is not ready after {READY_S:.0f} s", "`realframe serve` in the same checkout says why.")
+    raise SetupError(url, f"is not ready after {READY_S:.0f} s", "Run `realframe serve` in the same checkout to see the reason.")

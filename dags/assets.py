@@ -1,4 +1,4 @@
-"""What the DAGs hand to each other."""
+"""The assets that connect the DAGs: a new dataset version, a new candidate, a detected drift."""
 
 from airflow.sdk import Asset
 

@@ -1,4 +1,4 @@
-"""Takes in what has arrived and makes the next dataset version of it."""
+"""Import new files and make the next dataset version."""
 
 from datetime import datetime
 from typing import Any
@@ -7,45 +7,45 @@ from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, Param, dag, t
 from airflow.sdk.exceptions import AirflowSkipException
 
 from dags.assets import DATASET, DRIFT
-from dags.drawing import draw, run_id
-from realframe.config import names
+from dags.task_graph import add_stage_tasks, current_run_id
+from realframe.config import recipe_names
 from realframe.settings import get_settings
 
-RECIPES = [None, *names(get_settings().root / "recipes")]
+RECIPES = [None, *recipe_names(get_settings().root / "recipes")]
 FORM = {
     "recipe": Param(
-        None, type=["null", "string"], enum=RECIPES, description="whose sampling and cleaning to use; empty: as in params.yaml"
+        None, type=["null", "string"], enum=RECIPES, description="recipe whose sampling and cleaning to use; empty: that of params.yaml"
     ),
     "overrides": Param({}, type="object", description='dotted keys of params.yaml, such as {"extract.sampling": {"every": 3}}'),
-    "retrain": Param(False, type="boolean", description="train anew also where the dataset is not new, as after a drift"),
+    "retrain": Param(False, type="boolean", description="train again even if the dataset is not new, for example after a drift"),
 }
 DAILY_OR_DRIFT = AssetOrTimeSchedule(timetable=CronTriggerTimetable("0 0 * * *", timezone="UTC"), assets=[DRIFT])
 
 
 @task
 def open_run(**context: Any) -> None:
-    """Take in the inbox and open the run's worktree."""
-    from realframe.runs.run_lifecycle import open_run as open_one
+    """Import the inbox and open the run's worktree."""
+    from realframe.runs import run_lifecycle
 
     form = context["params"]
-    open_one("prepare_data", get_settings(), name=context["run_id"], recipe=form["recipe"], overrides=form["overrides"])
+    run_lifecycle.open_run("prepare_data", get_settings(), name=context["run_id"], recipe=form["recipe"], overrides=form["overrides"])
 
 
 @task(outlets=[DATASET])
 def commit_run(**context: Any) -> str:
-    """Commit, tag and push the dataset version; skipped where it is not new, so that nothing is trained again, but after a drift."""
+    """Commit, tag and push the dataset version. Skipped if the dataset is not new, unless `retrain` is set or a drift started the run."""
+    from realframe.runs import run_lifecycle
     from realframe.runs.pipeline_run import PipelineRun
-    from realframe.runs.run_lifecycle import commit_run as commit_one
-    from realframe.runs.run_versions import newest_dataset
+    from realframe.runs.run_versions import newest_dataset_tag
     from realframe.runs.worktree import close_worktree
 
     settings = get_settings()
-    run = PipelineRun.load(run_id(), settings)
-    version = commit_one(run, settings)
+    run = PipelineRun.load(current_run_id(), settings)
+    version = run_lifecycle.commit_run(run, settings)
     close_worktree(run, settings)
     if version is None and not (context["params"]["retrain"] or context["triggering_asset_events"].get(DRIFT)):
         raise AirflowSkipException("the dataset is the same as the newest version")
-    version = version or str(newest_dataset(settings.root))
+    version = version or str(newest_dataset_tag(settings.root))
     context["outlet_events"][DATASET].extra = {"version": version}
     return version
 
@@ -60,8 +60,8 @@ def commit_run(**context: Any) -> str:
     params=FORM,
 )
 def prepare_data() -> None:
-    """Draw the graph."""
-    draw("prepare_data", open_run(), commit_run())
+    """Declare the task graph."""
+    add_stage_tasks("prepare_data", open_run(), commit_run())
 
 
 prepare_data()

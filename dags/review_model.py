@@ -1,4 +1,4 @@
-"""Asks a reviewer whether the challenger becomes the champion. Nobody's answer is an approval but "Approve"; a time-out least of all."""
+"""Ask a reviewer whether the challenger becomes the champion. Only the answer "Approve" is an approval; a time-out is not."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,38 +9,44 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from dags.assets import CANDIDATE
 
+ANSWER_FORM = {
+    "comment": Param("", type="string", description="reason for the decision; stored in the ledger"),
+    "override": Param("", description="reason to approve although gate rules are not met; empty: unmet rules stop the approval"),
+}
+FORM = {"version": Param(None, type=["null", "integer"], minimum=1, description="number of the version to review; empty: the challenger")}
+
 
 @task
 def gather_evidence(**context: Any) -> dict[str, Any]:
-    """Record an alias that was moved by hand, and lay out the reviewer's page; skipped where no version waits for a decision."""
+    """Record alias changes made by hand, and build the review summary. Skipped if no version waits for a decision."""
     from realframe.governance import reconcile, review_summary
-    from realframe.governance.review_summary import markdown
-    from realframe.registry.model_registry import CHALLENGER, by_alias
+    from realframe.registry.model_registry import CHALLENGER, find_by_alias
     from realframe.settings import get_settings
     from realframe.store.repository import open_store
 
     with open_store(get_settings()) as store:
         reconcile.detect_manual_changes(store)
         events = context["triggering_asset_events"].get(CANDIDATE, [])
-        waiting = by_alias(CHALLENGER)
+        waiting = find_by_alias(CHALLENGER)
         version = context["params"]["version"] or (events[-1].extra.get("version") if events else None) or (waiting and waiting.version)
         if not version:
             raise AirflowSkipException("no version waits for a decision")
-        return {"version": int(version), "markdown": markdown(review_summary.gather(int(version), store))}
+        summary = review_summary.build_review_summary(int(version), store)
+        return {"version": int(version), "markdown": review_summary.summary_markdown(summary)}
 
 
 @task(trigger_rule=TriggerRule.NONE_SKIPPED)
 def record_decision(evidence: dict[str, Any], **context: Any) -> str:
-    """Write the reviewer's answer into the ledger and carry it out; no answer is no approval."""
+    """Record the reviewer's answer in the ledger and apply it. Without an answer the version is not approved."""
     from realframe.governance import decisions
     from realframe.governance.decisions import Reviewer
 
     version, answer = evidence["version"], context["ti"].xcom_pull(task_ids="ask_reviewer")
     if not answer:
-        decisions.time_out(version)
-        raise RuntimeError(f"version {version}: nobody decided in time, which is no approval")
-    said = answer["params_input"] or {}
-    comment, override = (str(said.get(name) or "") for name in ("comment", "override"))
+        decisions.record_timeout(version)
+        raise RuntimeError(f"version {version}: nobody decided in time, so it is not approved")
+    fields = answer["params_input"] or {}
+    comment, override = (str(fields.get(name) or "") for name in ("comment", "override"))
     reviewer = Reviewer((answer["responded_by_user"] or {}).get("name") or "", "airflow", "airflow")
     match answer["chosen_options"]:
         case ["Approve"]:
@@ -52,24 +58,16 @@ def record_decision(evidence: dict[str, Any], **context: Any) -> str:
     return f"{entry.action}: version {version} by {entry.reviewer}"
 
 
-@dag(
-    schedule=[CANDIDATE],
-    start_date=datetime(2026, 1, 1),
-    catchup=False,
-    tags=["realframe"],
-    doc_md=__doc__,
-    params={"version": Param(None, type=["null", "integer"], minimum=1, description="empty: the challenger")},
-)
+@dag(schedule=[CANDIDATE], start_date=datetime(2026, 1, 1), catchup=False, tags=["realframe"], doc_md=__doc__, params=FORM)
 def review_model() -> None:
-    """Draw the graph."""
+    """Declare the task graph."""
     evidence = gather_evidence()
-    why = "why the rules that are not met don't count; without it they do"
     ask = HITLOperator(
         task_id="ask_reviewer",
-        subject="Version {{ ti.xcom_pull(task_ids='gather_evidence')['version'] }}: shall it become the champion?",
+        subject="Version {{ ti.xcom_pull(task_ids='gather_evidence')['version'] }}: should it become the champion?",
         body="{{ ti.xcom_pull(task_ids='gather_evidence')['markdown'] }}",
         options=["Approve", "Reject", "Ask for changes"],
-        params={"comment": Param("", type="string", description="why; it stands in the ledger"), "override": Param("", description=why)},
+        params=ANSWER_FORM,
         response_timeout=timedelta(days=7),
     )
     evidence >> ask >> record_decision(evidence)

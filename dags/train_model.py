@@ -1,4 +1,4 @@
-"""Trains a recipe on the newest dataset version, evaluates it and registers it as the challenger."""
+"""Train a recipe on the newest dataset version, evaluate it and register the model as the challenger."""
 
 from datetime import datetime
 from typing import Any
@@ -7,14 +7,16 @@ from airflow.sdk import Param, dag, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from dags.assets import CANDIDATE, DATASET
-from dags.drawing import draw, run_id
-from realframe.config import names
+from dags.task_graph import add_stage_tasks, current_run_id
+from realframe.config import recipe_names
 from realframe.settings import get_settings
 
-RECIPES = [None, *names(get_settings().root / "recipes")]
-EPOCHS = {"type": ["null", "integer"], "minimum": 1, "maximum": 1000, "description": "empty: the recipe's"}
+RECIPES = [None, *recipe_names(get_settings().root / "recipes")]
+EPOCHS = {"type": ["null", "integer"], "minimum": 1, "maximum": 1000, "description": "number of epochs; empty: that of the recipe"}
 FORM = {
-    "recipe": Param(None, type=["null", "string"], enum=RECIPES, description="a file in recipes/; empty: that of the dataset"),
+    "recipe": Param(
+        None, type=["null", "string"], enum=RECIPES, description="name of a file in recipes/; empty: the recipe of the dataset version"
+    ),
     "phase1_epochs": Param(None, **EPOCHS),
     "phase2_epochs": Param(None, **EPOCHS),
     "overrides": Param({}, type="object", description='dotted keys of params.yaml, such as {"train.batch_size": 16}'),
@@ -24,37 +26,39 @@ FORM = {
 @task
 def open_run(**context: Any) -> None:
     """Open the run's worktree on the newest dataset version."""
-    from realframe.runs.run_lifecycle import open_run as open_one
+    from realframe.runs import run_lifecycle
 
     form = context["params"]
     epochs = {f"train.{phase}.epochs": form[f"{phase}_epochs"] for phase in ("phase1", "phase2") if form[f"{phase}_epochs"]}
     overrides = {**epochs, **form["overrides"]}
-    who = context["dag_run"].triggering_user_name or "airflow"
-    open_one("train_model", get_settings(), name=context["run_id"], recipe=form["recipe"], overrides=overrides, started_by=who)
+    user = context["dag_run"].triggering_user_name or "airflow"
+    run_lifecycle.open_run(
+        "train_model", get_settings(), name=context["run_id"], recipe=form["recipe"], overrides=overrides, started_by=user
+    )
 
 
 @task(outlets=[CANDIDATE])
 def register_model(**context: Any) -> int:
-    """Commit and push the run, and register its model as the challenger; skipped where it is an older version's very model."""
+    """Commit and push the run, and register its model as the challenger. Skipped if the same model was already decided on."""
     from realframe.runs.pipeline_run import PipelineRun
     from realframe.runs.run_lifecycle import commit_run, register_run
     from realframe.runs.worktree import close_worktree
 
     settings = get_settings()
-    run = PipelineRun.load(run_id(), settings)
+    run = PipelineRun.load(current_run_id(), settings)
     commit_run(run, settings)
     version = register_run(run, settings)
     close_worktree(run, settings)
     if "challenger" not in version.aliases:
-        raise AirflowSkipException(f"version {version.version} is this very model, and was decided on before")
+        raise AirflowSkipException(f"the model is the same as version {version.version}, which was already decided on")
     context["outlet_events"][CANDIDATE].extra = {"version": version.version}
     return version.version
 
 
 @dag(schedule=[DATASET], start_date=datetime(2026, 1, 1), catchup=False, max_active_runs=2, tags=["realframe"], doc_md=__doc__, params=FORM)
 def train_model() -> None:
-    """Draw the graph."""
-    draw("train_model", open_run(), register_model())
+    """Declare the task graph."""
+    add_stage_tasks("train_model", open_run(), register_model())
 
 
 train_model()

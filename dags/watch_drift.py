@@ -1,4 +1,4 @@
-"""Looks each hour whether the champion is shown something else than it was trained on, and whether it is the one that was approved."""
+"""Check every hour whether the champion's inputs have drifted, and whether the alias `champion` points to the approved version."""
 
 from datetime import datetime
 from typing import Any
@@ -11,8 +11,8 @@ from realframe.settings import get_settings
 
 
 @task
-def notice_aliases() -> list[str]:
-    """Write into the ledger what was done to the alias `champion` past the review."""
+def record_alias_changes() -> list[str]:
+    """Record in the ledger the changes of the alias `champion` that were made without a review."""
     from realframe.governance.reconcile import detect_manual_changes
     from realframe.store.repository import open_store
 
@@ -22,28 +22,28 @@ def notice_aliases() -> list[str]:
 
 @task(outlets=[DRIFT])
 def measure_drift(**context: Any) -> dict[str, Any]:
-    """Measure the champion's new predictions; skipped where they have not drifted, or where that was told before."""
+    """Measure the champion's new predictions; skip if there is no drift, or if an alarm was raised for it before."""
     from realframe.drift.drift_watch import raise_alarm, watch_champion
     from realframe.errors import RegistryError
     from realframe.store.repository import open_store
 
     with open_store(get_settings()) as store:
         try:
-            seen, _ = watch_champion(store, get_settings())
+            status, _ = watch_champion(store, get_settings())
         except RegistryError as error:
             raise AirflowSkipException(str(error)) from error
-        if not seen.alarm:
-            raise AirflowSkipException("a drift that was told before" if seen.drift else "no drift")
-        raise_alarm(store, seen)
-    told = {"version": seen.model, "windows": [window.window_id for window in seen.windows if window.drifting]}
-    context["outlet_events"][DRIFT].extra = told
-    return told
+        if not status.needs_alarm:
+            raise AirflowSkipException("the drift has raised an alarm before" if status.has_drifted else "no drift")
+        raise_alarm(store, status)
+    event = {"version": status.model, "windows": [window.window_id for window in status.windows if window.is_drifting]}
+    context["outlet_events"][DRIFT].extra = event
+    return event
 
 
 @dag(schedule="@hourly", start_date=datetime(2026, 1, 1), catchup=False, max_active_runs=1, tags=["realframe"], doc_md=__doc__)
 def watch_drift() -> None:
-    """Draw the graph."""
-    notice_aliases()
+    """Define the tasks of the DAG."""
+    record_alias_changes()
     measure_drift()
 
 

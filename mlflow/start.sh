@@ -1,5 +1,5 @@
 #!/bin/sh
-# The tracking server of docker-compose.yml: PostgreSQL behind it, an account for everyone who writes.
+# Start the tracking server of docker-compose.yml: over PostgreSQL, with an account for everyone who writes.
 set -eu
 here=$(dirname "$0")
 config=$(mktemp)

@@ -1,4 +1,4 @@
-"""List the media items with their labels and file facts; quarantine what can't be used."""
+"""List the media items with their labels and file facts; quarantine files that cannot be used."""
 
 from realframe import artifacts, config
 from realframe.data import manifest, takedown_list
@@ -12,16 +12,18 @@ STAGE = "catalog"
 
 def main() -> None:
     """Run the stage. Raises DatasetError."""
-    settings, params = get_settings(), config.load(artifacts.RESOLVED)
+    settings, params = get_settings(), config.load_params(artifacts.RESOLVED_PARAMS)
 
-    catalog = build_catalog(artifacts.RAW, params.limits, settings.cache_dir, settings.workers, takedown_list.read(artifacts.TAKEDOWNS))
+    catalog = build_catalog(
+        artifacts.RAW_MEDIA, params.limits, settings.cache_dir, settings.workers, takedown_list.read(artifacts.TAKEDOWNS)
+    )
 
     quarantine.write(artifacts.QUARANTINE / f"{STAGE}.parquet", catalog.rejected)
-    manifest.write(catalog.media, artifacts.MEDIA, manifest.MEDIA)
+    manifest.write(catalog.media, artifacts.MEDIA, manifest.MEDIA_SCHEMA)
     print(catalog)
     if catalog.media.empty:
         reasons = " ".join(sorted({row["message"] for row in catalog.rejected})[:3])
-        raise DatasetError(artifacts.RAW, f"none of its {catalog.found} files can be used", f"The first reasons: {reasons}")
+        raise DatasetError(artifacts.RAW_MEDIA, f"none of its {catalog.found} files can be used", f"The first reasons: {reasons}")
 
 
 if __name__ == "__main__":

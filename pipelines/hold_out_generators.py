@@ -1,4 +1,4 @@
-"""Train the recipe anew without each generator, and score what that one makes: what the detector is worth on the next generator."""
+"""Train the recipe once without each generator, and score the items of that generator: the performance on unseen generators."""
 
 import json
 from collections.abc import Iterator
@@ -10,102 +10,103 @@ from filelock import FileLock
 from tqdm import tqdm
 
 from realframe import artifacts, config
-from realframe.config import Params, with_values
+from realframe.config import Params, replace_train_values
 from realframe.data import manifest
 from realframe.evaluation import score_tables, unseen_generators
 from realframe.evaluation.unseen_generators import Fold
-from realframe.settings import Settings, get_settings
+from realframe.settings import Settings, configure_tensorflow, get_settings
+from realframe.tables import write_table
 
 if TYPE_CHECKING:
-    from realframe.models.weights import Weights
+    from realframe.models.weights import BackboneWeights
 
-# What needs TensorFlow is imported where a fold is trained: a run that holds nothing out is done in a second.
+# Modules that need TensorFlow are imported where a fold is trained: a run without folds ends within a second.
 
 
 def main() -> None:
     """Run the stage."""
-    settings, params = get_settings(), config.load(artifacts.RESOLVED)
-    folds = _folds(manifest.read(artifacts.SPLITS, manifest.SPLITS), params)
-    scored = list(_each_scored(folds, params, settings)) if folds else []
-    rows = pd.concat([part for part, _ in scored], ignore_index=True) if scored else score_tables.empty(score_tables.HELD_OUT)
-    score_tables.write(rows, artifacts.HELD_OUT, score_tables.HELD_OUT)
-    _forget([folder for _, folder in scored])
+    settings, params = get_settings(), config.load_params(artifacts.RESOLVED_PARAMS)
+    folds = _make_folds(manifest.read(artifacts.SPLITS, manifest.SPLITS_SCHEMA), params)
+    scored = list(_score_folds(folds, params, settings)) if folds else []
+    write_table(pd.concat([rows for rows, _ in scored]) if scored else [], artifacts.HELD_OUT, score_tables.HELD_OUT)
+    _delete_states([folder for _, folder in scored])
 
 
-def _each_scored(folds: list[Fold], params: Params, settings: Settings) -> Iterator[tuple[pd.DataFrame, Path]]:
-    """Yield the rows of each fold, and the folder where they are kept until all are done."""
-    from realframe import settings as settings_module
+def _score_folds(folds: list[Fold], params: Params, settings: Settings) -> Iterator[tuple[pd.DataFrame, Path]]:
+    """Yield the rows of each fold, and the folder of its state until all folds are scored."""
     from realframe.models import backbones
-    from realframe.models.weights import find
+    from realframe.models.weights import find_weights
 
-    settings_module.configure_tensorflow(settings.workers, params.seed)
+    configure_tensorflow(settings.workers, params.seed)
     tuned = json.loads(artifacts.TRAINING.read_text())["tuned"]
-    params = params.model_copy(update={"train": with_values(params.train, tuned)})
-    weights = find(params.train.weights, backbones.get(params.train.backbone), settings)
+    params = params.model_copy(update={"train": replace_train_values(params.train, tuned)})
+    weights = find_weights(params.train.weights, backbones.get_backbone(params.train.backbone), settings)
     for fold in tqdm(folds, "generators held out", unit="generator"):
-        yield _scored(fold, params, weights, settings)
+        yield _score_fold(fold, params, weights, settings)
 
 
-def _folds(splits: pd.DataFrame, params: Params) -> list[Fold]:
-    """Return what is trained, and say what is not, and why."""
+def _make_folds(splits: pd.DataFrame, params: Params) -> list[Fold]:
+    """Return the folds to train, and print why others are left out."""
     if not params.evaluate.leave_one_generator_out:
-        print("hold_out_generators: evaluate.leave_one_generator_out is false, so nothing is measured on unseen generators")
+        print("hold_out_generators: evaluate.leave_one_generator_out is false, so unseen generators are not measured")
         return []
-    found = unseen_generators.generators_of(splits)
-    if not found:
-        print(f"hold_out_generators: it takes two generators of at least {unseen_generators.LEAST_ITEMS} items each, so none is held out")
-    _say_of_unknown(splits)
-    folds = [unseen_generators.without(generator, splits, params.balance, params.seed) for generator in found]
-    for said in (fold.hindrance or fold.consequence for fold in folds):
-        if said:
-            print(f"hold_out_generators: {said}")
-    return [fold for fold in folds if not fold.hindrance]
+    generators = unseen_generators.list_generators(splits)
+    if not generators:
+        least = unseen_generators.MIN_ITEMS
+        print(f"hold_out_generators: no generator is held out: this needs two generators of at least {least} items each")
+    _print_unknown_generators(splits)
+    folds = [unseen_generators.leave_out_generator(generator, splits, params.balance, params.seed) for generator in generators]
+    for message in (fold.obstacle or fold.limitation for fold in folds):
+        if message:
+            print(f"hold_out_generators: {message}")
+    return [fold for fold in folds if not fold.obstacle]
 
 
-def _say_of_unknown(splits: pd.DataFrame) -> None:
+def _print_unknown_generators(splits: pd.DataFrame) -> None:
     unknown = int(((splits["label"] == "fake") & (splits["generator"] == "")).sum())
     if unknown:
-        print(f"hold_out_generators: {unknown} AI-generated items name no generator; each training keeps them, whoever made them")
+        print(f"hold_out_generators: {unknown} AI-generated items have no known generator; every training includes them")
 
 
-def _scored(fold: Fold, params: Params, weights: "Weights", settings: Settings) -> tuple[pd.DataFrame, Path]:
-    """Return the rows of a fold and the folder where they are kept, so that after a kill what is done is not done again."""
-    from realframe.data.batches import frame_table
-    from realframe.training import fit
+def _score_fold(fold: Fold, params: Params, weights: "BackboneWeights", settings: Settings) -> tuple[pd.DataFrame, Path]:
+    """Return the rows of a fold and the folder of its state. After a kill, folds that are scored are not trained again."""
+    from realframe.data.batches import build_frame_table
+    from realframe.training import detector_training
 
-    frames = {split: frame_table(fold.splits, artifacts.CLEAN, split) for split in ("train", "val", "test")}
-    name = fit.name_of(params, frames, fold.generator, params.balance.method, params.evaluate.aggregate)
-    folder = settings.state / "training" / f"held-out-{name}"
+    frames = {split: build_frame_table(fold.splits, artifacts.CLEAN_FRAMES, split) for split in ("train", "val", "test")}
+    name = detector_training.training_digest(params, frames, fold.generator, params.balance.method, params.evaluate.aggregate)
+    folder = settings.state_dir / "training" / f"held-out-{name}"
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / "scores.parquet"
+    scores_file = folder / "scores.parquet"
     with FileLock(folder.with_suffix(".lock")):
-        if not part.exists():
-            print(f"trained without {fold.generator}:", flush=True)
-            score_tables.write(
-                unseen_generators.rows_of(fold, _scores(frames, params, weights, folder, settings)), part, score_tables.HELD_OUT
-            )
-    return pd.read_parquet(part), folder
+        if not scores_file.exists():
+            print(f"hold_out_generators: training without {fold.generator}", flush=True)
+            scores = _train_and_score(frames, params, weights, folder, settings)
+            write_table(unseen_generators.build_held_out_rows(fold, scores), scores_file, score_tables.HELD_OUT)
+    return pd.read_parquet(scores_file), folder
 
 
-def _scores(frames: dict[str, pd.DataFrame], params: Params, weights: "Weights", folder: Path, settings: Settings) -> dict[str, float]:
-    """Train on the fold, by the code of the stage ``train``, and return the score of each item of val and test."""
-    from realframe.evaluation.item_scores import open_scorer, score_table
-    from realframe.training import fit
+def _train_and_score(
+    frames: dict[str, pd.DataFrame], params: Params, weights: "BackboneWeights", folder: Path, settings: Settings
+) -> dict[str, float]:
+    """Train on the fold like the stage ``train``, and return the score of each item of val and test."""
+    from realframe.evaluation.item_scores import create_scorer, iter_item_scores
+    from realframe.training import detector_training
 
-    learned = {split: frames[split] for split in ("train", "val")}
-    model = fit.builder(params, weights)(params.train)
-    fit.fit(model, fit.job_of(params, learned, folder, settings))
-    scorer = open_scorer(model, params, frames["val"], settings.workers)
-    asked = pd.concat([frames["val"], frames["test"]], ignore_index=True)
-    return {media_id: scored.score for media_id, scored in score_table(scorer, asked, settings.workers)}
+    training_frames = {split: frames[split] for split in ("train", "val")}
+    model = detector_training.make_model_builder(params, weights)(params.train)
+    detector_training.train_detector(model, detector_training.create_job(params, training_frames, folder, settings))
+    scorer = create_scorer(model, params, frames["val"], settings.workers)
+    evaluated = pd.concat([frames["val"], frames["test"]], ignore_index=True)
+    return {media_id: scored.score for media_id, scored in iter_item_scores(scorer, evaluated, settings.workers)}
 
 
-def _forget(folders: list[Path]) -> None:
+def _delete_states(folders: list[Path]) -> None:
     if folders:
         from realframe.training import training_phase
 
         for folder in folders:
-            training_phase.forget(folder)
+            training_phase.delete_state(folder)
 
 
 if __name__ == "__main__":

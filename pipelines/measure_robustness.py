@@ -1,38 +1,38 @@
-"""Score some test items again as they come after compression, blur, scaling, cropping and noise."""
+"""Score some test items under compression, blur, scaling, cropping and noise; writes ``reports/robustness.parquet``."""
 
 from realframe import artifacts, config
 from realframe.config import Params
 from realframe.data import manifest
 from realframe.evaluation import score_tables
-from realframe.settings import get_settings
+from realframe.settings import configure_tensorflow, get_settings
+from realframe.tables import write_table
 
 
 def main() -> None:
     """Run the stage."""
-    params = config.load(artifacts.RESOLVED)
+    params = config.load_params(artifacts.RESOLVED_PARAMS)
     if params.evaluate.robustness_items:
         _measure(params)
     else:
-        score_tables.write(score_tables.empty(score_tables.ROBUSTNESS), artifacts.ROBUSTNESS, score_tables.ROBUSTNESS)
-        print("measure_robustness: evaluate.robustness_items is 0, so nothing is measured on degraded files")
+        write_table([], artifacts.ROBUSTNESS, score_tables.ROBUSTNESS)
+        print("measure_robustness: evaluate.robustness_items is 0, so robustness is not measured")
 
 
 def _measure(params: Params) -> None:
-    # imported here: the processes that degrade import this module, and need no TensorFlow
-    from realframe import settings as settings_module
-    from realframe.data.batches import frame_table
+    # imported here: worker processes import this module and do not need TensorFlow
+    from realframe.data.batches import build_frame_table
     from realframe.evaluation import robustness
     from realframe.evaluation.frame_scores import load_model
-    from realframe.evaluation.item_scores import open_scorer
+    from realframe.evaluation.item_scores import create_scorer
 
     settings = get_settings()
-    settings_module.configure_tensorflow(settings.workers, params.seed)
-    splits = manifest.read(artifacts.SPLITS, manifest.SPLITS)
-    items = robustness.sample(splits, params.evaluate.robustness_items, params.seed)
-    scorer = open_scorer(load_model(artifacts.MODEL), params, frame_table(splits, artifacts.CLEAN, "val"), settings.workers)
-    table = robustness.score_degraded(scorer, items, params, settings.workers)
-    score_tables.write(table, artifacts.ROBUSTNESS, score_tables.ROBUSTNESS)
-    print(f"measure_robustness: {len(items)} items, each degraded in {len(table) / max(1, len(items)):.1f} ways on average")
+    configure_tensorflow(settings.workers, params.seed)
+    splits = manifest.read(artifacts.SPLITS, manifest.SPLITS_SCHEMA)
+    items = robustness.sample_test_items(splits, params.evaluate.robustness_items, params.seed)
+    scorer = create_scorer(load_model(artifacts.MODEL), params, build_frame_table(splits, artifacts.CLEAN_FRAMES, "val"), settings.workers)
+    table = robustness.score_perturbed(scorer, items, params, settings.workers)
+    write_table(table, artifacts.ROBUSTNESS, score_tables.ROBUSTNESS)
+    print(f"measure_robustness: {len(items)} items, {len(table) / max(1, len(items)):.1f} perturbations each on average")
 
 
 if __name__ == "__main__":

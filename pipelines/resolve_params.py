@@ -1,18 +1,18 @@
-"""Lay the recipe and the overrides over params.yaml, check the result and write it for the other stages."""
+"""Resolve the parameters of the run: apply the recipe and the overrides to params.yaml, validate the result and write it for the stages."""
 
 import keras
 
 from realframe import artifacts
-from realframe.config import resolve
+from realframe.config import resolve_params
 from realframe.models import backbones
 
 
 def main() -> None:
-    """Run the stage. Raises ParamsError: what no run could use is refused before anything is computed."""
-    resolved = resolve(artifacts.PARAMS, artifacts.RECIPES)
+    """Run the stage. Raises ParamsError, also for a backbone that cannot be built at this frame size."""
+    resolved = resolve_params(artifacts.PARAMS, artifacts.RECIPES)
     size = resolved.params.clean.size
-    backbones.get(resolved.params.train.backbone).build(keras.Input((size, size, 3)))
-    resolved.save(artifacts.RESOLVED)
+    backbones.get_backbone(resolved.params.train.backbone).build(keras.Input((size, size, 3)))
+    resolved.save(artifacts.RESOLVED_PARAMS)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Deal the items to train, val and test; no group and no near-duplicate crosses."""
+"""Split the items into train, val and test; no group and no set of near-duplicates spans two splits."""
 
 import pandas as pd
 
@@ -9,19 +9,17 @@ from realframe.data.split import LABELS, SPLITS, assign_splits
 
 def main() -> None:
     """Run the stage. Raises TooFewItemsError, DatasetError."""
-    params = config.load(artifacts.RESOLVED)
-    balanced = manifest.read(artifacts.BALANCED, manifest.BALANCED)
-    before = previous_split.read(artifacts.PREVIOUS_SPLIT, params.split, params.seed)
+    params = config.load_params(artifacts.RESOLVED_PARAMS)
+    balanced = manifest.read(artifacts.BALANCED, manifest.BALANCED_SCHEMA)
+    previous = previous_split.read(artifacts.PREVIOUS_SPLIT, params.split, params.seed)
 
-    splits = assign_splits(balanced, pd.read_parquet(artifacts.QUALITY), params.split, params.balance, params.seed, before)
+    splits = assign_splits(balanced, pd.read_parquet(artifacts.QUALITY), params.split, params.balance, params.seed, previous)
 
-    manifest.write(splits, artifacts.SPLITS, manifest.SPLITS)
+    manifest.write(splits, artifacts.SPLITS, manifest.SPLITS_SCHEMA)
     counts = splits.groupby(["split", "label"]).size()
-    shown = ", ".join(f"{split} {' + '.join(f'{counts[split, label]} {label}' for label in LABELS)}" for split in SPLITS)
-    sizes = splits["cluster"].value_counts()
-    print(
-        f"split_dataset: dataset {manifest.dataset_version(splits)}: {shown}; {len(sizes)} clusters, the largest of {sizes.iloc[0]} items"
-    )
+    summary = ", ".join(f"{split} {' + '.join(f'{counts[split, label]} {label}' for label in LABELS)}" for split in SPLITS)
+    version, sizes = manifest.dataset_version(splits), splits["cluster"].value_counts()
+    print(f"split_dataset: dataset {version}: {summary}; {len(sizes)} clusters, the largest of {sizes.iloc[0]} items")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.pilot import ROOT, SHRUNK, Pilot, copy_checkout
+from tests.trained_checkout import ROOT, SMALL_OVERRIDES, TrainedCheckout, copy_checkout
 
 # before any test module imports TensorFlow: quiet, and one thread for each of the two processes that `make test` runs
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -17,17 +17,17 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 
-PILOTED = ("cli", "dags", "notebooks", "services", "system")
-"""The folders whose tests share the pilot: one worker has them all, or each would make its own."""
+CHECKOUT_FOLDERS = ("cli", "dags", "notebooks", "services", "system")
+"""The folders whose tests share the trained_checkout: one worker has them all, or each would make its own."""
 
 
-LONGEST = ("pilot", "web", "worker", "training", "models", "detection", "browser", "media", "drift", "runs")
+LONGEST = ("trained_checkout", "web", "worker", "training", "models", "detection", "browser", "media", "drift", "runs")
 """What is begun first, so that no worker ends long after the other."""
 
 
 def _scope(nodeid: str) -> str:
     folder = nodeid.split("/")[1]
-    return "pilot" if folder in PILOTED else folder
+    return "trained_checkout" if folder in CHECKOUT_FOLDERS else folder
 
 
 class ByFolder(LoadScopeScheduling):
@@ -67,14 +67,14 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def pilot(tmp_path_factory: pytest.TempPathFactory) -> Pilot:
-    from realframe.demo.render import render
-    from realframe.services.airflow_home import environment
+def trained_checkout(tmp_path_factory: pytest.TempPathFactory) -> TrainedCheckout:
+    from realframe.demo.render import render_demo_data
+    from realframe.services.airflow_home import airflow_environment
     from realframe.settings import Settings
 
-    root = copy_checkout(tmp_path_factory.mktemp("pilot"))
+    root = copy_checkout(tmp_path_factory.mktemp("trained_checkout"))
     media = tmp_path_factory.mktemp("media") / "set"
-    rendered = render(media, clips=12, images=20, unseen=2)  # five items of a generator, so that it is held out
+    rendered = render_demo_data(media, clips=12, images=20, unseen=2)  # five items of a generator, so that it is held out
     inbox = root / "inbox" / "fake"
     inbox.mkdir(parents=True)
     (inbox / "empty.mp4").touch()
@@ -82,10 +82,10 @@ def pilot(tmp_path_factory: pytest.TempPathFactory) -> Pilot:
     for file in inbox.iterdir():
         os.utime(file, (1, 1))  # it arrived long ago
     variables = {name: value for name, value in os.environ.items() if name not in ("MONGODB_URI", "MLFLOW_TRACKING_URI")}
-    env = variables | {k: v for k, v in environment(Settings(root=root, home=root / ".realframe")).items() if variables.get(k) != v}
-    pilot = Pilot(root, env, rendered.unseen, "")
-    pilot.call("realframe", "ingest", str(media))
-    conf = json.dumps({"recipe": "scratch", "overrides": SHRUNK})
+    env = variables | {k: v for k, v in airflow_environment(Settings(root=root, home=root / ".realframe")).items() if variables.get(k) != v}
+    trained = TrainedCheckout(root, env, rendered.unseen, "")
+    trained.run_module("realframe", "ingest", str(media))
+    conf = json.dumps({"recipe": "scratch", "overrides": SMALL_OVERRIDES})
     dags = ("prepare_data", "train_model", "review_model")
     approval = ("--approve-as", "demo", "--override", "a test's tiny model")
-    return replace(pilot, log=pilot.call("realframe.services.headless_dags", *dags, "--conf", conf, *approval))
+    return replace(trained, log=trained.run_module("realframe.services.headless_dags", *dags, "--conf", conf, *approval))

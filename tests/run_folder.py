@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from realframe import artifacts
-from realframe.config import resolve
+from realframe.config import resolve_params
 from realframe.data import manifest
-from realframe.evaluation.figures import Tables, assemble
+from realframe.evaluation.figures import EvaluationTables, compute_figures
 from realframe.files import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,7 +46,7 @@ def media_table(items: int) -> pd.DataFrame:
             "codec": "h264",
             "container": "mp4",
             "bytes": 1000 + number,
-            "quantisation": "",
+            "quantization": "",
             "jpeg_quality": 0,
             "metadata": "encoder",
         }
@@ -65,15 +65,15 @@ def write_data(folder: Path, items: int) -> pd.DataFrame:
     """Write ``data/media.parquet`` and ``data/splits.parquet``; return the latter."""
     media = media_table(items)
     splits = split_table(media)
-    manifest.write(media, folder / artifacts.MEDIA, manifest.MEDIA)
-    manifest.write(splits, folder / artifacts.SPLITS, manifest.SPLITS)
+    manifest.write(media, folder / artifacts.MEDIA, manifest.MEDIA_SCHEMA)
+    manifest.write(splits, folder / artifacts.SPLITS, manifest.SPLITS_SCHEMA)
     return splits
 
 
 def write_training(folder: Path, splits: pd.DataFrame, run_id: str = RUN_ID, quality: float = 0.5) -> None:
     """Write ``build/params.yaml``, ``models/training.json`` and what an evaluation leaves; ``quality`` in [0, 1] of the scores."""
-    (folder / artifacts.RESOLVED).parent.mkdir(parents=True, exist_ok=True)
-    resolve(ROOT / "params.yaml", ROOT / "recipes", overrides={"clean.size": SIZE}).save(folder / artifacts.RESOLVED)
+    (folder / artifacts.RESOLVED_PARAMS).parent.mkdir(parents=True, exist_ok=True)
+    resolve_params(ROOT / "params.yaml", ROOT / "recipes", overrides={"clean.size": SIZE}).save(folder / artifacts.RESOLVED_PARAMS)
     training = {
         "run_id": run_id,
         "recipe": "efficientnetb0",
@@ -88,23 +88,23 @@ def write_training(folder: Path, splits: pd.DataFrame, run_id: str = RUN_ID, qua
     write_evaluation(folder, evaluated(splits, quality))
 
 
-def write_evaluation(folder: Path, tables: Tables) -> None:
+def write_evaluation(folder: Path, tables: EvaluationTables) -> None:
     """Write ``reports/metrics.json`` and the tables that it is computed from."""
     reports = {
         artifacts.PREDICTIONS: tables.predictions,
         artifacts.HELD_OUT: tables.held_out,
         artifacts.ROBUSTNESS: tables.robustness,
-        artifacts.REGRESSION: tables.regression,
+        artifacts.REGRESSION_SCORES: tables.regression,
     }
     (folder / artifacts.REPORTS).mkdir(exist_ok=True)
     for path, table in reports.items():
         assert table is not None
         table.to_parquet(folder / path, index=False)
-    figures = assemble(tables, "mean", resamples=100, error=0.1, seed=0)
+    figures = compute_figures(tables, "mean", resamples=100, error=0.1, seed=0)
     write_text(folder / artifacts.METRICS, json.dumps(figures))
 
 
-def evaluated(splits: pd.DataFrame, quality: float, seed: int = 0) -> Tables:
+def evaluated(splits: pd.DataFrame, quality: float, seed: int = 0) -> EvaluationTables:
     """What the stages of the evidence measure of a model: the higher the quality, the better its scores, also on unseen generators."""
     scored = splits[splits["split"] != "train"].reset_index(drop=True)
     noise = np.random.default_rng(seed).uniform(size=len(scored))
@@ -112,7 +112,7 @@ def evaluated(splits: pd.DataFrame, quality: float, seed: int = 0) -> Tables:
     scored = scored.assign(index=0, score=quality * fake + (1 - quality) * noise, baseline_score=noise)
     test = scored[scored["split"] == "test"]
     degraded = [("none", 0.0), ("jpeg", 30.0), ("blur", 2.0)]
-    return Tables(
+    return EvaluationTables(
         predictions=scored[["media_id", *_FACTS, "split", "index", "score", "baseline_score"]],
         splits=splits,
         quality=pd.DataFrame({"media_id": splits["media_id"], "kept": True, "brightness": 120.0}),

@@ -1,4 +1,4 @@
-"""Scored frames of made-up items, for tests that need no model."""
+"""Synthetic items and scored frames, for tests that need no model."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from realframe.evaluation.figures import Tables, assemble
+from realframe.evaluation.figures import EvaluationTables, compute_figures
 
-COLUMNS = ["media_id", "label", "kind", "generator", "source", "cluster", "split"]
+ITEM_COLUMNS = ["media_id", "label", "kind", "generator", "source", "cluster", "split"]
 
 
-def split_table(items: int = 120, source: str = "camera") -> pd.DataFrame:
-    """Items in turn real and fake, images and videos, of two generators, each in a cluster of its own; a third to each split."""
+def make_splits(items: int = 120, source: str = "camera") -> pd.DataFrame:
+    """Return items of both classes, both kinds and two generators, each in its own cluster; one third per split."""
     rows = []
     for number in range(items):
         fake = number % 2 == 1
@@ -38,42 +38,43 @@ def split_table(items: int = 120, source: str = "camera") -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def predictions(splits: pd.DataFrame, model: float, baseline: float, seed: int = 0) -> pd.DataFrame:
-    """Score the frames of val and test; ``model`` and ``baseline`` say by how many standard deviations the classes lie apart."""
+def make_predictions(splits: pd.DataFrame, model: float, baseline: float, seed: int = 0) -> pd.DataFrame:
+    """Score the frames of val and test; ``model`` and ``baseline`` are the distances of the classes in standard deviations."""
     random = np.random.default_rng(seed)
     scored = splits[splits["split"] != "train"]
-    frames = scored.loc[scored.index.repeat(np.where(scored["kind"] == "video", 3, 1)), COLUMNS].reset_index(drop=True)
+    frames = scored.loc[scored.index.repeat(np.where(scored["kind"] == "video", 3, 1)), ITEM_COLUMNS].reset_index(drop=True)
     side = np.where(frames["label"] == "fake", 0.5, -0.5)
     names = scored["media_id"]
     noise = {
         name: frames["media_id"].map(dict(zip(names, random.normal(size=len(names)), strict=True))) for name in ("score", "baseline_score")
     }
-    apart = {"score": model, "baseline_score": baseline}
-    squashed = {name: 1 / (1 + np.exp(-(apart[name] * side + noise[name] + 0.1 * random.normal(size=len(frames))))) for name in apart}
-    return frames.assign(index=frames.groupby("media_id").cumcount(), **squashed)
+    separation = {"score": model, "baseline_score": baseline}
+    logits = {name: separation[name] * side + noise[name] + 0.1 * random.normal(size=len(frames)) for name in separation}
+    scores = {name: 1 / (1 + np.exp(-logit)) for name, logit in logits.items()}
+    return frames.assign(index=frames.groupby("media_id").cumcount(), **scores)
 
 
-def evidence_of(predictions: pd.DataFrame, splits: pd.DataFrame, resamples: int = 100, seed: int = 0, **tables: Any) -> dict[str, Any]:
-    """What ``metrics.json`` says of them; two frames of each item were looked at, one of them was kept."""
+def make_metrics(predictions: pd.DataFrame, splits: pd.DataFrame, resamples: int = 100, seed: int = 0, **tables: Any) -> dict[str, Any]:
+    """Compute the content of ``metrics.json``. ``quality`` has two frames per item, one of them kept."""
     quality = splits.loc[splits.index.repeat(2), ["media_id"]].assign(
         kept=[True, False] * len(splits), brightness=[90.0, 0.0] * len(splits)
     )
-    usual = {"quality": quality, "shortcuts": {"passed": True, "allowed": False}}
-    return assemble(Tables(predictions, splits, **usual | tables), "mean", resamples=resamples, error=0.1, seed=seed)
+    defaults = {"quality": quality, "shortcuts": {"passed": True, "allowed": False}}
+    return compute_figures(EvaluationTables(predictions, splits, **defaults | tables), "mean", resamples=resamples, error=0.1, seed=seed)
 
 
 @pytest.fixture
 def splits() -> pd.DataFrame:
-    return split_table()
+    return make_splits()
 
 
 @pytest.fixture
-def good(splits: pd.DataFrame) -> pd.DataFrame:
+def good_predictions(splits: pd.DataFrame) -> pd.DataFrame:
     """Predictions of a detector that is better than its baseline."""
-    return predictions(splits, model=2.5, baseline=1.0)
+    return make_predictions(splits, model=2.5, baseline=1.0)
 
 
 @pytest.fixture
-def bad(splits: pd.DataFrame) -> pd.DataFrame:
+def bad_predictions(splits: pd.DataFrame) -> pd.DataFrame:
     """Predictions of a detector that is worse than its baseline."""
-    return predictions(splits, model=0.2, baseline=4.0)
+    return make_predictions(splits, model=0.2, baseline=4.0)

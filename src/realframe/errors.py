@@ -1,304 +1,345 @@
-"""Every error that a user can meet. Each names the thing, the reason and the hint, and has a stable code.
+"""The exceptions that a user can meet. Each names its subject, the reason and a hint, and has a stable code.
 
-The code is what the quarantine table, the API and the command line share::
+The quarantine table, the API and the command line share the codes. An error marked with ``*`` is retryable: the same action on the
+same input may succeed later. Any other error is final: it comes back until the input, the parameters or the machine are changed::
 
-    RealframeError                    realframe
-    ├── ParamsError                  params.invalid
-    ├── SetupError                   setup.incomplete
-    │   └── WeightsError             setup.weights
-    ├── DatasetError                 dataset.unusable
-    │   ├── LabelConflictError       dataset.label-conflict
-    │   ├── ShortcutError            dataset.shortcut
-    │   └── TooFewItemsError         dataset.too-few
-    ├── MediaError                   media.unusable        (one file; the run goes on without it)
-    │   ├── EmptyFileError           media.empty
-    │   ├── UnreadableFileError      media.unreadable
-    │   ├── NotMediaError            media.not-media
-    │   ├── NoVideoStreamError       media.no-video-stream
-    │   ├── UndecodableError         media.undecodable
-    │   ├── OverLimitError           media.over-limit
-    │   ├── TooSmallError            media.too-small
-    │   ├── UnlabelledError          media.unlabelled
-    │   ├── NoUsableFrameError       media.no-usable-frame
-    │   ├── CrashesDetectorError     media.crashes
-    │   └── TakenDownError           media.taken-down
-    ├── RunError                     run.failed
-    ├── RegistryError                registry.refused
-    │   ├── GateError                registry.gate
-    │   └── AccountError             registry.account
-    ├── MetadataError                metadata.unavailable
-    │   ├── UnknownError             metadata.unknown
-    │   └── LedgerError              metadata.ledger
-    └── RequestError                 request.refused      (of the web application)
-        ├── BodyError                request.body
-        ├── AuthenticationError              request.caller
-        ├── ForbiddenError           request.forbidden
-        ├── NotFoundError            request.not-there
-        ├── GoneError             request.not-kept
-        ├── RequestTimeoutError                request.slow
-        ├── TooLargeError            request.too-large
-        ├── BodyTypeError            request.body-type
-        ├── InsufficientStorageError              request.no-room
-        └── RetryLaterError               request.later
-            ├── BusyError            request.busy
-            └── RateLimitError        request.too-often
+    RealframeError                        realframe
+    ├── ParamsError                       params.invalid
+    ├── SetupError                        setup.incomplete
+    │   └── WeightsError                  setup.weights
+    ├── DatasetError                      dataset.unusable
+    │   ├── LabelConflictError            dataset.label-conflict
+    │   ├── ShortcutError                 dataset.shortcut
+    │   └── TooFewItemsError              dataset.too-few
+    ├── MediaError *                      media.unusable         (one file; the run continues without it)
+    │   ├── EmptyFileError                media.empty
+    │   ├── UnreadableFileError *         media.unreadable
+    │   ├── NotMediaError                 media.not-media
+    │   ├── NoVideoStreamError            media.no-video-stream
+    │   ├── UndecodableError              media.undecodable
+    │   ├── OverLimitError *              media.over-limit
+    │   ├── TooSmallError                 media.too-small
+    │   ├── UnlabeledError                media.unlabeled
+    │   ├── NoUsableFrameError            media.no-usable-frame
+    │   ├── CrashesDetectorError          media.crashes
+    │   └── TakenDownError                media.taken-down
+    ├── RunError                          run.failed
+    ├── RegistryError                     registry.refused
+    │   ├── GateError                     registry.gate
+    │   └── AccountError                  registry.account
+    ├── MetadataError *                   metadata.unavailable
+    │   ├── UnknownRecordError            metadata.unknown-record
+    │   └── LedgerError                   metadata.ledger
+    └── RequestError                      request.refused        (of the web application)
+        ├── BodyError                     request.body
+        ├── AuthenticationError           request.authentication
+        ├── ForbiddenError                request.forbidden
+        ├── NotFoundError                 request.not-found
+        ├── GoneError                     request.gone
+        ├── RequestTimeoutError *         request.timeout
+        ├── TooLargeError                 request.too-large
+        ├── BodyTypeError                 request.body-type
+        ├── InsufficientStorageError *    request.insufficient-storage
+        └── RetryLaterError *             request.retry-later
+            ├── BusyError *               request.busy
+            └── RateLimitError *          request.rate-limit
 """
 
 from typing import ClassVar
 
 
 class RealframeError(Exception):
-    """Something a user can understand and mend.
+    """An error that a user can understand and act on.
 
     Args:
-        thing: what it is about: a path, a key, a version.
-        reason: why it failed, in words a user understands.
+        subject: what the error is about: a path, a parameter, a version.
+        reason: why it failed, in words that a user understands.
         hint: what to do about it; empty where nothing can be done.
+
+    Attributes:
+        code: a stable name of the kind of error.
+        is_retryable: whether the same action on the same input may succeed later.
     """
 
     code: ClassVar[str] = "realframe"
+    is_retryable: ClassVar[bool] = False
 
-    def __init__(self, thing: object, reason: str, hint: str = "") -> None:
-        super().__init__(thing, reason, hint)  # all arguments, so that it survives pickling between processes
-        self.thing = str(thing)
+    def __init__(self, subject: object, reason: str, hint: str = "") -> None:
+        super().__init__(subject, reason, hint)  # all arguments, so that the error survives pickling between processes
+        self.subject = str(subject)
         self.reason = reason
         self.hint = hint
 
     def __str__(self) -> str:
-        return ". ".join(part for part in (f"{self.thing}: {self.reason}", self.hint) if part)
+        return ". ".join(part for part in (f"{self.subject}: {self.reason}", self.hint) if part)
+
+
+def is_retryable_code(code: str) -> bool:
+    """Return whether errors with this code are retryable; False for a code that no error has."""
+    pending = [RealframeError]
+    while pending:
+        error_class = pending.pop()
+        if error_class.code == code:
+            return error_class.is_retryable
+        pending.extend(error_class.__subclasses__())
+    return False
 
 
 class ParamsError(RealframeError):
-    """A parameter or a recipe that can't be used."""
+    """A parameter or a recipe is not valid."""
 
     code = "params.invalid"
 
 
 class SetupError(RealframeError):
-    """Something the machine lacks."""
+    """The machine lacks a program, a package or a setting."""
 
     code = "setup.incomplete"
 
 
 class WeightsError(SetupError):
-    """Pretrained weights that can't be had."""
+    """Pretrained weights are missing."""
 
     code = "setup.weights"
 
 
 class DatasetError(RealframeError):
-    """A dataset that can't be used."""
+    """A dataset cannot be used."""
 
     code = "dataset.unusable"
 
 
 class LabelConflictError(DatasetError):
-    """The same bytes stand under both labels."""
+    """The same bytes have both labels."""
 
     code = "dataset.label-conflict"
 
 
 class ShortcutError(DatasetError):
-    """File facts alone tell the classes apart."""
+    """File facts alone separate the classes."""
 
     code = "dataset.shortcut"
 
 
 class TooFewItemsError(DatasetError):
-    """Too few media items, or a class is missing."""
+    """A dataset has too few media items, or a class is missing."""
 
     code = "dataset.too-few"
 
 
 class MediaError(RealframeError):
-    """One file that can't be used; it goes to quarantine and the run goes on."""
+    """One file cannot be used; it is quarantined and the run continues.
+
+    Raised itself only for causes that are not known to lie in the file, so it is retryable.
+    """
 
     code = "media.unusable"
+    is_retryable = True
 
 
 class EmptyFileError(MediaError):
-    """A file of 0 bytes."""
+    """A file has 0 bytes."""
 
     code = "media.empty"
+    is_retryable = False
 
 
 class UnreadableFileError(MediaError):
-    """A file that the operating system won't let us read."""
+    """The operating system does not allow reading the file, or the file changes while it is read."""
 
     code = "media.unreadable"
+    is_retryable = True
 
 
 class NotMediaError(MediaError):
-    """A file that is no image or video, whatever its name says."""
+    """The content of a file is neither an image nor a video, whatever its name."""
 
     code = "media.not-media"
+    is_retryable = False
 
 
 class NoVideoStreamError(MediaError):
-    """A media file without pictures, such as a sound recording."""
+    """A media file has no pictures, such as a sound recording."""
 
     code = "media.no-video-stream"
+    is_retryable = False
 
 
 class UndecodableError(MediaError):
-    """A truncated or damaged file, or one in a codec that this FFmpeg lacks."""
+    """A file is truncated or damaged, or its codec is not supported by this FFmpeg."""
 
     code = "media.undecodable"
+    is_retryable = False
 
 
 class OverLimitError(MediaError):
-    """A file beyond the size, duration, pixel or time limits."""
+    """A file exceeds a limit: size, duration, pixels, memory or time.
+
+    Retryable, since time and memory depend on the machine's load and a limit may be raised.
+    """
 
     code = "media.over-limit"
+    is_retryable = True
 
 
 class TooSmallError(MediaError):
-    """A picture smaller, or a video shorter, than what `harmonize` keeps of it."""
+    """A picture is smaller, or a video shorter, than what `harmonize` cuts out of it."""
 
     code = "media.too-small"
+    is_retryable = False
 
 
-class UnlabelledError(MediaError):
-    """A file of which neither folder nor CSV says whether it is real or fake."""
+class UnlabeledError(MediaError):
+    """Neither the folder nor a CSV file labels the file as real or fake."""
 
-    code = "media.unlabelled"
+    code = "media.unlabeled"
+    is_retryable = False
 
 
 class NoUsableFrameError(MediaError):
-    """A file all of whose frames were dropped by cleaning."""
+    """Cleaning dropped every frame of a file."""
 
     code = "media.no-usable-frame"
+    is_retryable = False
 
 
 class CrashesDetectorError(MediaError):
-    """A file at which the detector's process ended each time."""
+    """The detector's process ended at this file on each attempt."""
 
     code = "media.crashes"
+    is_retryable = False
 
 
 class TakenDownError(MediaError):
-    """A file that somebody asked to use no longer."""
+    """The use of a file was withdrawn on request."""
 
     code = "media.taken-down"
+    is_retryable = False
 
 
 class RunError(RealframeError):
-    """A pipeline run that failed."""
+    """A pipeline run failed."""
 
     code = "run.failed"
 
 
 class RegistryError(RealframeError):
-    """A registry or review action that is refused."""
+    """An action on the model registry or a review is refused."""
 
     code = "registry.refused"
 
 
 class GateError(RegistryError):
-    """An approval that the rules of the gate don't allow."""
+    """The gate's rules do not allow an approval."""
 
     code = "registry.gate"
 
 
 class AccountError(RegistryError):
-    """A name or a password that is not right, or a role that may not decide."""
+    """A name or password is wrong, or the role does not allow the decision."""
 
     code = "registry.account"
 
 
 class MetadataError(RealframeError):
-    """The metadata store can't be reached or holds what it should not."""
+    """The metadata store cannot be reached, or holds unexpected content."""
 
     code = "metadata.unavailable"
+    is_retryable = True
 
 
-class UnknownError(MetadataError):
-    """What was asked for is not there, or is no name of one thing."""
+class UnknownRecordError(MetadataError):
+    """A name or id belongs to no record, or to several."""
 
-    code = "metadata.unknown"
+    code = "metadata.unknown-record"
+    is_retryable = False
 
 
 class LedgerError(MetadataError):
-    """The ledger's chain is broken, or a second writer came first."""
+    """The ledger's chain is broken, or another writer appended first."""
 
     code = "metadata.ledger"
+    is_retryable = False
 
 
 class RequestError(RealframeError):
-    """A request to the web application that is refused."""
+    """The web application refuses a request."""
 
     code = "request.refused"
 
 
 class BodyError(RequestError):
-    """A body that is cut short, or is not what its header says."""
+    """A request body is cut short, or differs from what its header announces."""
 
     code = "request.body"
 
 
 class AuthenticationError(RequestError):
-    """Nobody says who asks, or with a key or a session that is not valid."""
+    """A request carries no credentials, or an API key or session that is not valid."""
 
-    code = "request.caller"
+    code = "request.authentication"
 
 
 class ForbiddenError(RequestError):
-    """Something that the caller's role does not allow."""
+    """The user's role does not allow the request."""
 
     code = "request.forbidden"
 
 
 class NotFoundError(RequestError):
-    """Something that is not there, or not for the caller's eyes."""
+    """The resource does not exist, or the user may not see it."""
 
-    code = "request.not-there"
+    code = "request.not-found"
 
 
 class GoneError(RequestError):
-    """Something that would need a file which is kept no more."""
+    """The request needs a file that has been deleted."""
 
-    code = "request.not-kept"
+    code = "request.gone"
 
 
 class RequestTimeoutError(RequestError):
-    """A body that comes so slowly that nobody waits for it."""
+    """A request body arrives too slowly."""
 
-    code = "request.slow"
+    code = "request.timeout"
+    is_retryable = True
 
 
 class TooLargeError(RequestError):
-    """A file larger than this service takes."""
+    """An uploaded file exceeds the size limit of this service."""
 
     code = "request.too-large"
 
 
 class BodyTypeError(RequestError):
-    """A body in a format that this address does not read."""
+    """This address does not accept the media type of the request body."""
 
     code = "request.body-type"
 
 
 class InsufficientStorageError(RequestError):
-    """A disk that is full."""
+    """The disk is full."""
 
-    code = "request.no-room"
+    code = "request.insufficient-storage"
+    is_retryable = True
 
 
 class RetryLaterError(RequestError):
-    """A request that may be sent again after a while.
+    """The same request may be sent again later.
 
     Args:
-        thing: as in every error.
+        subject: as in every error.
         reason: as in every error.
         hint: as in every error.
-        wait_s: whole seconds after which it is worth another try.
+        wait_s: whole seconds to wait before the next attempt.
     """
 
-    code = "request.later"
+    code = "request.retry-later"
+    is_retryable = True
 
-    def __init__(self, thing: object, reason: str, hint: str = "", wait_s: int = 1) -> None:
-        super().__init__(thing, reason, hint)
-        self.args = (thing, reason, hint, wait_s)
+    def __init__(self, subject: object, reason: str, hint: str = "", wait_s: int = 1) -> None:
+        super().__init__(subject, reason, hint)
+        self.args = (subject, reason, hint, wait_s)
         self.wait_s = wait_s
 
 
@@ -309,6 +350,6 @@ class BusyError(RetryLaterError):
 
 
 class RateLimitError(RetryLaterError):
-    """More requests in a minute than one caller is allowed."""
+    """One user or API key sends more requests per minute than allowed."""
 
-    code = "request.too-often"
+    code = "request.rate-limit"

@@ -1,4 +1,4 @@
-"""Writing files so that a kill at any moment leaves the old file or the new one, never a part."""
+"""Write files atomically: after a kill at any moment there is the old file or the new one, never a part of it."""
 
 import hashlib
 import os
@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_CHUNK = 1 << 20
+_CHUNK_BYTES = 1 << 20
 
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
-    """Give a temporary path in the target's folder; on success fsync it and rename it over the target."""
+    """Yield a temporary path in the folder of ``target``; when the block succeeds, fsync that file and rename it over ``target``."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.stem}.{secrets.token_hex(4)}.tmp{target.suffix}")
     try:
@@ -40,23 +40,15 @@ def sha256_of(path: Path) -> str:
     """Return the hex SHA-256 of a file's bytes, read in chunks."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
+        while chunk := stream.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Place ``source``'s bytes at ``target``: a hard link where the file system allows it, else a copy."""
+    """Put the bytes of ``source`` at ``target``: a hard link where the file system allows it, else a copy."""
     with atomic_path(target) as temporary:
         try:
             os.link(source, temporary)
         except OSError:
             shutil.copyfile(source, temporary)
-
-
-def source_digest(*modules: object) -> str:
-    """Return a short hex digest of the source of ``modules``, so that a cache forgets what older code computed."""
-    digest = hashlib.sha256()
-    for module in modules:
-        digest.update(Path(str(module.__file__)).read_bytes())  # type: ignore[attr-defined]
-    return digest.hexdigest()[:16]

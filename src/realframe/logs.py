@@ -1,4 +1,4 @@
-"""What the service says while it runs: lines for people at a terminal, JSON for programs that read them elsewhere."""
+"""Configure logging: readable lines on a terminal, JSON lines elsewhere."""
 
 import logging
 import sys
@@ -6,26 +6,26 @@ import sys
 import structlog
 from structlog.typing import Processor
 
-_LOUD = ("alembic", "mlflow", "tensorflow", "urllib3", "uvicorn")
-_SHARED: tuple[Processor, ...] = (
+_NOISY_LOGGERS = ("alembic", "mlflow", "tensorflow", "urllib3", "uvicorn")
+_PROCESSORS: tuple[Processor, ...] = (
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.ExtraAdder(),
-    structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+    structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
 )
 
 
-def configure() -> None:
-    """Let this process say what matters on its standard error, with what is given as ``extra`` and bound to the context."""
+def configure_logging() -> None:
+    """Log to standard error from level INFO, with the fields passed as ``extra`` and those bound to the context."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_SHARED, processors=_last()))
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_PROCESSORS, processors=_final_processors()))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    for name in _LOUD:
+    for name in _NOISY_LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-def _last() -> tuple[Processor, ...]:
+def _final_processors() -> tuple[Processor, ...]:
     plain = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if sys.stderr.isatty():
         return plain, structlog.dev.ConsoleRenderer()

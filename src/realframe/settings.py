@@ -1,62 +1,67 @@
-"""What differs from machine to machine: folders and addresses, from the environment. Nothing here changes a result.
-
-How TensorFlow uses this machine: on how many threads, and the same way each time.
-"""
+"""The settings of one machine, from environment variables: folders, addresses, limits and threads. No setting changes a result."""
 
 import os
 import subprocess
 from functools import lru_cache
 from pathlib import Path
 
-import keras
-import tensorflow as tf
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """The settings of this process; each may be set by the environment variable ``REALFRAME_<NAME>``."""
+    """The settings of this process; the environment variable ``REALFRAME_<NAME>`` sets the field ``<name>``."""
 
     model_config = SettingsConfigDict(env_prefix="REALFRAME_", frozen=True, extra="ignore", env_ignore_empty=True)
 
-    root: Path = Field(default_factory=lambda: _checkout(), description="the checkout whose pipeline is run")
-    home: Path | None = Field(default=None, description="state of this checkout; default: ROOT/.realframe")
-    inbox: Path | None = Field(default=None, description="folder that prepare_data looks into; default: ROOT/inbox")
-    weights_dir: Path | None = Field(default=None, description="folder with <backbone>_notop.weights.h5 files")
-    workers: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-    remote_url: str | None = Field(default=None, description="DVC remote; default: a folder in the state folder")
-    git_remote: str | None = Field(default=None, description="git remote to which runs are pushed; default: none")
-    mongodb_uri: str | None = Field(default=None, validation_alias="MONGODB_URI")
-    mongodb_database: str = "realframe"
-    mlflow_tracking_uri: str | None = Field(default=None, validation_alias="MLFLOW_TRACKING_URI")
+    root: Path = Field(
+        default_factory=lambda: _find_checkout(), description="the checkout whose pipeline runs; default: that of the working folder"
+    )
+    home: Path | None = Field(default=None, description="folder of this checkout's state; default: ROOT/.realframe")
+    inbox: Path | None = Field(default=None, description="folder that prepare_data checks for new files; default: ROOT/inbox")
+    weights_dir: Path | None = Field(default=None, description="folder with pretrained weights, <backbone>_notop.weights.h5")
+    workers: int = Field(
+        default_factory=lambda: _count_cores(), description="processes and threads of a stage; default: the cores of this machine"
+    )
+    remote_url: str | None = Field(default=None, description="URL of the DVC remote; default: a folder in the state folder")
+    git_remote: str | None = Field(default=None, description="git remote to which runs are pushed")
+    mongodb_uri: str | None = Field(
+        default=None, validation_alias="MONGODB_URI", description="address of MongoDB; default: an embedded store in the state folder"
+    )
+    mongodb_database: str = Field(default="realframe", description="name of the MongoDB database")
+    mlflow_tracking_uri: str | None = Field(
+        default=None,
+        validation_alias="MLFLOW_TRACKING_URI",
+        description="address of the MLflow server; default: SQLite in the state folder",
+    )
     queue_limit: int = Field(default=200, ge=1, description="files that may wait to be scored; above it the API answers 429")
-    batch_limit: int = Field(default=20_000, ge=1, description="files of batches that may wait besides")
-    upload_max_bytes: int = Field(default=512_000_000, ge=1, description="of one file that is handed in")
-    uploads_per_minute: int = Field(default=240, ge=1, description="of one account or API key")
-    keep_days: int = Field(default=30, ge=0, description="after which a file that was handed in is removed; its answer stays. 0: never")
-    trust_list: Path | None = Field(default=None, description="PEM file of those whose content credentials are trusted; default: none")
-    dagshub_repo: str | None = Field(default=None, description="OWNER/REPO on DagsHub")
-    dagshub_user_token: str | None = Field(default=None, validation_alias="DAGSHUB_USER_TOKEN")
+    batch_limit: int = Field(default=20_000, ge=1, description="files uploaded as batches that may wait in addition to queue_limit")
+    upload_max_bytes: int = Field(default=512_000_000, ge=1, description="size limit of one uploaded file, bytes")
+    uploads_per_minute: int = Field(default=240, ge=1, description="uploads per minute of one account or API key")
+    keep_days: int = Field(default=30, ge=0, description="days after which an uploaded file is deleted; its result stays. 0: never")
+    trust_list: Path | None = Field(default=None, description="PEM file of the certificates whose content credentials are trusted")
+    dagshub_repo: str | None = Field(default=None, description="repository on DagsHub, OWNER/REPO")
+    dagshub_user_token: str | None = Field(default=None, validation_alias="DAGSHUB_USER_TOKEN", description="access token for DagsHub")
 
     @property
-    def state(self) -> Path:
+    def state_dir(self) -> Path:
         """The folder of this checkout's state."""
         return self.home or self.root / ".realframe"
 
     @property
     def raw_dir(self) -> Path:
-        """The living folder of originals, from which each run takes its snapshot."""
+        """The folder of original media; each run takes a snapshot of it."""
         return self.root / "data" / "raw"
 
     @property
     def regression_dir(self) -> Path:
-        """The living folder of the regression set, from which each training takes its snapshot."""
+        """The folder of the regression set; each training run takes a snapshot of it."""
         return self.root / "data" / "regression"
 
     @property
     def feedback_dir(self) -> Path:
-        """The files that people said something of."""
-        return self.state / "feedback"
+        """The folder of the files that people have labeled."""
+        return self.state_dir / "feedback"
 
     @property
     def inbox_dir(self) -> Path:
@@ -65,18 +70,18 @@ class Settings(BaseSettings):
 
     @property
     def uploads_dir(self) -> Path:
-        """The files that were handed in to be scored, and their pictures."""
-        return self.state / "uploads"
+        """The folder of uploaded files and the pictures made of them."""
+        return self.state_dir / "uploads"
 
     @property
     def cache_dir(self) -> Path:
-        """What was computed per media item; may be deleted."""
-        return self.state / "cache"
+        """The folder of values cached per media item; it may be deleted."""
+        return self.state_dir / "cache"
 
     @property
     def tracking_uri(self) -> str:
-        """MLflow's tracking and registry address."""
-        return self.mlflow_tracking_uri or f"sqlite:///{self.state / 'mlflow.db'}"
+        """The address of MLflow's tracking server and model registry."""
+        return self.mlflow_tracking_uri or f"sqlite:///{self.state_dir / 'mlflow.db'}"
 
 
 @lru_cache(maxsize=1)
@@ -85,26 +90,34 @@ def get_settings() -> Settings:
     return Settings()
 
 
-def _checkout() -> Path:
-    """The main checkout that the working folder belongs to, also from within a run's worktree."""
-    answer = subprocess.run(
+def configure_tensorflow(threads: int, seed: int) -> None:
+    """Set TensorFlow's thread counts and all random seeds, and turn on deterministic operations; call it before TensorFlow is used.
+
+    Args:
+        threads: threads within one operation. Two operations may run at once, so that one can feed the other.
+        seed: of the random generators of Python, NumPy and TensorFlow.
+    """
+    import keras  # imported here: the web process and most commands read settings and need no TensorFlow
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(2)
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+
+
+def _find_checkout() -> Path:
+    """Return the main checkout that the working folder belongs to, also from within the worktree of a run."""
+    result = subprocess.run(
         ["git", "rev-parse", "--path-format=absolute", "--git-common-dir"],  # noqa: S607
         capture_output=True,
         text=True,
         check=False,
     )
-    folder = Path(answer.stdout.strip()).parent if answer.returncode == 0 else Path.cwd()
+    folder = Path(result.stdout.strip()).parent if result.returncode == 0 else Path.cwd()
     return folder if (folder / "dvc.yaml").exists() else Path(__file__).resolve().parents[2]
 
 
-def configure_tensorflow(threads: int, seed: int) -> None:
-    """Set TensorFlow's threads, all seeds, and operations that give the same result each time; before the first use of TensorFlow.
-
-    Args:
-        threads: that share one operation; operations run one after the other but for two, of which one feeds the other.
-        seed: of Python's, NumPy's and TensorFlow's generators.
-    """
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(2)
-    keras.utils.set_random_seed(seed)
-    tf.config.experimental.enable_op_determinism()
+def _count_cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""Fixtures of the tests in a real browser: a service, a Chromium, and pages that may complain of nothing."""
+"""Fixtures of the tests in a real browser: a service, a Chromium, and pages whose console must stay free of errors."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -7,19 +7,18 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, StorageState, expect, sync_playwright
 
 from bench.chromium import launch
-from tests.browser import media_files
-from tests.browser.media_files import Files
-from tests.browser.served import PASSWORD, PEOPLE, Served, serving
-from tests.pilot import copy_checkout
+from tests.browser.media_files import UploadFiles, write_files
+from tests.browser.running_service import PASSWORD, ROLES, RunningService, run_service
+from tests.trained_checkout import copy_checkout
 
-_PATIENCE_MS = 20_000
+_TIMEOUT_MS = 20_000
 
-Visit = Callable[..., Page]
+OpenPage = Callable[..., Page]
 
 
 @pytest.fixture(scope="session")
 def playwright() -> Iterator[Playwright]:
-    expect.set_options(timeout=_PATIENCE_MS)
+    expect.set_options(timeout=_TIMEOUT_MS)
     with sync_playwright() as started:
         yield started
 
@@ -28,58 +27,60 @@ def playwright() -> Iterator[Playwright]:
 def browser(playwright: Playwright) -> Iterator[Browser]:
     launched = launch(playwright)
     if launched is None:
-        pytest.skip("there is no Chromium: `make browser` brings one, or name one by REALFRAME_CHROMIUM")
+        pytest.skip("Chromium is missing: install it with `make browser`, or set REALFRAME_CHROMIUM")
     yield launched
     launched.close()
 
 
 @pytest.fixture(scope="session")
-def served(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with serving(copy_checkout(tmp_path_factory.mktemp("served"))) as service:
-        yield service
+def service(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    with run_service(copy_checkout(tmp_path_factory.mktemp("service"))) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    return media_files.write(tmp_path_factory.mktemp("media"))
+def files(tmp_path_factory: pytest.TempPathFactory) -> UploadFiles:
+    return write_files(tmp_path_factory.mktemp("media"))
 
 
 @pytest.fixture(scope="session")
-def states(browser: Browser, served: Served) -> dict[str, StorageState]:
-    """The cookies of everybody, signed in."""
-    found = {}
-    for name in PEOPLE:
+def signed_in_states(browser: Browser, service: RunningService) -> dict[str, StorageState]:
+    """The cookies of each signed-in account."""
+    states = {}
+    for name in ROLES:
         context = browser.new_context()
-        sign_in(context.new_page(), served.url, name)
-        found[name] = context.storage_state()
+        sign_in(context.new_page(), service.url, name)
+        states[name] = context.storage_state()
         context.close()
-    return found
+    return states
 
 
 @pytest.fixture
-def complaints() -> Iterator[list[str]]:
-    """What the browser's console says against a page; nothing may be left of it when a test ends."""
-    said: list[str] = []
-    yield said
-    assert not said
+def console_errors() -> Iterator[list[str]]:
+    """The errors and warnings of the browser console; a test fails if any are left at its end."""
+    messages: list[str] = []
+    yield messages
+    assert not messages
 
 
 @pytest.fixture
-def visit(browser: Browser, served: Served, states: dict[str, StorageState], complaints: list[str]) -> Iterator[Visit]:
-    """Open a page in a browser of its own: of somebody who is signed in, or of nobody."""
+def open_page(
+    browser: Browser, service: RunningService, signed_in_states: dict[str, StorageState], console_errors: list[str]
+) -> Iterator[OpenPage]:
+    """Open a page in a new browser context, signed in as an account, or as nobody (None)."""
     contexts: list[BrowserContext] = []
 
-    def opened(path: str, name: str | None = "ann", **options: Any) -> Page:
-        context = browser.new_context(base_url=served.url, storage_state=states[name] if name else None, **options)
+    def open_in_new_context(path: str, name: str | None = "ann", **options: Any) -> Page:
+        context = browser.new_context(base_url=service.url, storage_state=signed_in_states[name] if name else None, **options)
         contexts.append(context)
-        context.set_default_timeout(_PATIENCE_MS)
+        context.set_default_timeout(_TIMEOUT_MS)
         page = context.new_page()
-        page.on("console", lambda message: _note(complaints, message))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: _record(console_errors, message))
+        page.on("pageerror", lambda error: console_errors.append(str(error)))
         page.goto(path)
         return page
 
-    yield opened
+    yield open_in_new_context
     for context in contexts:
         context.close()
 
@@ -91,6 +92,6 @@ def sign_in(page: Page, url: str, name: str, password: str = PASSWORD) -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
-def _note(complaints: list[str], message: ConsoleMessage) -> None:
+def _record(console_errors: list[str], message: ConsoleMessage) -> None:
     if message.type in ("error", "warning"):
-        complaints.append(f"{message.text} at {message.location['url']}")
+        console_errors.append(f"{message.text} at {message.location['url']}")

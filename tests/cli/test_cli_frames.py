@@ -10,25 +10,25 @@ import pandas as pd
 import pytest
 
 from realframe.errors import DatasetError, MetadataError
-from realframe.runs.frame_export import choose_dataset, sampled_frames
+from realframe.runs.dataset_versions import choose_dataset_tag, list_sampled_frames
 from realframe.store.run_artifacts import RevisionSource
-from tests.pilot import Pilot
+from tests.trained_checkout import TrainedCheckout
 
 pytestmark = pytest.mark.timeout(900)
 COLUMNS = "media_id,path,label,generator,source,group,kind,split,cluster,index,time_s,kept,reason,std,sharpness,phash"
 
 
-def _at_v1(pilot: Pilot, path: str) -> pd.DataFrame:
-    return pd.read_parquet(io.BytesIO(RevisionSource(pilot.root, "dataset/v1").read(Path(path))))
+def _at_v1(trained_checkout: TrainedCheckout, path: str) -> pd.DataFrame:
+    return pd.read_parquet(io.BytesIO(RevisionSource(trained_checkout.root, "dataset/v1").read(Path(path))))
 
 
-def test_it_lists_every_sampled_frame_with_its_item(pilot: Pilot, tmp_path: Path) -> None:
-    said = pilot.call("realframe", "frames", str(tmp_path / "frames.csv"))
+def test_it_lists_every_sampled_frame_with_its_item(trained_checkout: TrainedCheckout, tmp_path: Path) -> None:
+    said = trained_checkout.run_module("realframe", "frames", str(tmp_path / "frames.csv"))
     assert "dataset/v1" in said
     assert (tmp_path / "frames.csv").read_text().splitlines()[0] == COLUMNS
     rows = pd.read_csv(tmp_path / "frames.csv", keep_default_na=False, dtype={"phash": str})
-    items = _at_v1(pilot, "data/splits.parquet").set_index("media_id")
-    frames = _at_v1(pilot, "data/quality.parquet").set_index(["media_id", "index"])
+    items = _at_v1(trained_checkout, "data/splits.parquet").set_index("media_id")
+    frames = _at_v1(trained_checkout, "data/quality.parquet").set_index(["media_id", "index"])
     assert set(rows["media_id"]) == set(items.index)
     assert len(rows) == sum(media_id in items.index for media_id, _ in frames.index)
     for row in rows.itertuples(index=False):
@@ -40,29 +40,29 @@ def test_it_lists_every_sampled_frame_with_its_item(pilot: Pilot, tmp_path: Path
     assert rows.groupby("media_id")["index"].is_monotonic_increasing.all()
 
 
-def test_a_version_may_be_named_and_an_unknown_one_is_refused(pilot: Pilot, tmp_path: Path) -> None:
-    pilot.call("realframe", "frames", str(tmp_path / "named.csv"), "--dataset", "dataset/v1")
-    pilot.call("realframe", "frames", str(tmp_path / "newest.csv"))
+def test_a_version_may_be_named_and_an_unknown_one_is_refused(trained_checkout: TrainedCheckout, tmp_path: Path) -> None:
+    trained_checkout.run_module("realframe", "frames", str(tmp_path / "named.csv"), "--dataset", "dataset/v1")
+    trained_checkout.run_module("realframe", "frames", str(tmp_path / "newest.csv"))
     assert (tmp_path / "named.csv").read_bytes() == (tmp_path / "newest.csv").read_bytes()
     with pytest.raises(DatasetError, match=r"dataset/v9: there is no such dataset version. Choose one of dataset/v1"):
-        choose_dataset(pilot.root, "dataset/v9")
-    pilot.call("realframe", "frames", str(tmp_path / "none.csv"), "--dataset", "dataset/v9", status=1)
+        choose_dataset_tag(trained_checkout.root, "dataset/v9")
+    trained_checkout.run_module("realframe", "frames", str(tmp_path / "none.csv"), "--dataset", "dataset/v9", status=1)
     assert not (tmp_path / "none.csv").exists()
 
 
 def test_before_the_first_version_it_says_how_to_make_one(checkout: Path) -> None:
     with pytest.raises(DatasetError, match=r"no dataset version yet.*realframe run prepare_data"):
-        choose_dataset(checkout)
+        choose_dataset_tag(checkout)
 
 
-def test_data_that_are_lost_are_named(pilot: Pilot, tmp_path: Path) -> None:
+def test_data_that_are_lost_are_named(trained_checkout: TrainedCheckout, tmp_path: Path) -> None:
     clone = tmp_path / "clone"
-    subprocess.run(["git", "clone", "-q", str(pilot.root), str(clone)], check=True)
-    shutil.copy(pilot.root / ".dvc" / "config.local", clone / ".dvc" / "config.local")
+    subprocess.run(["git", "clone", "-q", str(trained_checkout.root), str(clone)], check=True)
+    shutil.copy(trained_checkout.root / ".dvc" / "config.local", clone / ".dvc" / "config.local")
     config = clone / ".dvc" / "config.local"
-    config.write_text(config.read_text().replace(str(pilot.root), str(tmp_path / "nowhere")))
+    config.write_text(config.read_text().replace(str(trained_checkout.root), str(tmp_path / "nowhere")))
     with pytest.raises(MetadataError, match=r"splits.parquet.*neither in the DVC cache nor on the remote. `dvc fetch`"):
-        sampled_frames(clone, "dataset/v1")
+        list_sampled_frames(clone, "dataset/v1")
 
 
 def test_help_shows_an_example(root: Path) -> None:

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.pilot import Pilot
+from tests.trained_checkout import TrainedCheckout
 
 
 def _realframe(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -31,9 +31,9 @@ def test_run_refuses_an_unknown_dag(root: Path) -> None:
     assert "prepare_data or train_model" in done.stderr
 
 
-def test_doctor_names_the_parts(pilot: Pilot) -> None:
+def test_doctor_names_the_parts(trained_checkout: TrainedCheckout) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "realframe", "doctor"], cwd=pilot.root, env=pilot.env, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "realframe", "doctor"], cwd=trained_checkout.root, env=trained_checkout.env, capture_output=True, text=True, check=False
     )
     for part in ("Python", "FFmpeg", "git", "metadata store", "weights", "data"):
         assert part in done.stdout

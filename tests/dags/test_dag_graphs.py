@@ -1,4 +1,4 @@
-"""The DAGs as Airflow parses them: their graphs are drawn from dvc.yaml, their forms refuse what is wrong, and parsing is cheap."""
+"""The DAGs as Airflow parses them: graphs from dvc.yaml, forms that validate, and no heavy imports."""
 
 import json
 import re
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from realframe.runs.stage_graph import stages_of
-from realframe.services.airflow_home import environment
+from realframe.runs.stage_graph import stages_for_dag
+from realframe.services.airflow_home import airflow_environment
 from realframe.settings import Settings
 
 PARSE = """
@@ -32,11 +32,11 @@ print("PARSED", json.dumps({"dags": dags, "errors": bag.import_errors, "heavy": 
 @pytest.fixture(scope="module")
 def parsed(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict:
     settings = Settings(root=root, home=tmp_path_factory.mktemp("state"))
-    done = subprocess.run([sys.executable, "-c", PARSE], env=environment(settings), capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", PARSE], env=airflow_environment(settings), capture_output=True, text=True, check=True)
     return json.loads(done.stdout.split("PARSED", 1)[1])
 
 
-def test_all_parse_and_import_nothing_heavy(parsed: dict) -> None:
+def test_all_dags_parse_without_heavy_imports(parsed: dict) -> None:
     assert parsed["errors"] == {}
     assert parsed["heavy"] == []
     assert set(parsed["dags"]) == {"prepare_data", "train_model", "review_model", "watch_drift", "score_media"}
@@ -45,12 +45,12 @@ def test_all_parse_and_import_nothing_heavy(parsed: dict) -> None:
 @pytest.mark.parametrize(
     ("dag", "first", "last"), [("prepare_data", "open_run", "commit_run"), ("train_model", "open_run", "register_model")]
 )
-def test_the_graph_is_that_of_dvc_yaml(parsed: dict, root: Path, dag: str, first: str, last: str) -> None:
-    stages = stages_of(root / "dvc.yaml", dag)
+def test_the_task_graph_equals_that_of_dvc_yaml(parsed: dict, root: Path, dag: str, first: str, last: str) -> None:
+    stages = stages_for_dag(root / "dvc.yaml", dag)
     names = {stage.name for stage in stages}
     edges = {tuple(edge) for edge in parsed["dags"][dag]["edges"]}
-    assert {edge for edge in edges if set(edge) <= names} == {(before, stage.name) for stage in stages for before in stage.after}
-    assert {below for above, below in edges if above == first} == {stage.name for stage in stages if not stage.after}
+    assert {edge for edge in edges if set(edge) <= names} == {(before, stage.name) for stage in stages for before in stage.upstream}
+    assert {below for above, below in edges if above == first} == {stage.name for stage in stages if not stage.upstream}
     assert {above for above, below in edges if below == last}
     assert {name for edge in edges for name in edge} == names | {first, last}
 
@@ -61,15 +61,15 @@ def test_the_form_of_train_model_offers_the_recipes_and_epochs(parsed: dict, roo
     assert form["phase1_epochs"]["minimum"] == 1
 
 
-def test_score_media_lists_scores_and_gathers_and_its_form_refuses_what_is_no_name(parsed: dict) -> None:
+def test_score_media_has_three_tasks_and_its_form_refuses_invalid_names(parsed: dict) -> None:
     dag = parsed["dags"]["score_media"]
     assert dag["edges"] == [["list_files", "score_shard"], ["score_shard", "gather_scores"]]
-    assert dag["form"]["shard"]["minimum"] == 1
+    assert dag["form"]["shard_size"]["minimum"] == 1
     named = re.compile(dag["form"]["name"]["pattern"])
     assert [bool(named.search(name)) for name in ("", "news-2026.1", "../x", ".hidden", "a b", "x" * 81)] == [True, True] + 4 * [False]
 
 
-def test_what_starts_what(parsed: dict) -> None:
+def test_schedules(parsed: dict) -> None:
     schedule = {name: dag["schedule"] for name, dag in parsed["dags"].items()}
     assert "Asset" in schedule["train_model"]
     assert "Asset" in schedule["review_model"]

@@ -1,15 +1,15 @@
-"""Fixtures of the dataset tests."""
+"""Fixtures of the data tests."""
 
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from realframe.config import Limits, Params, resolve
+from realframe.config import Limits, Params, resolve_params
 
-# a busy machine must not fail a property that holds
-settings.register_profile("dataset", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("dataset")
+# a busy machine must not fail a property test
+settings.register_profile("data", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("data")
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +19,7 @@ def limits() -> Limits:
 
 @pytest.fixture(scope="session")
 def params(root: Path) -> Params:
-    return resolve(root / "params.yaml", root / "recipes").params
+    return resolve_params(root / "params.yaml", root / "recipes").params
 
 
 @pytest.fixture

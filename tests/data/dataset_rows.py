@@ -1,4 +1,4 @@
-"""Rows of the dataset's tables without files behind them, and small pictures with files."""
+"""Make rows of the dataset's tables without files, and write small pictures."""
 
 import hashlib
 from pathlib import Path
@@ -7,16 +7,16 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from realframe.data.manifest import MEDIA
+from realframe.data.manifest import MEDIA_SCHEMA
 
 
 def media_id(name: object) -> str:
     return hashlib.sha256(str(name).encode()).hexdigest()
 
 
-def item(name: object, label: str, **facts: object) -> dict[str, object]:
-    """One row of ``media.parquet``."""
-    usual = {
+def make_item(name: object, label: str, **facts: object) -> dict[str, object]:
+    """Make one row of ``media.parquet``."""
+    defaults = {
         "media_id": media_id(name),
         "path": f"{label}/{name}.mp4",
         "kind": "video",
@@ -36,23 +36,25 @@ def item(name: object, label: str, **facts: object) -> dict[str, object]:
         "codec": "h264",
         "container": "mp4",
         "bytes": 100_000,
-        "quantisation": "",
+        "quantization": "",
         "jpeg_quality": 0,
         "metadata": "",
     }
-    return usual | facts
+    return defaults | facts
 
 
-def table(rows: list[dict[str, object]]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=MEDIA.names)
+def make_table(rows: list[dict[str, object]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=MEDIA_SCHEMA.names)
 
 
-def two_classes(real: int, fake: int, **facts: object) -> list[dict[str, object]]:
-    return [item(f"r{at}", "real", **facts) for at in range(real)] + [item(f"f{at}", "fake", **facts) for at in range(fake)]
+def make_two_classes(real: int, fake: int, **facts: object) -> list[dict[str, object]]:
+    return [make_item(f"r{index}", "real", **facts) for index in range(real)] + [
+        make_item(f"f{index}", "fake", **facts) for index in range(fake)
+    ]
 
 
-def quality_of(rows: list[dict[str, object]], hashes: dict[str, str] | None = None) -> pd.DataFrame:
-    """One kept frame per item; hashes are far apart unless they are given by media id."""
+def make_quality(rows: list[dict[str, object]], hashes: dict[str, str] | None = None) -> pd.DataFrame:
+    """Make one kept frame per item; hashes are far apart unless ``hashes`` names them by media id."""
     frames = [
         {"media_id": row["media_id"], "index": 0, "time_s": 0.0, "kept": True, "reason": "", "std": 50.0, "sharpness": 50.0}
         | {"brightness": 120.0}
@@ -62,8 +64,8 @@ def quality_of(rows: list[dict[str, object]], hashes: dict[str, str] | None = No
     return pd.DataFrame(frames, columns=["media_id", "index", "time_s", "kept", "reason", "std", "sharpness", "brightness", "phash"])
 
 
-def picture(path: Path, seed: int = 0, size: tuple[int, int] = (48, 32)) -> Path:
-    """A small picture of noise; equal seeds and names' suffixes give equal bytes."""
+def write_picture(path: Path, seed: int = 0, size: tuple[int, int] = (48, 32)) -> Path:
+    """Write a small picture of noise; equal seeds and suffixes give equal bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     noise = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), np.uint8)
     Image.fromarray(noise).save(path)

@@ -1,4 +1,4 @@
-"""A small evaluated run, made by the real parts: media files, their shards, a model, and what the stages of the evidence write."""
+"""A small evaluated run, made by the real stages: media files, their shards, a model, and its evaluation."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import pytest
 
 from realframe import artifacts
 from tests import small_run
-from tests.own_state import embedded_uri, empty_registry, settings, store, three_versions
+from tests.state_fixtures import embedded_uri, empty_registry, settings, store, three_versions
 
 __all__ = ["embedded_uri", "empty_registry", "settings", "store", "three_versions"]
 
@@ -21,8 +21,8 @@ _STAGES = """
 import json, mlflow
 from importlib import import_module
 from realframe import artifacts
-from realframe.registry import experiment
-with mlflow.start_run(experiment_id=experiment.connect()) as run:
+from realframe.registry import mlflow_runs
+with mlflow.start_run(experiment_id=mlflow_runs.connect()) as run:
     record = json.loads(artifacts.TRAINING.read_text()) | {"run_id": run.info.run_id}
 artifacts.TRAINING.write_text(json.dumps(record))
 for stage in ("extract_features", "hold_out_generators", "measure_robustness", "evaluate", "report"):
@@ -31,12 +31,12 @@ for stage in ("extract_features", "hold_out_generators", "measure_robustness", "
 
 
 @dataclass(frozen=True)
-class Evaluated:
-    """A folder in which the stage ``evaluate`` and those before it ran.
+class EvaluatedRun:
+    """The folder of a run up to the stage ``report``.
 
     Attributes:
-        folder: the run's.
-        splits: its items; their files lie in ``data/raw``.
+        folder: of the run.
+        splits: its items; their files are in ``data/raw``.
         log: what the stages printed.
     """
 
@@ -44,9 +44,9 @@ class Evaluated:
     splits: pd.DataFrame
     log: str
 
-    def file(self, item: Any) -> Path:
-        """The original of a row of ``splits``."""
-        return self.folder / artifacts.RAW / str(item.path)
+    def media_path(self, item: Any) -> Path:
+        """Return the original of a row of ``splits``."""
+        return self.folder / artifacts.RAW_MEDIA / str(item.path)
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -55,11 +55,11 @@ class Evaluated:
 
 
 @pytest.fixture(scope="session")
-def evaluated(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Evaluated:
+def evaluated_run(tmp_path_factory: pytest.TempPathFactory, root: Path) -> EvaluatedRun:
     folder = tmp_path_factory.mktemp("run")
-    _, splits = small_run.write(folder)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("REALFRAME_", "MLFLOW_"))}
+    _, splits = small_run.write_small_run(folder)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("REALFRAME_", "MLFLOW_"))}
     own = {"REALFRAME_ROOT": str(folder), "REALFRAME_HOME": str(folder / "state"), "REALFRAME_WORKERS": "2", "PYTHONPATH": str(root)}
-    done = subprocess.run([sys.executable, "-c", _STAGES], cwd=folder, env=kept | own, capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", _STAGES], cwd=folder, env=environment | own, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return Evaluated(folder, splits, done.stdout + done.stderr)
+    return EvaluatedRun(folder, splits, done.stdout + done.stderr)

@@ -1,15 +1,15 @@
-"""Fixtures of the feedback tests: a state of its own, and pictures that people disagree about."""
+"""Fixtures of the feedback tests: settings, store, registry and a photo."""
 
 from pathlib import Path
 
 import pytest
-from feedback_photos import draw
 
-from tests.own_state import embedded_uri, empty_registry, settings, store
+from tests.feedback.sample_photos import write_photo
+from tests.state_fixtures import embedded_uri, empty_registry, settings, store
 
 __all__ = ["embedded_uri", "empty_registry", "settings", "store"]
 
 
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
-    return draw(tmp_path / "holiday.PNG", 1)
+    return write_photo(tmp_path / "holiday.PNG", 1)

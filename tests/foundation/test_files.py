@@ -33,9 +33,9 @@ def test_the_cache_computes_once_and_forgets_when_what_it_depends_on_changes(tmp
         path.write_text("x")
 
     cache = ItemCache(tmp_path, "frames", {"fps": 1})
-    assert not cache.place("ab.tar", tmp_path / "out" / "ab.tar", compute)
-    assert cache.place("ab.tar", tmp_path / "out2" / "ab.tar", compute)
-    assert not ItemCache(tmp_path, "frames", {"fps": 2}).place("ab.tar", tmp_path / "out" / "ab.tar", compute)
+    assert not cache.fetch_or_compute("ab.tar", tmp_path / "out" / "ab.tar", compute)
+    assert cache.fetch_or_compute("ab.tar", tmp_path / "out2" / "ab.tar", compute)
+    assert not ItemCache(tmp_path, "frames", {"fps": 2}).fetch_or_compute("ab.tar", tmp_path / "out" / "ab.tar", compute)
     assert len(computed) == 2
 
 

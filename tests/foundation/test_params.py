@@ -4,34 +4,34 @@ from pathlib import Path
 
 import pytest
 
-from realframe.config import load, names, read_settings, resolve
+from realframe.config import load_params, recipe_names, parse_overrides, resolve_params
 from realframe.errors import ParamsError
 
 
 def test_every_recipe_resolves(root: Path) -> None:
-    for recipe in names(root / "recipes"):
-        assert resolve(root / "params.yaml", root / "recipes", recipe=recipe).params.recipe == recipe
+    for recipe in recipe_names(root / "recipes"):
+        assert resolve_params(root / "params.yaml", root / "recipes", recipe=recipe).params.recipe == recipe
 
 
 def test_recipe_beats_file_and_override_beats_recipe(root: Path) -> None:
-    resolved = resolve(root / "params.yaml", root / "recipes", recipe="scratch", overrides={"train.phase1.epochs": 3})
+    resolved = resolve_params(root / "params.yaml", root / "recipes", recipe="scratch", overrides={"train.phase1.epochs": 3})
     assert resolved.params.train.backbone == "residual_cnn"
-    assert resolved.origin["train.backbone"].endswith("scratch.yaml")
+    assert resolved.origins["train.backbone"].endswith("scratch.yaml")
     assert resolved.params.train.phase1.epochs == 3
-    assert resolved.origin["train.phase1.epochs"] == "overrides"
-    assert resolved.origin["seed"] == "params.yaml"
+    assert resolved.origins["train.phase1.epochs"] == "overrides"
+    assert resolved.origins["seed"] == "params.yaml"
 
 
 def test_an_overridden_sampling_replaces_the_one_below(root: Path) -> None:
-    resolved = resolve(root / "params.yaml", root / "recipes", overrides={"extract.sampling": {"every": 3}})
+    resolved = resolve_params(root / "params.yaml", root / "recipes", overrides={"extract.sampling": {"every": 3}})
     assert resolved.params.extract.sampling.every == 3
     assert resolved.params.extract.sampling.fps is None
 
 
 def test_what_is_saved_is_what_stages_load(root: Path, tmp_path: Path) -> None:
-    resolved = resolve(root / "params.yaml", root / "recipes")
+    resolved = resolve_params(root / "params.yaml", root / "recipes")
     resolved.save(tmp_path / "params.yaml")
-    assert load(tmp_path / "params.yaml") == resolved.params
+    assert load_params(tmp_path / "params.yaml") == resolved.params
 
 
 @pytest.mark.parametrize(
@@ -46,20 +46,20 @@ def test_what_is_saved_is_what_stages_load(root: Path, tmp_path: Path) -> None:
 )
 def test_a_mistake_names_key_value_and_hint(root: Path, overrides: dict, said: str) -> None:
     with pytest.raises(ParamsError) as caught:
-        resolve(root / "params.yaml", root / "recipes", overrides=overrides)
+        resolve_params(root / "params.yaml", root / "recipes", overrides=overrides)
     assert said in str(caught.value)
-    assert "Mend it" in str(caught.value)
+    assert "Change it in" in str(caught.value)
 
 
 def test_an_unknown_recipe_lists_the_known(root: Path) -> None:
     with pytest.raises(ParamsError, match="efficientnetv2b0"):
-        resolve(root / "params.yaml", root / "recipes", recipe="nonesuch")
+        resolve_params(root / "params.yaml", root / "recipes", recipe="nonesuch")
 
 
 def test_settings_are_read_as_yaml() -> None:
-    assert read_settings(["a.b=3", "c={every: 3}", "recipe=scratch"]) == {"a.b": 3, "c": {"every": 3}, "recipe": "scratch"}
+    assert parse_overrides(["a.b=3", "c={every: 3}", "recipe=scratch"]) == {"a.b": 3, "c": {"every": 3}, "recipe": "scratch"}
     with pytest.raises(ParamsError, match="KEY=VALUE"):
-        read_settings(["a.b"])
+        parse_overrides(["a.b"])
 
 
 def test_every_knob_has_a_comment_and_a_reader(root: Path) -> None:

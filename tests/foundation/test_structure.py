@@ -1,10 +1,13 @@
-"""The house keeps its shape: imports run one way, light doors stay light, one word for one path."""
+"""The structure of the package: import directions, module names and sizes, no old vocabulary, light start of the command."""
 
 import ast
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -12,8 +15,8 @@ from realframe import artifacts
 from realframe.config import read_yaml
 
 LAYERS = [
-    {"errors", "files", "logs"},
-    {"artifacts", "config", "settings", "caching", "statistics"},
+    {"errors", "files", "logs", "progress"},
+    {"artifacts", "config", "settings", "caching", "statistics", "tables"},
     {"media"},
     {"data", "provenance"},
     {"models"},
@@ -68,14 +71,68 @@ def test_within_a_package_nothing_imports_in_a_circle(root: Path) -> None:
             here = path.relative_to(package).parts[0].removesuffix(".py")
             there = {module.removeprefix(f"{name}.").split(".")[0] for module in _imports(path) if module.startswith(f"{name}.")}
             graph.setdefault(here, set()).update(there - {here})
-        rooms = {child: others & set(graph) for child, others in graph.items() if child != "__init__"}
-        tuple(TopologicalSorter(rooms).static_order())  # raises CycleError, which names the circle
+        modules = {child: others & set(graph) for child, others in graph.items() if child != "__init__"}
+        tuple(TopologicalSorter(modules).static_order())  # raises CycleError, which names the circle
 
 
 def test_every_module_has_a_layer(root: Path) -> None:
     package = root / "src" / "realframe"
-    rooms = {p.name.removesuffix(".py") for p in package.iterdir() if p.name not in ("__init__.py", "__main__.py", "__pycache__")}
-    assert rooms == set(LAYER)
+    modules = {p.name.removesuffix(".py") for p in package.iterdir() if p.name not in ("__init__.py", "__main__.py", "__pycache__")}
+    assert modules == set(LAYER)
+
+
+# The private vocabulary that the glossary replaced. No module, function, class, parameter or attribute may bear one of these names again.
+OLD_NAMES = frozenset(
+    """
+    dealt deal lot reign Reign _crown CROWNING follow notice alone on_figures on_rival checked Checked same_items SameItems split_uses SplitUses
+    given lay_out again strip counted Sieve run_sieved asked added opinions Case said taking take_in door Door insist ending Ending LeavingError
+    pulse Pulse Held spare Spare Seat Warm exercise Room pace Pace Watching SmallBodies Unforeseen calling Visitor detected Looked Detected answering Given
+    Answering Shown shown Told told _told _said silent tell NotThereError NotKeptError SlowError LaterError TooOftenError NoRoomError CallerError several
+    at_threshold boundary barred touched erase thing below_floor gap_to_floor floor Floor cure Cure Caller looked kept beside
+    """.split()
+)
+
+
+def _modules(root: Path) -> list[Path]:
+    return [path for path in (root / "src" / "realframe").rglob("*.py") if path.name not in ("__init__.py", "__main__.py")]
+
+
+def test_module_names_are_unique(root: Path) -> None:
+    counts = Counter(path.name for path in _modules(root))
+    assert not [name for name, count in counts.items() if count > 1]
+
+
+def test_public_class_names_are_unique(root: Path) -> None:
+    trees = (ast.parse(path.read_text()) for path in _modules(root))
+    counts = Counter(node.name for tree in trees for node in tree.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_"))
+    assert not [name for name, count in counts.items() if count > 1]
+
+
+def test_module_sizes(root: Path) -> None:
+    sizes = {path: path.read_text().count("\n") for path in _modules(root)}
+    assert not [path for path, size in sizes.items() if size > 350]
+    assert len(sizes) <= 230
+    assert 100 <= median(sizes.values()) <= 150
+
+
+def _defined_names(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name, node.lineno
+        elif isinstance(node, ast.arg):
+            yield node.arg, node.lineno
+        elif isinstance(node, ast.AnnAssign):
+            yield (node.target.id if isinstance(node.target, ast.Name) else ""), node.lineno
+        elif isinstance(node, ast.Assign):
+            yield from ((target.id, node.lineno) for target in node.targets if isinstance(target, ast.Name))
+
+
+@pytest.mark.parametrize("folder", ["src/realframe", "pipelines", "dags", "bench"])
+def test_no_definition_bears_an_old_name(folder: str, root: Path) -> None:
+    paths = list((root / folder).rglob("*.py"))
+    named = [(path.stem, f"{path.relative_to(root)}:1") for path in paths]
+    named += [(name, f"{path.relative_to(root)}:{line}") for path in paths for name, line in _defined_names(ast.parse(path.read_text()))]
+    assert not [f"{place} {name}" for name, place in named if name in OLD_NAMES]
 
 
 def test_dvc_yaml_and_artifacts_name_the_same_paths(root: Path) -> None:

@@ -1,5 +1,5 @@
-"""What the tests of this folder share."""
+"""Fixtures of this folder."""
 
-from tests.own_state import embedded_uri, empty_registry, settings, store, three_versions
+from tests.state_fixtures import embedded_uri, empty_registry, settings, store, three_versions
 
 __all__ = ["embedded_uri", "empty_registry", "settings", "store", "three_versions"]

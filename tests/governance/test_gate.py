@@ -1,4 +1,4 @@
-"""The gate: what it refuses, what it lets pass, and what an override takes."""
+"""The gate: what it refuses, what it accepts, and what an override needs."""
 
 import hashlib
 import json
@@ -16,15 +16,15 @@ from realframe.config import read_yaml
 from realframe.data import manifest
 from realframe.errors import GateError
 from realframe.governance import gate, gate_rules, ledger, paired_predictions
-from realframe.governance.evidence_files import Documents
-from realframe.governance.gate import Gate
+from realframe.governance.evidence_files import EvidenceFiles
+from realframe.governance.gate import GateResult
 from realframe.registry import model_registry
 from realframe.settings import Settings, get_settings
 from realframe.store.repository import Store
 from tests import run_folder
-from tests.governance import planted
-from tests.governance.asked import approve, reject
-from tests.own_state import COMMIT, TRAINER
+from tests.governance import classifier_runs
+from tests.governance.cli_decisions import approve, reject
+from tests.state_fixtures import COMMIT, TRAINER
 
 
 @pytest.fixture
@@ -34,19 +34,19 @@ def folder(tmp_path: Path, empty_registry: Path) -> Path:
 
 @pytest.fixture
 def splits(folder: Path) -> pd.DataFrame:
-    return run_folder.write_data(folder, planted.ITEMS)
+    return run_folder.write_data(folder, classifier_runs.ITEMS)
 
 
 @pytest.fixture
 def champion(folder: Path, splits: pd.DataFrame, store: Store) -> int:
-    """A good model that every rule lets pass, approved."""
-    version = planted.register(folder, splits, flipped=0, bias=0.1)
+    """An approved model that meets every rule."""
+    version = classifier_runs.register(folder, splits, flipped=0, bias=0.1)
     approve(version, "Ada", "good", override="")
     return version
 
 
-def met(checked: Gate) -> dict[str, bool | None]:
-    return {rule.name: rule.met for rule in checked.rules}
+def outcomes(result: GateResult) -> dict[str, bool | None]:
+    return {rule.name: rule.met for rule in result.rules}
 
 
 def change(settings: Settings, old: str, new: str) -> None:
@@ -60,28 +60,28 @@ def test_a_good_model_meets_every_rule_and_is_approved_without_an_override(champ
     (entry,) = ledger.entries(store)
     assert (entry.overrides, entry.reason) == ((), "")
     assert {rule["met"] for rule in entry.evidence["gate"]["rules"]} == {True}
-    assert entry.evidence["test_split"] == {"digest": model_registry.get(champion).test_split, "decisions": 0, "versions": 1}
+    assert entry.evidence["test_split"] == {"digest": model_registry.get_version(champion).test_split, "decisions": 0, "versions": 1}
 
 
 def test_a_challenger_trained_on_flipped_labels_is_refused(champion: int, folder: Path, splits: pd.DataFrame, store: Store) -> None:
-    worse = planted.register(folder, splits, flipped=0.2, bias=0.2)
+    worse = classifier_runs.register(folder, splits, flipped=0.2, bias=0.2)
     checked = gate.check(worse, store)
-    assert met(checked)["ranks no worse than the champion"] is False
-    assert met(checked)["no more mistakes than the champion"] is False
+    assert outcomes(checked)["ranks no worse than the champion"] is False
+    assert outcomes(checked)["no more mistakes than the champion"] is False
     with pytest.raises(GateError, match="ranks no worse than the champion is not met"):
         approve(worse, "Ada", "", override="")
     assert len(ledger.entries(store)) == 1
-    assert model_registry.champion() == model_registry.get(champion)
+    assert model_registry.find_champion() == model_registry.get_version(champion)
 
 
 def test_a_challenger_that_is_as_good_is_not_refused(champion: int, folder: Path, splits: pd.DataFrame, store: Store) -> None:
-    twin = planted.register(folder, splits, flipped=0, bias=0.3, seed=1)
-    assert set(met(gate.check(twin, store)).values()) == {True}
+    twin = classifier_runs.register(folder, splits, flipped=0, bias=0.3, seed=1)
+    assert set(outcomes(gate.check(twin, store)).values()) == {True}
     approve(twin, "Ada", "", override="")
 
 
 def test_an_override_needs_a_reason_and_stands_in_the_ledger(champion: int, folder: Path, splits: pd.DataFrame, store: Store) -> None:
-    worse = planted.register(folder, splits, flipped=0.2, bias=0.2)
+    worse = classifier_runs.register(folder, splits, flipped=0.2, bias=0.2)
     unmet = tuple(rule.name for rule in gate.check(worse, store).unmet)
     with pytest.raises(GateError, match="override them with a reason"):
         approve(worse, "Ada", "", override="   ")
@@ -92,17 +92,17 @@ def test_an_override_needs_a_reason_and_stands_in_the_ledger(champion: int, fold
 
 def test_nobody_approves_their_own_training_under_four_eyes(champion: int, folder: Path, splits: pd.DataFrame, settings: Settings) -> None:
     change(settings, "four_eyes: false", "four_eyes: true")
-    twin = planted.register(folder, splits, flipped=0, bias=0.3, seed=1)
-    with pytest.raises(GateError, match=f"was trained by {TRAINER}, who can't be its only reviewer"):
-        approve(twin, TRAINER, "mine is better", override="I say so")
-    assert approve(twin, "Ada", "looked at it").version == twin
+    twin = classifier_runs.register(folder, splits, flipped=0, bias=0.3, seed=1)
+    with pytest.raises(GateError, match=f"was trained by {TRAINER}, who cannot be its only reviewer"):
+        approve(twin, TRAINER, "mine is better", override="I insist")
+    assert approve(twin, "Ada", "reviewed it").version == twin
 
 
 def test_a_version_of_unknown_training_is_not_approved_under_four_eyes(folder: Path, splits: pd.DataFrame, settings: Settings) -> None:
     change(settings, "four_eyes: false", "four_eyes: true")
     run_folder.write_training(folder, splits)
     run_folder.write_model(folder, bias=0.5)
-    with pytest.raises(GateError, match="does not say who trained it"):
+    with pytest.raises(GateError, match="has no recorded trainer"):
         approve(model_registry.register_folder(folder, commit=COMMIT), "Ada", "")
 
 
@@ -115,33 +115,33 @@ def test_a_version_of_unknown_training_is_not_approved_under_four_eyes(folder: P
         ("shortcuts", lambda m: {"passed": False, "allowed": True}, "shortcut audit", False),
         ("shortcuts", lambda m: None, "shortcut audit", None),
         ("gap_to_baseline", lambda m: {"value": -0.1, "low": -0.2, "high": 0.0}, "not below its baseline", False),
-        ("slices", lambda m: {"codec": [{"name": "av1", "right": {"value": 0.4}}]}, "no slice below", False),
-        ("slices", lambda m: {"codec": [{"name": "av1", "right": {"value": 0.4}, "too_few": "Only 2."}]}, "no slice below", None),
+        ("slices", lambda m: {"codec": [{"name": "av1", "accuracy": {"value": 0.4}}]}, "no slice below", False),
+        ("slices", lambda m: {"codec": [{"name": "av1", "accuracy": {"value": 0.4}, "too_few": "Only 2."}]}, "no slice below", None),
     ],
 )
-def test_what_is_not_met_and_what_nobody_can_say(
+def test_rules_are_not_met_or_unknown(
     key: str, spoil: Callable, name: str, expected: bool | None, folder: Path, splits: pd.DataFrame, store: Store
 ) -> None:
-    planted.register(folder, splits, flipped=0, bias=0.1)
+    classifier_runs.register(folder, splits, flipped=0, bias=0.1)
     file = folder / artifacts.METRICS
     metrics = json.loads(file.read_text())
     file.write_text(json.dumps(metrics | {key: spoil(metrics[key])}))
     run_folder.write_model(folder, bias=0.2)
     checked = gate.check(model_registry.register_folder(folder, commit=COMMIT), store)
-    assert met(checked)[name] is expected
+    assert outcomes(checked)[name] is expected
     assert [rule.name for rule in checked.unmet] == [name]
 
 
 def test_a_version_whose_evidence_was_changed_in_mlflow_is_unknown(champion: int, store: Store, settings: Settings) -> None:
     import mlflow
 
-    run = mlflow.get_run(model_registry.get(champion).mlflow_run)
+    run = mlflow.get_run(model_registry.get_version(champion).mlflow_run_id)
     evidence = Path(run.info.artifact_uri.removeprefix("file://")) / "evidence" / "metrics.json"
     evidence.write_text(evidence.read_text().replace('"below_baseline": false', '"below_baseline": true '))
     (settings.cache_dir / "evidence").rename(settings.cache_dir / "before")
     (rule,) = gate.check(champion, store).rules
     assert (rule.name, rule.met) == ("evidence", None)
-    assert "is not what was registered with it" in rule.said
+    assert "is not what was registered with it" in rule.observed
 
 
 def test_the_regression_set_must_not_be_worse(folder: Path, splits: pd.DataFrame, store: Store) -> None:
@@ -156,31 +156,31 @@ def test_the_regression_set_must_not_be_worse(folder: Path, splits: pd.DataFrame
     labels = (splits.head(4)["label"] == "fake").astype(float).tolist()
     approve(register(0.1, labels), "Ada", "")
     one_wrong = register(0.2, [1 - labels[0], *labels[1:]])
-    assert met(gate.check(one_wrong, store))["regression set no worse"] is False
-    assert met(gate.check(register(0.3, labels), store))["regression set no worse"] is True
+    assert outcomes(gate.check(one_wrong, store))["regression set no worse"] is False
+    assert outcomes(gate.check(register(0.3, labels), store))["regression set no worse"] is True
 
 
 def test_decisions_on_a_test_split_are_counted(champion: int, folder: Path, splits: pd.DataFrame, store: Store) -> None:
-    twin = planted.register(folder, splits, flipped=0, bias=0.3, seed=1)
+    twin = classifier_runs.register(folder, splits, flipped=0, bias=0.3, seed=1)
     entry = reject(twin, "Ada", "not needed")
-    assert entry.evidence["test_split"] == {"digest": model_registry.get(twin).test_split, "decisions": 1, "versions": 2}
+    assert entry.evidence["test_split"] == {"digest": model_registry.get_version(twin).test_split, "decisions": 1, "versions": 2}
 
 
-def test_rules_that_cannot_be_read_stop_the_approval(champion: int, settings: Settings, store: Store) -> None:
+def test_invalid_rules_stop_the_approval(champion: int, settings: Settings, store: Store) -> None:
     change(settings, "at_least: 0.55", "at_least: high")
-    with pytest.raises(GateError, match=r"gate.yaml: figures.0.at_least"):
+    with pytest.raises(GateError, match=r"gate.yaml: metrics.0.at_least"):
         gate.check(champion, store)
     (settings.root / gate_rules.PATH).unlink()
-    with pytest.raises(GateError, match="is not there, so there are no rules"):
+    with pytest.raises(GateError, match="does not exist, so there are no rules"):
         gate.check(champion, store)
 
 
-def test_a_rule_without_a_bound_is_no_rule() -> None:
-    with pytest.raises(ValueError, match="needs one of at_least and at_most"):
-        gate_rules.FigureRule(name="x", figure="test.item.f1.value")
+def test_a_rule_needs_a_bound() -> None:
+    with pytest.raises(ValueError, match="needs exactly one of at_least and at_most"):
+        gate_rules.MetricRule(name="x", metric="test.item.f1.value")
 
 
-def test_every_rule_of_the_file_is_read(root: Path) -> None:
+def test_every_rule_of_the_file_is_a_field(root: Path) -> None:
     assert set(read_yaml(root / gate_rules.PATH)) == set(gate_rules.GateRules.model_fields)
 
 
@@ -199,13 +199,13 @@ def pictures(settings: Settings) -> pd.DataFrame:
 def test_a_champion_of_another_test_split_scores_the_challengers_items(
     pictures: pd.DataFrame, tmp_path: Path, empty_registry: Path, settings: Settings
 ) -> None:
-    """Those that it was trained or validated on are left out, and so are those whose original is lost."""
+    """Items that it was trained or validated on are left out, and items whose original is missing."""
 
     def register(folder: Path, splits: pd.DataFrame, bias: float) -> model_registry.ModelVersion:
         run_folder.write_training(folder, splits)
-        manifest.write(splits, folder / artifacts.SPLITS, manifest.SPLITS)
+        manifest.write(splits, folder / artifacts.SPLITS, manifest.SPLITS_SCHEMA)
         run_folder.write_model(folder, bias)
-        return model_registry.get(model_registry.register_folder(folder, commit=COMMIT))
+        return model_registry.get_version(model_registry.register_folder(folder, commit=COMMIT))
 
     earlier = pictures.head(24)  # of the challenger's test items, the champion knows the first six
     shifted = earlier.assign(split=np.roll(earlier["split"].to_numpy(), 3))
@@ -213,25 +213,25 @@ def test_a_champion_of_another_test_split_scores_the_challengers_items(
     challenger = register(tmp_path / "challenger", pictures, bias=0.1)
     test = pictures[pictures["split"] == "test"]
     known = shifted.loc[shifted["split"] != "test", "media_id"]
-    lost = test[~test["media_id"].isin(known)].iloc[-1]
-    (settings.raw_dir / lost["path"]).write_bytes(b"something else")
+    missing = test[~test["media_id"].isin(known)].iloc[-1]
+    (settings.raw_dir / missing["path"]).write_bytes(b"something else")
 
-    same = paired_predictions.pair_predictions(Documents.of(challenger), champion)
-    expected = set(test["media_id"]) - set(known) - {lost["media_id"]}
-    assert set(same.table["media_id"]) == expected
-    assert (same.seen, same.lost) == (test["media_id"].isin(known).sum(), 1)
-    assert same.table["rival"].to_numpy() == pytest.approx(1 / (1 + np.exp(-0.5)), abs=1e-5)
+    paired = paired_predictions.pair_predictions(EvidenceFiles.fetch(challenger), champion)
+    expected = set(test["media_id"]) - set(known) - {missing["media_id"]}
+    assert set(paired.table["media_id"]) == expected
+    assert (paired.seen_in_training, paired.missing) == (test["media_id"].isin(known).sum(), 1)
+    assert paired.table["champion_score"].to_numpy() == pytest.approx(1 / (1 + np.exp(-0.5)), abs=1e-5)
 
     for media_id in expected:
         (settings.raw_dir / test.set_index("media_id").loc[media_id, "path"]).unlink()
-    again = paired_predictions.pair_predictions(Documents.of(challenger), champion)
-    assert again.table.equals(same.table), "what was scored once is not scored again"
+    second = paired_predictions.pair_predictions(EvidenceFiles.fetch(challenger), champion)
+    assert second.table.equals(paired.table), "scores are cached"
 
 
 def test_a_champion_scores_the_regression_items_that_came_in_after_it(pictures: pd.DataFrame, folder: Path, store: Store) -> None:
     def register(regression: pd.DataFrame, bias: float) -> int:
         run_folder.write_training(folder, pictures)
-        manifest.write(pictures, folder / artifacts.SPLITS, manifest.SPLITS)
+        manifest.write(pictures, folder / artifacts.SPLITS, manifest.SPLITS_SCHEMA)
         run_folder.write_evaluation(folder, replace(run_folder.evaluated(pictures, 0.9), regression=regression))
         run_folder.write_model(folder, bias)
         return model_registry.register_folder(folder, commit=COMMIT)
@@ -243,5 +243,5 @@ def test_a_champion_scores_the_regression_items_that_came_in_after_it(pictures: 
     (settings.raw_dir / pictures.set_index("media_id").loc[item["media_id"].item(), "path"]).rename(reported)
     approve(register(item.head(0).assign(score=0.0), bias=3.0), "Ada", "calls everything fake")
     better = register(item.assign(score=0.01), bias=-3.0)
-    said = {rule.name: rule.said for rule in gate.check(better, store).rules}
-    assert said["regression set no worse"] == "0 mistakes on 1 items, version 1 makes 1"
+    observed = {rule.name: rule.observed for rule in gate.check(better, store).rules}
+    assert observed["regression set no worse"] == "0 mistakes on 1 items, version 1 makes 1"

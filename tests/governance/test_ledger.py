@@ -1,3 +1,5 @@
+"""The ledger is a hash chain: writers take turns, and every change is detected."""
+
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,8 +14,8 @@ from realframe.errors import LedgerError
 from realframe.governance import ledger
 from realframe.governance.ledger import Decision
 from realframe.settings import Settings
-from realframe.store.documents import LedgerEntry
 from realframe.store.repository import Store
+from realframe.store.user_documents import LedgerEntry
 
 APPEND = """
 import sys
@@ -21,7 +23,7 @@ from realframe.store.repository import open_store
 from realframe.governance import ledger
 from realframe.settings import get_settings
 facts = {"action": "timeout", "version": 1, "model_sha256": "0" * 64, "reviewer": sys.argv[1], "comment": "", "evidence": {}}
-facts |= {"via": "airflow", "authenticated": "none"}
+facts |= {"channel": "airflow", "authentication": "none"}
 with open_store(get_settings()) as store:
     for _ in range(15):
         ledger.append(store, lambda: ledger.Decision(**facts))
@@ -31,8 +33,8 @@ with open_store(get_settings()) as store:
 def decision(number: int = 1) -> Decision:
     evidence = {"candidate": {"figures": {"item": {"roc_auc": {"value": 1.0, "low": 0.1 + 0.2, "high": None}}}}}
     facts = {"action": "approve", "version": number, "model_sha256": f"{number:064x}", "reviewer": "Ada", "comment": "só gut 👍"}
-    door = {"via": "web", "authenticated": "password", "overrides": ("robust",), "reason": "crops don't happen here"}
-    return Decision(**facts, **door, evidence=evidence)
+    source = {"channel": "web", "authentication": "password", "overrides": ("robust",), "reason": "crops don't happen here"}
+    return Decision(**facts, **source, evidence=evidence)
 
 
 @pytest.fixture
@@ -53,7 +55,7 @@ def test_each_entry_holds_the_hash_of_the_one_before(store: Store, chain: list[L
     assert ledger.verify(store) == 12
 
 
-def test_an_empty_ledger_is_whole(store: Store) -> None:
+def test_an_empty_ledger_is_valid(store: Store) -> None:
     assert ledger.verify(store) == 0
 
 
@@ -66,11 +68,11 @@ def _edit_evidence(c: Collection) -> None:
 
 
 def _replace(c: Collection) -> None:
-    """Someone who knows how hashes are made."""
+    """Replace an entry with a correct hash."""
     row = c.find_one({"sequence": 5}) or {}
     facts = {name: value for name, value in row.items() if name not in ("_id", "hash")} | {"reviewer": "Mallory"}
     c.delete_one({"sequence": 5})
-    c.insert_one({"_id": ledger.digest(facts), "hash": ledger.digest(facts), **facts})
+    c.insert_one({"_id": ledger.hash_entry(facts), "hash": ledger.hash_entry(facts), **facts})
 
 
 def _take_out(c: Collection) -> None:
@@ -82,7 +84,7 @@ def _take_first(c: Collection) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tamper", "told"),
+    ("tamper", "message"),
     [
         (_edit, "ledger entry 5: was changed"),
         (_edit_evidence, "ledger entry 5: was changed"),
@@ -91,26 +93,26 @@ def _take_first(c: Collection) -> None:
         (_take_first, "ledger entry 1: is missing"),
     ],
 )
-def test_tampering_is_found_and_named(
-    tamper: Callable[[Collection], None], told: str, store: Store, chain: list[LedgerEntry], collection: Collection
+def test_verify_names_the_entry_that_was_tampered_with(
+    tamper: Callable[[Collection], None], message: str, store: Store, chain: list[LedgerEntry], collection: Collection
 ) -> None:
     tamper(collection)
-    with pytest.raises(LedgerError, match=told):
+    with pytest.raises(LedgerError, match=message):
         ledger.verify(store)
 
 
-def test_entries_taken_off_the_end_show_by_what_is_noted_on_the_versions(
+def test_verify_detects_removed_last_entries_by_references_on_versions(
     store: Store, chain: list[LedgerEntry], collection: Collection
 ) -> None:
-    noted = [ledger.note(entry) for entry in chain]
-    assert ledger.verify(store, noted) == 12
+    references = [ledger.entry_reference(entry) for entry in chain]
+    assert ledger.verify(store, references) == 12
     collection.delete_one({"sequence": 12})
     assert ledger.verify(store) == 11
-    with pytest.raises(LedgerError, match="ledger entry 12: is noted on a model version, but is not in the ledger"):
-        ledger.verify(store, noted)
+    with pytest.raises(LedgerError, match="ledger entry 12: is referenced by a model version, but is not in the ledger"):
+        ledger.verify(store, references)
 
 
-def test_processes_that_write_at_once_leave_one_whole_chain(store: Store, settings: Settings, tmp_path: Path) -> None:
+def test_processes_that_write_at_once_leave_one_valid_chain(store: Store, settings: Settings, tmp_path: Path) -> None:
     writers = [subprocess.Popen([sys.executable, "-c", APPEND, name], cwd=tmp_path) for name in ("Ada", "Bob", "Cid")]
     assert [writer.wait(120) for writer in writers] == [0, 0, 0]
     assert ledger.verify(store) == 45
@@ -118,12 +120,12 @@ def test_processes_that_write_at_once_leave_one_whole_chain(store: Store, settin
     assert {name: who.count(name) for name in who} == {"Ada": 15, "Bob": 15, "Cid": 15}
 
 
-def test_the_second_of_two_decides_again_on_what_it_then_finds(store: Store) -> None:
+def test_the_second_of_two_writers_decides_again(store: Store) -> None:
     seen = []
 
     def decide() -> Decision:
         seen.append(len(ledger.entries(store)))
-        if len(seen) == 1:  # while this one makes up its mind, another one writes
+        if len(seen) == 1:  # another writer comes first
             ledger.append(store, lambda: decision(7))
         return decision(8)
 
@@ -131,7 +133,7 @@ def test_the_second_of_two_decides_again_on_what_it_then_finds(store: Store) -> 
     assert seen == [0, 1]
 
 
-def test_a_refusal_leaves_no_entry(store: Store) -> None:
+def test_a_refused_decision_leaves_no_entry(store: Store) -> None:
     def refuse() -> Decision:
         raise ValueError("no")
 
@@ -140,7 +142,7 @@ def test_a_refusal_leaves_no_entry(store: Store) -> None:
     assert ledger.entries(store) == []
 
 
-def test_who_never_comes_first_is_told(store: Store) -> None:
+def test_a_writer_that_never_comes_first_gets_an_error(store: Store) -> None:
     def decide() -> Decision:
         ledger.append(store, lambda: decision(1))
         return decision(2)
@@ -150,7 +152,7 @@ def test_who_never_comes_first_is_told(store: Store) -> None:
     assert ledger.verify(store) == 20
 
 
-def test_entries_from_before_the_door_was_written_down_stay_verifiable(store: Store, collection: Collection) -> None:
+def test_entries_without_the_later_fields_stay_verifiable(store: Store, collection: Collection) -> None:
     facts = {
         "sequence": 1,
         "previous": "",
@@ -160,18 +162,18 @@ def test_entries_from_before_the_door_was_written_down_stay_verifiable(store: St
         "reviewer": "Ada",
         "comment": "",
         "evidence": {"champion": None},
-        "at": "2026-01-01T00:00:00.000+00:00",
+        "created": "2026-01-01T00:00:00.000+00:00",
     }
-    collection.insert_one({"_id": ledger.digest(facts), "hash": ledger.digest(facts), **facts})
+    collection.insert_one({"_id": ledger.hash_entry(facts), "hash": ledger.hash_entry(facts), **facts})
     ledger.append(store, lambda: decision(2))
     assert ledger.verify(store) == 2
-    collection.update_one({"sequence": 1}, {"$set": {"via": "web"}})
+    collection.update_one({"sequence": 1}, {"$set": {"channel": "web"}})
     with pytest.raises(LedgerError, match="ledger entry 1: was changed"):
         ledger.verify(store)
 
 
-@pytest.mark.parametrize("field", ["via", "authenticated", "overrides", "reason"])
-def test_the_door_and_the_overrides_can_not_be_taken_out_of_an_entry(
+@pytest.mark.parametrize("field", ["channel", "authentication", "overrides", "reason"])
+def test_the_later_fields_cannot_be_removed_from_an_entry(
     field: str, store: Store, chain: list[LedgerEntry], collection: Collection
 ) -> None:
     collection.update_one({"sequence": 3}, {"$unset": {field: ""}})

@@ -1,4 +1,4 @@
-"""What the DAG makes of each answer of a reviewer: the very task, without Airflow's server."""
+"""The task ``record_decision`` for each answer of a reviewer, without Airflow's server."""
 
 import json
 import os
@@ -10,10 +10,10 @@ import pytest
 
 from realframe.governance import ledger
 from realframe.registry import model_registry
-from realframe.services.airflow_home import environment
+from realframe.services.airflow_home import airflow_environment
 from realframe.settings import Settings
 from realframe.store.repository import Store
-from tests.governance.asked import WHY
+from tests.governance.cli_decisions import OVERRIDE_REASON
 
 ANSWER = """
 import json, sys
@@ -21,9 +21,9 @@ from dags.review_model import record_decision
 
 class Task:
     def xcom_pull(self, task_ids):
-        return said
+        return answer
 
-for version, said in json.loads(sys.argv[1]):
+for version, answer in json.loads(sys.argv[1]):
     try:
         print(record_decision.function({"version": version}, ti=Task()))
     except Exception as error:
@@ -31,21 +31,21 @@ for version, said in json.loads(sys.argv[1]):
 """
 
 
-def said(option: str, name: str = "demo", **fields: str) -> dict:
+def answer(option: str, name: str = "demo", **fields: str) -> dict:
     return {"chosen_options": [option], "responded_by_user": {"id": name, "name": name}, "params_input": fields}
 
 
 @pytest.mark.usefixtures("three_versions")
-def test_each_answer_ends_in_the_ledger(store: Store, settings: Settings, root: Path) -> None:
+def test_each_answer_is_recorded_in_the_ledger(store: Store, settings: Settings, root: Path) -> None:
     answers = [
-        (1, said("Approve", comment="good")),
-        (1, said("Approve", comment="good", override=WHY)),
-        (2, said("Reject", comment="not this one")),
-        (2, said("Ask for changes")),
-        (3, said("Ask for changes", comment="more clips")),
+        (1, answer("Approve", comment="good")),
+        (1, answer("Approve", comment="good", override=OVERRIDE_REASON)),
+        (2, answer("Reject", comment="not this one")),
+        (2, answer("Ask for changes")),
+        (3, answer("Ask for changes", comment="more clips")),
         (3, None),
     ]
-    variables = environment(Settings(root=root, home=settings.state))
+    variables = airflow_environment(Settings(root=root, home=settings.state_dir))
     own = {name: os.environ[name] for name in ("REALFRAME_ROOT", "REALFRAME_HOME", "MONGODB_URI", "MLFLOW_TRACKING_URI")}
     command = [sys.executable, "-c", ANSWER, json.dumps(answers)]
     done = subprocess.run(command, cwd=root, env={**os.environ, **variables, **own}, capture_output=True, text=True, check=True)
@@ -60,12 +60,12 @@ def test_each_answer_ends_in_the_ledger(store: Store, settings: Settings, root: 
     ]
     assert "does not meet" in lines[0] and "asking for changes needs a comment" in lines[3] and "nobody decided in time" in lines[5]
     chain = ledger.entries(store)
-    assert [(entry.action, entry.reviewer, entry.via, entry.authenticated) for entry in chain] == [
+    assert [(entry.action, entry.reviewer, entry.channel, entry.authentication) for entry in chain] == [
         ("approve", "demo", "airflow", "airflow"),
         ("reject", "demo", "airflow", "airflow"),
         ("changes", "demo", "airflow", "airflow"),
         ("timeout", "", "airflow", "none"),
     ]
-    assert chain[0].reason == WHY and chain[0].overrides
-    assert model_registry.by_alias("champion") == model_registry.get(1)
-    assert model_registry.by_alias("challenger") is None
+    assert chain[0].reason == OVERRIDE_REASON and chain[0].overrides
+    assert model_registry.find_by_alias("champion") == model_registry.get_version(1)
+    assert model_registry.find_by_alias("challenger") is None

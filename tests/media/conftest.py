@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from numbered_media import ENCODERS, Maker, can_encode, texture, write_numbered
+from tests.media.numbered_media import ENCODERS, Maker, can_encode, texture, write_numbered
 
-from realframe.config import Clean, Limits
+from realframe.config import CleanParams, Limits
 
 
 @pytest.fixture(scope="session")
@@ -31,8 +31,8 @@ def limits() -> Limits:
 
 
 @pytest.fixture(scope="session")
-def clean_params() -> Clean:
-    return Clean(size=64, fit="crop", min_std=4.0, min_sharpness=4.0, duplicate_distance=-1)
+def clean_params() -> CleanParams:
+    return CleanParams(size=64, fit="crop", min_std=4.0, min_sharpness=4.0, duplicate_distance=-1)
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from realframe.config import Extract, Limits, Sampling
-from realframe.media.extract import extract
-from realframe.media.ffmpeg import executable
-from realframe.media.probe import probe
+from realframe.config import ExtractParams, Limits, Sampling
+from realframe.media.extract import extract_frames
+from realframe.media.ffmpeg import ffmpeg_executable
+from realframe.media.probe import probe_media
 
 FRAMES, FPS, WIDTH, HEIGHT, BLOCK = 60, 24, 256, 128, 64
 ENCODERS = {
@@ -61,11 +61,11 @@ def number_of(frame: np.ndarray) -> int:
 
 
 def ffmpeg_run(*arguments: str, data: bytes | None = None) -> None:
-    subprocess.run([executable(), "-v", "error", "-y", *arguments], input=data, check=True, capture_output=True)
+    subprocess.run([ffmpeg_executable(), "-v", "error", "-y", *arguments], input=data, check=True, capture_output=True)
 
 
 def can_encode(codec: str) -> bool:
-    listed = subprocess.run([executable(), "-hide_banner", "-encoders"], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run([ffmpeg_executable(), "-hide_banner", "-encoders"], capture_output=True, text=True, check=True).stdout
     return f" {ENCODERS[codec][0]} " in listed
 
 
@@ -77,13 +77,13 @@ def write_numbered(path: Path, codec: str, *, setpts: str = "PTS", options: tupl
     ffmpeg_run(*source, *shape, *pixels, "-c:v", *ENCODERS[codec], *options, str(path), data=raw)
 
 
-def extraction(max_frames: int = 256, encoding: str = "png", **sampling: float) -> Extract:
-    return Extract(sampling=Sampling(**sampling), max_frames=max_frames, encoding=encoding)
+def extraction(max_frames: int = 256, encoding: str = "png", **sampling: float) -> ExtractParams:
+    return ExtractParams(sampling=Sampling(**sampling), max_frames=max_frames, encoding=encoding)
 
 
-def extracted(source: Path, how: Extract, limits: Limits, target: Path) -> tuple[list[np.ndarray], dict[str, Any]]:
+def extracted(source: Path, how: ExtractParams, limits: Limits, target: Path) -> tuple[list[np.ndarray], dict[str, Any]]:
     """The frames and the facts of the shard that ``source`` gives."""
-    extract(source, "0" * 64, probe(source, limits), how, limits, target)
+    extract_frames(source, "0" * 64, probe_media(source, limits), how, limits, target)
     with tarfile.open(target) as tar:
         names = [name for name in tar.getnames() if name != "shard.json"]
         facts = json.loads(tar.extractfile("shard.json").read())

@@ -5,18 +5,18 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from numbered_media import FPS, FRAMES, Maker, Vfr, ffmpeg_run, number_of, texture
+from tests.media.numbered_media import FPS, FRAMES, Maker, Vfr, ffmpeg_run, number_of, texture
 from PIL import Image
 
-from realframe.config import Harmonization, Limits
+from realframe.config import HarmonizeParams, Limits
 from realframe.errors import TooSmallError, UndecodableError
 from realframe.files import sha256_of
 from realframe.media.harmonize import harmonize_file
-from realframe.media.probe import MediaFacts, probe
-from realframe.media.video_stream import read_stream
+from realframe.media.probe import MediaFacts, probe_media
+from realframe.media.video_stream import read_video_stream
 
 
-def harmonization(image: int = 0, video: int = 0, **changes: object) -> Harmonization:
+def harmonization(image: int = 0, video: int = 0, **changes: object) -> HarmonizeParams:
     usual = {
         "crop": {"image": image, "video": video},
         "seconds": 0,
@@ -26,12 +26,12 @@ def harmonization(image: int = 0, video: int = 0, **changes: object) -> Harmoniz
         "fps": 0,
         "match": [],
     }
-    return Harmonization.model_validate(usual | changes)
+    return HarmonizeParams.model_validate(usual | changes)
 
 
-def harmonized(source: Path, how: Harmonization, limits: Limits, target: Path) -> MediaFacts:
-    harmonize_file(source, probe(source, limits), how, limits, target)
-    return probe(target, limits)
+def harmonized(source: Path, how: HarmonizeParams, limits: Limits, target: Path) -> MediaFacts:
+    harmonize_file(source, probe_media(source, limits), how, limits, target)
+    return probe_media(target, limits)
 
 
 def shown(path: Path) -> list[int]:
@@ -57,7 +57,7 @@ def test_an_image_loses_its_history(limits: Limits, tmp_path: Path) -> None:
         harmonized(tmp_path / name, harmonization(reencode=True), limits, tmp_path / "out") for name in ("shot.jpg", "drawn.png")
     )
     assert (shot.width, shot.height, shot.rotation) == (drawn.width, drawn.height, drawn.rotation) == (64, 96, 0)
-    assert (shot.quantisation, shot.jpeg_quality, shot.metadata, shot.container) == (drawn.quantisation, 90, drawn.metadata, "jpeg")
+    assert (shot.quantization, shot.jpeg_quality, shot.metadata, shot.container) == (drawn.quantization, 90, drawn.metadata, "jpeg")
 
 
 def test_videos_of_other_makers_come_out_alike(numbered: Maker, limits: Limits, tmp_path: Path) -> None:
@@ -74,10 +74,10 @@ def test_videos_of_other_makers_come_out_alike(numbered: Maker, limits: Limits, 
 def test_each_frame_keeps_its_picture_and_its_time(numbered: Maker, limits: Limits, tmp_path: Path, reencode: bool) -> None:
     source = numbered(setpts=Vfr().setpts)
     harmonize_file(
-        source, probe(source, limits), harmonization(video=0 if reencode else 128, reencode=reencode, seconds=1.4), limits, tmp_path / "out"
+        source, probe_media(source, limits), harmonization(video=0 if reencode else 128, reencode=reencode, seconds=1.4), limits, tmp_path / "out"
     )
     kept = [time for time in Vfr().times if time < 1.4]
-    times = read_stream(tmp_path / "out", "mp4" if reencode else "mkv", limits).times
+    times = read_video_stream(tmp_path / "out", "mp4" if reencode else "mkv", limits).times_s
     assert [float(time) for time in times] == pytest.approx(kept, abs=2e-3)
     if reencode:
         assert shown(tmp_path / "out") == list(range(len(kept)))
@@ -93,16 +93,16 @@ def test_a_turned_video_stands_upright_and_odd_sides_are_trimmed(numbered: Maker
 
 
 @pytest.mark.parametrize("how", [harmonization(image=40, video=96), harmonization(image=40, video=96, reencode=True, fps=5)])
-def test_equal_input_gives_equal_bytes(numbered: Maker, photo: Path, limits: Limits, tmp_path: Path, how: Harmonization) -> None:
+def test_equal_input_gives_equal_bytes(numbered: Maker, photo: Path, limits: Limits, tmp_path: Path, how: HarmonizeParams) -> None:
     for source in (numbered(), photo):
         for name in ("one", "two"):
-            harmonize_file(source, probe(source, limits), how, limits, tmp_path / name)
+            harmonize_file(source, probe_media(source, limits), how, limits, tmp_path / name)
         assert sha256_of(tmp_path / "one") == sha256_of(tmp_path / "two")
 
 
 def test_what_is_too_small_or_too_short_is_refused_by_name(numbered: Maker, photo: Path, limits: Limits, tmp_path: Path) -> None:
     for source, how, said in (
-        (photo, harmonization(image=66), "is 96x64, and harmonization keeps a square of 66 pixels"),
+        (photo, harmonization(image=66), "is 96x64, and harmonization cuts out a square of 66 pixels"),
         (numbered(), harmonization(video=130), "is 256x128"),
         (numbered(), harmonization(seconds=3), "lasts 2.5 s, and harmonization keeps 3 s"),
     ):

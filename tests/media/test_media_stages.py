@@ -10,45 +10,45 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from numbered_media import Maker, extraction, texture
+from tests.media.numbered_media import Maker, extraction, texture
 from PIL import Image
 
 from pipelines import clean_frames, extract_frames
 from realframe import artifacts
-from realframe.config import Params, Resolved, resolve
+from realframe.config import Params, ResolvedParams, resolve_params
 from realframe.errors import EmptyFileError
 from realframe.files import sha256_of
 from realframe.media import quarantine
-from realframe.media.probe import probe
-from realframe.media.shards import read_frames
+from realframe.media.probe import probe_media
+from realframe.media.shards import read_shard_frames
 from realframe.settings import get_settings
 
 
 @pytest.fixture
-def run(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
+def params(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     """A run's folder with resolved parameters, as the working folder."""
-    resolved = resolve(root / "params.yaml", root / "recipes")
+    resolved = resolve_params(root / "params.yaml", root / "recipes")
     small = resolved.params.clean.model_copy(update={"size": 64})
     params = resolved.params.model_copy(update={"clean": small, "extract": extraction(fps=2)})
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("REALFRAME_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(root), str(root / "src")]))
     get_settings.cache_clear()
-    Resolved(params=params, origin={}).save(artifacts.RESOLVED)
+    ResolvedParams(params=params, origins={}).save(artifacts.RESOLVED_PARAMS)
     yield params
     get_settings.cache_clear()
 
 
 def catalog(params: Params) -> None:
-    """Write the part of media.parquet that the media stages read, and let all items go on uncured."""
-    files = [path for path in sorted(artifacts.RAW.iterdir()) if path.is_file()]
-    rows = [{"media_id": sha256_of(path), "path": path.name, **asdict(probe(path, params.limits))} for path in files]
+    """Write the part of media.parquet that the media stages read, and leave all items as they are."""
+    files = [path for path in sorted(artifacts.RAW_MEDIA.iterdir()) if path.is_file()]
+    rows = [{"media_id": sha256_of(path), "path": path.name, **asdict(probe_media(path, params.limits))} for path in files]
     for table in (artifacts.MEDIA, artifacts.HARMONIZED):
         pd.DataFrame(rows).sort_values("media_id").to_parquet(table)
 
 
 def give(name: str, content: Path | Image.Image) -> str:
-    path = artifacts.RAW / name
+    path = artifacts.RAW_MEDIA / name
     path.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(content, Path):
         path.write_bytes(content.read_bytes())
@@ -64,7 +64,7 @@ def stages(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def digests() -> dict[str, str]:
-    return {str(path): sha256_of(path) for path in sorted(Path("data").rglob("*")) if path.is_file() and artifacts.RAW not in path.parents}
+    return {str(path): sha256_of(path) for path in sorted(Path("data").rglob("*")) if path.is_file() and artifacts.RAW_MEDIA not in path.parents}
 
 
 def test_from_originals_to_clean_frames(params: Params, numbered: Maker, capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,30 +72,30 @@ def test_from_originals_to_clean_frames(params: Params, numbered: Maker, capsys:
     middle = damaged.index(b"mdat") + len(damaged) // 3
     damaged[middle : middle + 600] = bytes(range(200)) * 3
     give("damaged.mp4", numbered())
-    (artifacts.RAW / "damaged.mp4").write_bytes(damaged)
+    (artifacts.RAW_MEDIA / "damaged.mp4").write_bytes(damaged)
     ids = [give("clip.webm", numbered("vp9", "webm")), give("photo.jpg", texture(300, 200))]
     blank = give("grey.png", Image.new("RGB", (64, 64), "grey"))
-    before = {path: (sha256_of(path), path.stat().st_mtime_ns) for path in artifacts.RAW.iterdir()}
+    before = {path: (sha256_of(path), path.stat().st_mtime_ns) for path in artifacts.RAW_MEDIA.iterdir()}
     catalog(params)
 
     said = stages(capsys)
 
     assert said == [
-        "extract_frames: 3 taken (0 cached), quarantined 1 (media.undecodable 1)",
-        "clean_frames: 2 taken (0 cached), quarantined 1 (media.no-usable-frame 1), frames dropped 1 (blank 1)",
+        "extract_frames: 3 items (0 cached), quarantined 1 (media.undecodable 1)",
+        "clean_frames: 2 items (0 cached), quarantined 1 (media.no-usable-frame 1), frames dropped 1 (blank 1)",
     ]
-    assert {path.stem for path in artifacts.CLEAN.iterdir()} == set(ids)
-    assert read_frames(artifacts.CLEAN / f"{ids[0]}.tar")[0].shape == (5, 64, 64, 3)
+    assert {path.stem for path in artifacts.CLEAN_FRAMES.iterdir()} == set(ids)
+    assert read_shard_frames(artifacts.CLEAN_FRAMES / f"{ids[0]}.tar")[0].shape == (5, 64, 64, 3)
     refused = pd.read_parquet(artifacts.QUARANTINE / "extract_frames.parquet")
     assert refused[["path", "code"]].to_numpy().tolist() == [["damaged.mp4", "media.undecodable"]]
-    assert refused.message[0].startswith("damaged.mp4 can't be decoded")
+    assert refused.message[0].startswith("damaged.mp4 cannot be decoded")
     empty = pd.read_parquet(artifacts.QUARANTINE / "clean_frames.parquet")
     assert empty[["path", "sha256", "code"]].to_numpy().tolist() == [["grey.png", blank, "media.no-usable-frame"]]
     quality = pd.read_parquet(artifacts.QUALITY)
     assert list(quality) == ["media_id", "index", "time_s", "kept", "reason", "std", "sharpness", "brightness", "phash"]
     assert quality.kept.sum() == 6
     assert set(quality.media_id) == {*ids, blank}
-    assert {path: (sha256_of(path), path.stat().st_mtime_ns) for path in artifacts.RAW.iterdir()} == before
+    assert {path: (sha256_of(path), path.stat().st_mtime_ns) for path in artifacts.RAW_MEDIA.iterdir()} == before
 
 
 def test_one_new_video_decodes_one_video(params: Params, numbered: Maker, capsys: pytest.CaptureFixture[str]) -> None:
@@ -104,13 +104,13 @@ def test_one_new_video_decodes_one_video(params: Params, numbered: Maker, capsys
     catalog(params)
     stages(capsys)
     first = digests()
-    assert [line.split(",")[0] for line in stages(capsys)] == ["extract_frames: 2 taken (2 cached)", "clean_frames: 2 taken (2 cached)"]
+    assert [line.split(",")[0] for line in stages(capsys)] == ["extract_frames: 2 items (2 cached)", "clean_frames: 2 items (2 cached)"]
     assert digests() == first
-    (artifacts.RAW / "photo.jpg").unlink()
+    (artifacts.RAW_MEDIA / "photo.jpg").unlink()
     give("new.webm", numbered("vp9", "webm"))
     catalog(params)
-    assert [line.split(",")[0] for line in stages(capsys)] == ["extract_frames: 2 taken (1 cached)", "clean_frames: 2 taken (1 cached)"]
-    assert not (artifacts.CLEAN / f"{gone}.tar").exists()
+    assert [line.split(",")[0] for line in stages(capsys)] == ["extract_frames: 2 items (1 cached)", "clean_frames: 2 items (1 cached)"]
+    assert not (artifacts.CLEAN_FRAMES / f"{gone}.tar").exists()
     assert gone not in set(pd.read_parquet(artifacts.QUALITY).media_id)
 
 
@@ -139,7 +139,7 @@ def test_a_stage_that_is_killed_and_run_again_ends_with_the_same_bytes(
     (artifacts.FRAMES / ".half.0000.tmp.tar").write_bytes(b"half")
     stages(capsys)
     after_kill = digests()
-    for folder in (artifacts.FRAMES, artifacts.CLEAN, Path("state")):
+    for folder in (artifacts.FRAMES, artifacts.CLEAN_FRAMES, Path("state")):
         for path in sorted(folder.rglob("*"), reverse=True):
             path.unlink() if path.is_file() else path.rmdir()
     stages(capsys)
@@ -148,7 +148,7 @@ def test_a_stage_that_is_killed_and_run_again_ends_with_the_same_bytes(
 
 def test_the_quarantine_table_is_sorted_and_repeats(tmp_path: Path) -> None:
     rows = [
-        quarantine.row(name, "", EmptyFileError(f"/somewhere/{name}", "is empty (0 bytes)", "Copy it again."))
+        quarantine.make_row(name, "", EmptyFileError(f"/somewhere/{name}", "is empty (0 bytes)", "Copy it again."))
         for name in ("b.mp4", "a.mp4")
     ]
     quarantine.write(tmp_path / "one.parquet", rows)

@@ -10,20 +10,20 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from realframe.data.batches import frame_table
+from realframe.data.batches import build_frame_table
 from realframe.media.shards import write_shard
 from realframe.models import detector_network
 from realframe.settings import Settings
-from tests.heads import head
+from tests.head_params import make_head_params
 
 SIZE = 64
-HEAD = head(dropout=0.2, normalize=True)
+HEAD = make_head_params(dropout=0.2, standardize=True)
 
 
 @pytest.fixture(scope="session")
 def efficientnet() -> keras.Model:
     """The default backbone on small frames, with random weights."""
-    return detector_network.open_backbone("efficientnetb0", "random", SIZE, HEAD, 0, Settings())[0]
+    return detector_network.create_detector("efficientnetb0", "random", SIZE, HEAD, 0, Settings())[0]
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +34,7 @@ def pixels() -> np.ndarray:
 
 @pytest.fixture
 def make_table(tmp_path: Path) -> Callable[..., pd.DataFrame]:
-    """A frame table over new shards, one per count of frames."""
+    """Write new shards, one per count of frames, and make their frame table."""
 
     def make(*counts: int, seed: int = 0) -> pd.DataFrame:
         rng = np.random.default_rng(seed)
@@ -48,6 +48,6 @@ def make_table(tmp_path: Path) -> Callable[..., pd.DataFrame]:
                 frames.append((f"{index:05d}.png", buffer.getvalue()))
             write_shard(tmp_path / f"{media_id}.tar", {"times_s": [0.0] * count, "size": SIZE}, frames)
             items.append({"media_id": media_id, "cluster": media_id, "label": "real", "split": "train", "repeat": 1, "weight": 1.0})
-        return frame_table(pd.DataFrame(items), tmp_path, "train")
+        return build_frame_table(pd.DataFrame(items), tmp_path, "train")
 
     return make

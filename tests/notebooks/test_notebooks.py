@@ -1,4 +1,4 @@
-"""The notebooks run from top to bottom in a checkout, show something to look at, and hold neither outputs nor logic."""
+"""The notebooks run from top to bottom in a checkout, show plots, and contain neither outputs nor logic."""
 
 import ast
 import json
@@ -10,19 +10,19 @@ import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
-from realframe.services.airflow_home import environment
+from realframe.services.airflow_home import airflow_environment
 from realframe.settings import Settings
-from tests.pilot import BARE, ROOT, Pilot
+from tests.trained_checkout import FAST_OVERRIDES, ROOT, TrainedCheckout
 
 pytestmark = pytest.mark.timeout(900)
 NOTEBOOKS = ["compare_recipes", "predict", "preprocess", "train"]
-TINY = {**BARE, "train.phase1.epochs": 1, "train.weights": "random", "split.min_per_class": 1}
+TINY = {**FAST_OVERRIDES, "train.phase1.epochs": 1, "train.weights": "random", "split.min_per_class": 1}
 
 
 @pytest.fixture(scope="module")
-def trained(pilot: Pilot, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pilot, NotebookNode]:
-    """A copy of the pilot in which ``train.ipynb`` has run by another recipe, and the notebook: the pilot's own registry stays as it is."""
-    copy = pilot.copy(tmp_path_factory.mktemp("notebooks") / "checkout")
+def trained(trained_checkout: TrainedCheckout, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainedCheckout, NotebookNode]:
+    """Run ``train.ipynb`` with another recipe in a copy of the checkout, so that the original registry is not changed."""
+    copy = trained_checkout.copy(tmp_path_factory.mktemp("notebooks") / "checkout")
     return copy, _run(copy, "train", {"media": None, "recipe": "lstm", "overrides": TINY})
 
 
@@ -30,26 +30,26 @@ def _read(name: str) -> NotebookNode:
     return nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
 
 
-def _run(where: Pilot, name: str, parameters: Mapping[str, object]) -> NotebookNode:
-    """Run a notebook of a checkout, its parameters cell replaced, as Jupyter does: the working folder is ``notebooks``."""
+def _run(checkout: TrainedCheckout, name: str, parameters: Mapping[str, object]) -> NotebookNode:
+    """Run a notebook of a checkout, with its parameters replaced; as in Jupyter, the working folder is ``notebooks``."""
     notebook = _read(name)
     cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
     assert set(parameters) <= {target.id for node in ast.parse(cell.source).body for target in node.targets}  # type: ignore[attr-defined]
     cell.source += "\n" + "\n".join(f"{key} = {value!r}" for key, value in parameters.items())
-    folder = {"metadata": {"path": str(where.root / "notebooks")}}
-    NotebookClient(notebook, timeout=600, kernel_name="python3", resources=folder).execute(env={**where.env, "MPLBACKEND": ""})
+    folder = {"metadata": {"path": str(checkout.root / "notebooks")}}
+    NotebookClient(notebook, timeout=600, kernel_name="python3", resources=folder).execute(env={**checkout.env, "MPLBACKEND": ""})
     return notebook
 
 
-def _shown(notebook: NotebookNode, kind: str) -> list[str]:
-    """What cells showed of one MIME type, and what they printed under ``text/plain``."""
+def _read_outputs(notebook: NotebookNode, kind: str) -> list[str]:
+    """Return the cell outputs of one MIME type; ``text/plain`` includes printed text."""
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     printed = [output.text for output in outputs if output.output_type == "stream" and kind == "text/plain"]
     return printed + [output.data[kind] for output in outputs if "data" in output and kind in output.data]
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_a_notebook_holds_neither_outputs_nor_logic(name: str) -> None:
+def test_a_notebook_contains_neither_outputs_nor_logic(name: str) -> None:
     notebook = _read(name)
     nbformat.validate(notebook)
     assert notebook.metadata.kernelspec.name == "python3"
@@ -64,56 +64,56 @@ def test_every_notebook_is_tested() -> None:
     assert sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb")) == NOTEBOOKS
 
 
-def test_train_goes_from_the_originals_to_a_challenger(trained: tuple[Pilot, NotebookNode]) -> None:
-    place, notebook = trained
-    said = "\n".join(_shown(notebook, "text/plain"))
-    assert "prepare_data: dataset/v2" in said
-    assert "train_model: version 2 (challenger)" in said
-    assert "media.not-media" in said
-    assert "recipe lstm" in said
-    assert len(_shown(notebook, "image/png")) == 7  # clean frames of both classes, curves, three figures, explanations
-    assert (place.root / ".realframe" / "reports" / "v2" / "report.html").exists()
-    assert place.git("status", "--porcelain") == ""
+def test_train_produces_a_challenger_from_the_originals(trained: tuple[TrainedCheckout, NotebookNode]) -> None:
+    run_checkout, notebook = trained
+    printed = "\n".join(_read_outputs(notebook, "text/plain"))
+    assert "prepare_data: dataset/v2" in printed
+    assert "train_model: version 2 (challenger)" in printed
+    assert "media.not-media" in printed
+    assert "recipe lstm" in printed
+    assert len(_read_outputs(notebook, "image/png")) == 7  # clean frames of both classes, curves, three figures, explanations
+    assert (run_checkout.root / ".realframe" / "reports" / "v2" / "report.html").exists()
+    assert run_checkout.git("status", "--porcelain") == ""
 
 
-def test_preprocess_follows_one_file_to_its_clean_frames(pilot: Pilot) -> None:
-    clip = sorted(pilot.unseen.rglob("*.mp4"))[0]
-    notebook = _run(pilot, "preprocess", {"file": str(clip), "overrides": {"clean.size": 64, "extract.sampling": {"fps": 4}}})
-    said = "\n".join(_shown(notebook, "text/plain"))
-    assert "Signature(kind='video', container='mp4')" in said
-    assert "64, 64, 3) uint8" in said
-    assert len(_shown(notebook, "image/png")) == 5
+def test_preprocess_shows_the_clean_frames_of_one_file(trained_checkout: TrainedCheckout) -> None:
+    clip = sorted(trained_checkout.unseen.rglob("*.mp4"))[0]
+    notebook = _run(trained_checkout, "preprocess", {"file": str(clip), "overrides": {"clean.size": 64, "extract.sampling": {"fps": 4}}})
+    printed = "\n".join(_read_outputs(notebook, "text/plain"))
+    assert "Signature(kind='video', container='mp4')" in printed
+    assert "64, 64, 3) uint8" in printed
+    assert len(_read_outputs(notebook, "image/png")) == 5
 
 
-def test_predict_shows_the_champions_score_over_time(pilot: Pilot) -> None:
-    clip = sorted(pilot.unseen.rglob("*.mp4"))[0]
-    notebook = _run(pilot, "predict", {"file": str(clip)})
-    answer = json.loads(pilot.call("realframe", "detect", "--json", str(clip)))[0]
-    said = "\n".join(_shown(notebook, "text/plain"))
-    assert answer["verdict"] in said
-    highest = max(answer["frames"], key=lambda frame: frame["score"])
-    assert f"frame at {highest['time_s']:.2f} s: {highest['score']:.3f}" in said
-    assert len(_shown(notebook, "image/png")) == 3
+def test_predict_shows_the_champions_score_over_time(trained_checkout: TrainedCheckout) -> None:
+    clip = sorted(trained_checkout.unseen.rglob("*.mp4"))[0]
+    notebook = _run(trained_checkout, "predict", {"file": str(clip)})
+    detection = json.loads(trained_checkout.run_module("realframe", "detect", "--json", str(clip)))[0]
+    printed = "\n".join(_read_outputs(notebook, "text/plain"))
+    assert detection["verdict"] in printed
+    highest = max(detection["frames"], key=lambda frame: frame["score"])
+    assert f"frame at {highest['time_s']:.2f} s: {highest['score']:.3f}" in printed
+    assert len(_read_outputs(notebook, "image/png")) == 3
 
 
-def test_predict_takes_a_detector_of_clips(trained: tuple[Pilot, NotebookNode]) -> None:
-    place, _ = trained
-    notebook = _run(place, "predict", {"model": "challenger", "file": str(sorted(place.unseen.rglob("*.mp4"))[0])})
-    assert "feature maps of 2x2" in "\n".join(_shown(notebook, "text/plain"))
-    assert len(_shown(notebook, "image/png")) == 3
+def test_predict_takes_a_detector_of_clips(trained: tuple[TrainedCheckout, NotebookNode]) -> None:
+    run_checkout, _ = trained
+    notebook = _run(run_checkout, "predict", {"model": "challenger", "file": str(sorted(run_checkout.unseen.rglob("*.mp4"))[0])})
+    assert "feature maps of 2x2" in "\n".join(_read_outputs(notebook, "text/plain"))
+    assert len(_read_outputs(notebook, "image/png")) == 3
 
 
-def test_recipes_stand_side_by_side(trained: tuple[Pilot, NotebookNode]) -> None:
+def test_compare_recipes_shows_the_figures_of_each_recipe(trained: tuple[TrainedCheckout, NotebookNode]) -> None:
     notebook = _run(trained[0], "compare_recipes", {"recipes": ["scratch", "lstm", "inceptionv3-rnn"]})
-    figures, differing = _shown(notebook, "text/html")
+    figures, differing = _read_outputs(notebook, "text/html")
     assert figures.index("<td>scratch</td>") < figures.index("<td>lstm</td>")
-    assert "recipes without a model: inceptionv3-rnn" in "\n".join(_shown(notebook, "text/plain"))
+    assert "recipes without a model: inceptionv3-rnn" in "\n".join(_read_outputs(notebook, "text/plain"))
     assert "train.head.kind" in differing
-    assert "evaluate.bootstrap" not in differing  # both have the same
-    assert len(_shown(notebook, "image/png")) == 1
+    assert "evaluate.bootstrap" not in differing  # equal in both
+    assert len(_read_outputs(notebook, "image/png")) == 1
 
 
-def test_before_the_first_model_the_comparison_says_so(checkout: Path, tmp_path: Path) -> None:
-    env = environment(Settings(root=checkout, home=tmp_path / "state"))
-    notebook = _run(Pilot(checkout, env, tmp_path, ""), "compare_recipes", {"recipes": ["lstm"]})
-    assert "recipes without a model: lstm" in "\n".join(_shown(notebook, "text/plain"))
+def test_compare_recipes_works_without_a_model(checkout: Path, tmp_path: Path) -> None:
+    env = airflow_environment(Settings(root=checkout, home=tmp_path / "state"))
+    notebook = _run(TrainedCheckout(checkout, env, tmp_path, ""), "compare_recipes", {"recipes": ["lstm"]})
+    assert "recipes without a model: lstm" in "\n".join(_read_outputs(notebook, "text/plain"))

@@ -1,4 +1,4 @@
-"""docs/recipes.md says what is so: its recipe is accepted, its refusals are the real ones, and no recipe is missing."""
+"""docs/recipes.md is correct: its example recipe is accepted, its refusals have the documented messages, and every recipe is documented."""
 
 import re
 import shlex
@@ -9,10 +9,10 @@ from pathlib import Path
 import keras
 import pytest
 
+from realframe.config import parse_overrides, recipe_names, resolve_params
 from realframe.errors import ParamsError
 from realframe.models import backbones
-from realframe.config import names, read_settings, resolve
-from tests.pilot import ROOT, copy_checkout
+from tests.trained_checkout import ROOT, copy_checkout
 
 PAGE = (ROOT / "docs" / "recipes.md").read_text()
 REFUSED = re.findall(r"^\| `(-S .+?)` \| (.+) \|$", PAGE, re.MULTILINE)
@@ -31,24 +31,25 @@ def test_the_example_is_a_recipe_of_ten_lines(tmp_path: Path) -> None:
     }
     assert lines["train.head.kind"] == ["gru", f"recipes/{name}.yaml"]
     assert lines["train.backbone"] == ["resnet50v2", f"recipes/{name}.yaml"]
-    assert backbones.get(lines["train.backbone"][0]).of_keras
+    assert backbones.get_backbone(lines["train.backbone"][0]).is_keras
 
 
-@pytest.mark.parametrize(("asked", "answer"), REFUSED, ids=[asked for asked, _ in REFUSED])
-def test_what_is_refused_is_refused_in_these_words(asked: str, answer: str) -> None:
-    values = read_settings(word for word in shlex.split(asked) if word != "-S")
+@pytest.mark.parametrize(("options", "message"), REFUSED, ids=[options for options, _ in REFUSED])
+def test_each_refusal_has_the_documented_message(options: str, message: str) -> None:
+    values = parse_overrides(word for word in shlex.split(options) if word != "-S")
     recipe = values.pop("recipe", None)
-    with pytest.raises(ParamsError) as refused:
-        params = resolve(ROOT / "params.yaml", ROOT / "recipes", recipe=recipe, overrides=values).params
-        backbones.get(params.train.backbone).build(keras.Input((params.clean.size, params.clean.size, 3)))  # as resolve_params does
-    assert answer in str(refused.value)
+    with pytest.raises(ParamsError) as error:
+        params = resolve_params(ROOT / "params.yaml", ROOT / "recipes", recipe=recipe, overrides=values).params
+        inputs = keras.Input((params.clean.size, params.clean.size, 3))
+        backbones.get_backbone(params.train.backbone).build(inputs)  # the stage resolve_params builds it too
+    assert message in str(error.value)
 
 
-def test_every_refusal_of_the_page_is_tried() -> None:
+def test_every_documented_refusal_is_tested() -> None:
     section = PAGE.split("## What is refused")[1].split("\n## ")[0]
-    assert len(REFUSED) == section.count("\n| ") - 2 > 0  # less the table's head and its rule
+    assert len(REFUSED) == section.count("\n| ") - 2 > 0  # minus the header of the table
 
 
-def test_every_recipe_is_explained() -> None:
+def test_every_recipe_is_documented() -> None:
     explained = PAGE.split("## What each stands for")[1].split("\n## ")[0]
-    assert [recipe for recipe in names(ROOT / "recipes") if f"**`{recipe}`**" not in explained] == []
+    assert [recipe for recipe in recipe_names(ROOT / "recipes") if f"**`{recipe}`**" not in explained] == []

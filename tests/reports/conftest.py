@@ -1,5 +1,5 @@
-"""Fixtures of the reporting tests."""
+"""Fixtures of the report tests."""
 
-from tests.scored_items import bad, good, splits
+from tests.scored_items import bad_predictions, good_predictions, splits
 
-__all__ = ["bad", "good", "splits"]
+__all__ = ["bad_predictions", "good_predictions", "splits"]

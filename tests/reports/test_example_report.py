@@ -1,4 +1,4 @@
-"""Every figure of docs/example-report.html, computed anew from the scores that are kept beside it, by scikit-learn and not by realframe."""
+"""Recompute every figure of docs/example-report.html from the scores in docs/example-report, with scikit-learn instead of realframe."""
 
 import json
 import re
@@ -12,15 +12,15 @@ import pytest
 from sklearn import metrics as sklearn
 from sklearn.linear_model import LogisticRegression
 
-from realframe.evaluation.figures import Tables, assemble
-from realframe.presentation.formatting import shown
+from realframe.evaluation.figures import EvaluationTables, compute_figures
+from realframe.presentation.formatting import format_value
 
 _FIGURE = re.compile(r'<data value="([^"]*)" data-figure="([^"]+)" data-as="(\w+)">([^<]*)</data>')
 _CUTS = {"resolution": [480, 720, 1080], "duration": [5, 15], "brightness": [85, 170]}
 
 
 class Example:
-    """The files beside the report."""
+    """The example report and the tables that it was computed from."""
 
     def __init__(self, docs: Path) -> None:
         folder = docs / "example-report"
@@ -66,7 +66,7 @@ def _fake(rows: pd.DataFrame) -> np.ndarray:
 
 
 def _threshold(val: pd.DataFrame, column: str) -> float:
-    """The candidate of the best balanced accuracy, the nearest to 0.5 of equals."""
+    """Return the threshold with the best balanced accuracy; ties go to the one closest to 0.5."""
     levels = np.r_[0.0, np.unique(val[column]), 1.0]
     candidates = np.unique(np.r_[0.5, (levels[1:] + levels[:-1]) / 2])
     reached = np.array([sklearn.balanced_accuracy_score(_fake(val), val[column] >= at) for at in candidates])
@@ -75,7 +75,7 @@ def _threshold(val: pd.DataFrame, column: str) -> float:
 
 
 def _temperature(val: pd.DataFrame, column: str) -> float:
-    """A logistic regression through the origin, each item fake and real in Platt's shares."""
+    """Fit a logistic regression without intercept to Platt's soft targets."""
     fake = _fake(val)
     target = np.where(fake, (fake.sum() + 1) / (fake.sum() + 2), 1 / ((~fake).sum() + 2))
     logits = np.tile(_logit(val[column]), 2)[:, None]
@@ -97,8 +97,8 @@ def _eer(fake: np.ndarray, scores: np.ndarray) -> float:
     return float(falls[np.argmin(abs(misses - falls))])
 
 
-def _merit(name: str, fake: np.ndarray, scores: np.ndarray, at: float, probabilities: np.ndarray) -> float:
-    called = scores >= at
+def _metric(name: str, fake: np.ndarray, scores: np.ndarray, threshold: float, probabilities: np.ndarray) -> float:
+    called = scores >= threshold
     known: dict[str, Any] = {
         "roc_auc": lambda: sklearn.roc_auc_score(fake, scores),
         "pr_auc": lambda: sklearn.average_precision_score(fake, scores),
@@ -117,29 +117,29 @@ def _merit(name: str, fake: np.ndarray, scores: np.ndarray, at: float, probabili
 
 
 def _level(example: Example, path: list[str], column: str) -> float:
-    """``test.item.f1.value`` and the like."""
+    """Recompute a path such as ``test.item.f1.value``."""
     split, level, name = path[0], path[1], path[2]
     rows = example.items(split) if level == "item" else example.tables["predictions"].query("split == @split")
     scores = rows[column].to_numpy(float)
     if name == "confusion":
         truth, called = path[3].split("_called_")
-        said = np.where(scores >= example.threshold[column], "fake", "real")
-        return int(((rows["label"] == truth) & (said == called)).sum())
+        predicted = np.where(scores >= example.threshold[column], "fake", "real")
+        return int(((rows["label"] == truth) & (predicted == called)).sum())
     probabilities = example.calibrated(rows, column) if level == "item" else scores
-    return _merit(name, _fake(rows), scores, example.threshold[column], probabilities)
+    return _metric(name, _fake(rows), scores, example.threshold[column], probabilities)
 
 
 def _majority(example: Example, path: list[str]) -> float:
     share = float((example.tables["splits"].query("split == 'train'")["label"] == "fake").mean())
     fake = _fake(example.test)
     constant = np.full(len(fake), share)
-    return _merit(path[2], fake, constant, 0.5, constant)
+    return _metric(path[2], fake, constant, 0.5, constant)
 
 
 def _kind(example: Example, path: list[str]) -> float:
     part = example.test[example.test["kind"] == path[0]]
     column = {"model": "score", "baseline": "baseline_score"}[path[1]]
-    return _merit(path[2], _fake(part), part[column].to_numpy(), example.threshold[column], part[column].to_numpy())
+    return _metric(path[2], _fake(part), part[column].to_numpy(), example.threshold[column], part[column].to_numpy())
 
 
 def _slice(example: Example, path: list[str]) -> float:
@@ -147,11 +147,11 @@ def _slice(example: Example, path: list[str]) -> float:
     name = example.metrics["slices"][dimension][place]["name"]
     chosen = _in_slice(example, dimension, name)
     part = example.test[chosen]
-    if figure == "right":
+    if figure == "accuracy":
         return float(((part["score"] >= example.threshold["score"]) == _fake(part)).mean())
     if part["label"].nunique() == 1:
-        rivals = (example.test["label"] != part["label"].iloc[0]) & example.test["kind"].isin(part["kind"])
-        part = example.test[chosen | rivals]
+        others = (example.test["label"] != part["label"].iloc[0]) & example.test["kind"].isin(part["kind"])
+        part = example.test[chosen | others]
     return float(sklearn.roc_auc_score(_fake(part), part["score"]))
 
 
@@ -161,21 +161,21 @@ def _in_slice(example: Example, dimension: str, name: str) -> "pd.Series[bool]":
         return facts[dimension].replace("", "unknown") == name
     if dimension == "generator":
         return facts["generator"].replace("", "unknown").eq(name) & facts["label"].eq("fake")
-    light = example.tables["quality"].query("kept").groupby("media_id")["brightness"].mean()
+    brightness = example.tables["quality"].query("kept").groupby("media_id")["brightness"].mean()
     number = {
         "resolution": facts[["width", "height"]].min(axis=1),
         "duration": facts["duration_s"],
-        "brightness": facts["media_id"].map(light),
+        "brightness": facts["media_id"].map(brightness),
     }[dimension]
     named = {
         "resolution": ["under 480", "480 to 719", "720 to 1079", "1080 and more"],
         "duration": ["under 5 s", "5 to 15 s", "15 s and more"],
         "brightness": ["dark", "medium", "bright"],
     }[dimension]
-    said = pd.Series(np.array(named)[np.digitize(number, _CUTS[dimension])])
+    names = pd.Series(np.array(named)[np.digitize(number, _CUTS[dimension])])
     if dimension == "duration":
-        said = said.where(facts["kind"] == "video", "image")
-    return said == name
+        names = names.where(facts["kind"] == "video", "image")
+    return names == name
 
 
 def _held_out(example: Example, path: list[str]) -> float:
@@ -205,42 +205,42 @@ def _robustness(example: Example, path: list[str]) -> float:
     part = rows[(rows["perturbation"] == name) & (rows["level"] == level)]
     if figure == "balanced_accuracy":
         return float(sklearn.balanced_accuracy_score(_fake(part), part["score"] >= example.threshold["score"]))
-    plain = rows.query("perturbation == 'none'").set_index("media_id")["score"]
-    before = float(sklearn.roc_auc_score(_fake(part), part["media_id"].map(plain)))
+    unchanged = rows.query("perturbation == 'none'").set_index("media_id")["score"]
+    before = float(sklearn.roc_auc_score(_fake(part), part["media_id"].map(unchanged)))
     return {"roc_auc": _area(part), "drop": before - _area(part)}[figure]
 
 
 def _calibration(example: Example, path: list[str]) -> float:
     raw = example.test["score"].to_numpy()
     probabilities = raw if path[0] == "before" else example.calibrated(example.test)
-    return _merit(path[1], _fake(example.test), raw, 0.5, probabilities)
+    return _metric(path[1], _fake(example.test), raw, 0.5, probabilities)
 
 
 def _verdicts(example: Example, path: list[str]) -> float:
     low, high = _band(example)
     probabilities, fake = example.calibrated(example.test), _fake(example.test)
-    said = np.select([probabilities < low, probabilities > high], ["real", "ai-generated"], "uncertain")
+    verdicts = np.select([probabilities < low, probabilities > high], ["real", "ai-generated"], "uncertain")
     if path[0] == "uncertain":
-        return float((said == "uncertain").mean())
-    return float((said[fake] == "real").mean() if path[1] == "fake" else (said[~fake] == "ai-generated").mean())
+        return float((verdicts == "uncertain").mean())
+    return float((verdicts[fake] == "real").mean() if path[1] == "fake" else (verdicts[~fake] == "ai-generated").mean())
 
 
 def _band(example: Example) -> tuple[float, float]:
-    """The k-th highest real and k-th lowest fake probability of validation, k by the error; from one to the other nothing is said."""
+    """Return the k-th highest real and k-th lowest fake probability of the validation items, k given by the error."""
     val = example.items("val")
     probabilities, fake = example.calibrated(val), _fake(val)
-    error = max(example.metrics["band"]["asked"], 1 / (fake.sum() + 1), 1 / ((~fake).sum() + 1))
+    error = max(example.metrics["band"]["requested_error"], 1 / (fake.sum() + 1), 1 / ((~fake).sum() + 1))
     real = np.sort(probabilities[~fake])[int(np.ceil((len(probabilities[~fake]) + 1) * (1 - error) - 1e-9)) - 1]
-    made = np.sort(probabilities[fake])[::-1][int(np.ceil((fake.sum() + 1) * (1 - error) - 1e-9)) - 1]
-    if made <= real:
-        return float(made), float(real)
-    return float(np.nextafter(real, 1)), float(np.nextafter(made, 0))
+    generated = np.sort(probabilities[fake])[::-1][int(np.ceil((fake.sum() + 1) * (1 - error) - 1e-9)) - 1]
+    if generated <= real:
+        return float(generated), float(real)
+    return float(np.nextafter(real, 1)), float(np.nextafter(generated, 0))
 
 
-def recomputed(example: Example, path: str) -> float:
-    """Return a figure of the report by its path in metrics.json."""
+def recompute(example: Example, path: str) -> float:
+    """Recompute a figure of the report, given by its path in metrics.json."""
     first, *rest = path.split(".")
-    simple = {
+    functions = {
         "threshold": lambda: example.threshold["score"],
         "band": lambda: _band(example)[("low", "high").index(rest[0])],
         "counts": lambda: int((example.items(rest[0])["label"] == rest[2]).sum()),
@@ -254,31 +254,31 @@ def recomputed(example: Example, path: str) -> float:
         "verdicts": lambda: _verdicts(example, rest),
         "gap_to_baseline": lambda: _area(example.test) - _area(example.test, "baseline_score"),
     }
-    return simple[first]() if first in simple else _level(example, [first, *rest], "score")
+    return functions[first]() if first in functions else _level(example, [first, *rest], "score")
 
 
-def test_every_figure_is_that_of_scikit_learn(example: Example) -> None:
+def test_every_figure_matches_scikit_learn(example: Example) -> None:
     assert len(example.shown) > 100
     for path, (value, how, text) in example.shown.items():
         if value == "None":
             continue
-        found = recomputed(example, path)
+        found = recompute(example, path)
         assert float(value) == pytest.approx(found, abs=2e-4 if "band" in path or "temperature" in path else 2e-6), path
-        assert text == shown(json.loads(value), how), path
+        assert text == format_value(json.loads(value), how), path
 
 
-def test_no_figure_stands_there_without_its_source(example: Example) -> None:
+def test_every_number_in_a_table_has_a_source(example: Example) -> None:
     bare = re.sub(r"<data .*?</data>|<style>.*?</style>", "", example.html, flags=re.DOTALL)
     tables = re.findall(r'<td class="number[^"]*">\s*(?:<b>)?([+-]?\d+\.\d+)', bare)
     assert not tables
 
 
-def test_the_intervals_follow_from_the_same_tables(example: Example) -> None:
+def test_the_intervals_can_be_recomputed_from_the_tables(example: Example) -> None:
     tables = {name: example.tables[name] for name in ("predictions", "splits", "quality", "held_out", "robustness")}
     shortcuts = example.metrics["shortcuts"]
     params = json.loads((Path(__file__).parents[2] / "docs/example-report/params.json").read_text())
-    again = assemble(
-        Tables(shortcuts=shortcuts, **tables),
+    recomputed = compute_figures(
+        EvaluationTables(shortcuts=shortcuts, **tables),
         example.metrics["aggregate"],
         resamples=params["evaluate"]["bootstrap"],
         error=params["evaluate"]["error"],
@@ -286,12 +286,12 @@ def test_the_intervals_follow_from_the_same_tables(example: Example) -> None:
         per_frame=example.metrics["per_frame"],
     )
     for name in ("test", "held_out", "robustness", "slices", "verdicts", "gap_to_baseline"):
-        assert _equal(json.loads(json.dumps(again[name])), example.metrics[name]), name
+        assert _equal(json.loads(json.dumps(recomputed[name])), example.metrics[name]), name
 
 
-def _equal(found: Any, told: Any) -> bool:
-    if isinstance(told, dict):
-        return set(found) == set(told) and all(_equal(found[name], told[name]) for name in told)
-    if isinstance(told, list):
-        return len(found) == len(told) and all(_equal(one, other) for one, other in zip(found, told, strict=True))
-    return found == pytest.approx(told, abs=1e-9) if isinstance(told, float) else found == told
+def _equal(found: Any, expected: Any) -> bool:
+    if isinstance(expected, dict):
+        return set(found) == set(expected) and all(_equal(found[name], expected[name]) for name in expected)
+    if isinstance(expected, list):
+        return len(found) == len(expected) and all(_equal(one, other) for one, other in zip(found, expected, strict=True))
+    return found == pytest.approx(expected, abs=1e-9) if isinstance(expected, float) else found == expected

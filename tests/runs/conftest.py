@@ -1,5 +1,5 @@
-"""What the tests of this folder share."""
+"""Fixtures of this folder."""
 
-from tests.own_state import embedded_uri
+from tests.state_fixtures import embedded_uri
 
 __all__ = ["embedded_uri"]

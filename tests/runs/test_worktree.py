@@ -1,4 +1,4 @@
-"""A run works on a branch of its own, with the run's parameters and a snapshot of the originals; the user's checkout stays as it was."""
+"""A run works on its own branch with its parameters and a snapshot of the originals; the user's checkout does not change."""
 
 import subprocess
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from realframe.errors import DatasetError, RunError
 from realframe.runs import run_versions, worktree
 from realframe.runs.git_dvc import git
-from realframe.runs.pipeline_run import PipelineRun, run_name
+from realframe.runs.pipeline_run import PipelineRun, make_run_id
 from realframe.settings import Settings
 
 
@@ -22,7 +22,7 @@ def home(checkout: Path, tmp_path: Path) -> Settings:
 
 
 def _run(settings: Settings, name: str = "one") -> PipelineRun:
-    return PipelineRun(id=run_name("prepare_data", name), dag="prepare_data", base=git(settings.root, "rev-parse", "HEAD"))
+    return PipelineRun(id=make_run_id("prepare_data", name), dag="prepare_data", base=git(settings.root, "rev-parse", "HEAD"))
 
 
 def test_a_snapshot_is_versioned_on_the_runs_branch_only(home: Settings) -> None:
@@ -31,17 +31,17 @@ def test_a_snapshot_is_versioned_on_the_runs_branch_only(home: Settings) -> None
     folder = worktree.open_worktree(run, home)
     worktree.snapshot_raw(folder, home)
     worktree.write_params(folder, "scratch", {"train.phase1.epochs": 2})
-    commit = run_versions.commit(folder, "prepare_data: dataset x")
+    commit = run_versions.commit_run_files(folder, "prepare_data: dataset x")
     assert (git(home.root, "rev-parse", "HEAD"), git(home.root, "status", "--porcelain")) == before
     assert git(home.root, "branch", "--contains", commit).split() == ["+", run.branch]
-    recorded = worktree.yaml_at(home.root, run.branch, Path("params.yaml"))
+    recorded = worktree.read_yaml_at(home.root, run.branch, Path("params.yaml"))
     assert recorded["recipe"] == "scratch"
     assert recorded["overrides"] == {"train.phase1.epochs": 2}
     assert "# " in git(home.root, "show", f"{run.branch}:params.yaml")
     assert git(home.root, "show", f"{run.branch}:data/raw.dvc")
 
 
-def test_a_task_that_is_tried_again_goes_on_in_the_same_worktree(home: Settings) -> None:
+def test_a_retried_task_continues_in_the_same_worktree(home: Settings) -> None:
     run = _run(home)
     folder = worktree.open_worktree(run, home)
     (folder / "build").mkdir()
@@ -58,7 +58,7 @@ def test_two_runs_are_open_at_once_and_one_closes(home: Settings) -> None:
     assert second.exists()
 
 
-def test_a_deleted_original_is_gone_from_the_next_snapshot(home: Settings) -> None:
+def test_a_deleted_original_is_not_in_the_next_snapshot(home: Settings) -> None:
     (home.raw_dir / "real" / "b.jpg").write_bytes(b"b")
     one = worktree.open_worktree(_run(home, "one"), home)
     worktree.snapshot_raw(one, home)
@@ -73,28 +73,28 @@ def test_without_originals_the_newest_dataset_is_taken_from_the_remote(home: Set
     run = _run(home)
     folder = worktree.open_worktree(run, home)
     worktree.snapshot_raw(folder, home)
-    run_versions.commit(folder, "x")
+    run_versions.commit_run_files(folder, "x")
     assert run_versions.tag_dataset(folder, "0123456789ab", home) == "dataset/v1"
-    run_versions.push(folder, [], home)
+    run_versions.push_run(folder, [], home)
     subprocess.run(["rm", "-rf", str(home.raw_dir), str(home.root / ".dvc" / "cache")], check=True)
     other = worktree.open_worktree(_run(home, "other"), home)
     worktree.snapshot_raw(other, home)
     assert (other / "data" / "raw" / "real" / "a.jpg").read_bytes() == b"a"
 
 
-def test_no_originals_at_all_says_what_to_do(home: Settings) -> None:
+def test_missing_originals_are_an_error_with_a_hint(home: Settings) -> None:
     (home.raw_dir / "real" / "a.jpg").unlink()
     folder = worktree.open_worktree(_run(home), home)
     with pytest.raises(DatasetError, match="realframe ingest"):
         worktree.snapshot_raw(folder, home)
 
 
-def test_the_same_data_is_the_same_version(home: Settings) -> None:
+def test_the_same_digest_is_the_same_dataset_version(home: Settings) -> None:
     folder = worktree.open_worktree(_run(home), home)
     assert run_versions.tag_dataset(folder, "aaaaaaaaaaaa", home) == "dataset/v1"
     assert run_versions.tag_dataset(folder, "aaaaaaaaaaaa", home) is None
     assert run_versions.tag_dataset(folder, "bbbbbbbbbbbb", home) == "dataset/v2"
-    assert run_versions.newest_dataset(home.root) == "dataset/v2"
+    assert run_versions.newest_dataset_tag(home.root) == "dataset/v2"
 
 
 def test_uncommitted_edits_are_named(home: Settings) -> None:
@@ -102,7 +102,7 @@ def test_uncommitted_edits_are_named(home: Settings) -> None:
     assert worktree.uncommitted_edits(home.root) == ("params.yaml",)
 
 
-def test_a_hand_made_remote_is_kept_and_reaches_the_worktree(home: Settings) -> None:
+def test_a_remote_set_by_hand_is_kept_and_copied_to_the_worktree(home: Settings) -> None:
     (home.root / ".dvc" / "config.local").write_text("['remote \"storage\"']\nurl = s3://mine/data\n")
     folder = worktree.open_worktree(_run(home), home)
     assert "s3://mine/data" in (folder / ".dvc" / "config.local").read_text()
@@ -114,5 +114,5 @@ def test_an_unknown_run_is_an_error(home: Settings) -> None:
         PipelineRun.load("nonesuch", home)
 
 
-def test_names_are_branches() -> None:
-    assert run_name("train_model", "manual__2026-11-21T08:00:00+00:00") == "train_model-manual-2026-11-21T08-00-00-00-00"
+def test_run_ids_are_valid_branch_names() -> None:
+    assert make_run_id("train_model", "manual__2026-11-21T08:00:00+00:00") == "train_model-manual-2026-11-21T08-00-00-00-00"

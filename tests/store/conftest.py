@@ -1,5 +1,5 @@
-"""What the tests of this folder share."""
+"""Fixtures of the store tests."""
 
-from tests.own_state import embedded_uri, settings, store
+from tests.state_fixtures import embedded_uri, settings, store
 
 __all__ = ["embedded_uri", "settings", "store"]

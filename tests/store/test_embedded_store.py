@@ -1,3 +1,5 @@
+"""The embedded server: shared by processes, restarted after a kill, and stopped after its last client."""
+
 import json
 import os
 import signal
@@ -11,14 +13,14 @@ import pytest
 from pymongo import MongoClient
 
 from realframe.errors import MetadataError
-from realframe.store.embedded_store import embedded
+from realframe.store.embedded_store import serve_embedded
 
 COUNT_ONE = """
 import sys
 from pathlib import Path
 from pymongo import MongoClient
-from realframe.store.embedded_store import embedded
-with embedded(Path(sys.argv[1])) as uri, MongoClient(uri) as client:
+from realframe.store.embedded_store import serve_embedded
+with serve_embedded(Path(sys.argv[1])) as uri, MongoClient(uri) as client:
     for _ in range(20):
         client.test.counts.update_one({"_id": "all"}, {"$inc": {"n": 1}}, upsert=True)
 """
@@ -28,7 +30,7 @@ def _pid(folder: Path) -> int:
     return int(json.loads((folder / "address.json").read_text())["pid"])
 
 
-def _gone(pid: int, within_s: float) -> bool:
+def _has_ended(pid: int, within_s: float) -> bool:
     try:
         psutil.Process(pid).wait(within_s)
     except psutil.NoSuchProcess:
@@ -47,46 +49,46 @@ def test_processes_that_start_together_share_one_server(tmp_path: Path) -> None:
         if "realframe.store.embedded_server" in (process.info["cmdline"] or []) and str(tmp_path) in process.info["cmdline"]
     ]
     assert servers == [_pid(tmp_path)]
-    with embedded(tmp_path) as uri, MongoClient(uri) as client:
+    with serve_embedded(tmp_path) as uri, MongoClient(uri) as client:
         assert client.test.counts.find_one() == {"_id": "all", "n": 60}
 
 
-def test_a_killed_server_is_started_again_with_all_it_acknowledged(tmp_path: Path) -> None:
-    with embedded(tmp_path, idle_s=1) as uri, MongoClient(uri, serverSelectionTimeoutMS=200) as client:
+def test_a_restarted_server_has_everything_that_the_killed_one_acknowledged(tmp_path: Path) -> None:
+    with serve_embedded(tmp_path, idle_s=1) as uri, MongoClient(uri, serverSelectionTimeoutMS=200) as client:
         client.test.things.insert_many({"_id": number} for number in range(100))
         first = _pid(tmp_path)
         os.kill(first, signal.SIGKILL)
-        assert _gone(first, 5)
-    with embedded(tmp_path, idle_s=1) as uri, MongoClient(uri) as client:
+        assert _has_ended(first, 5)
+    with serve_embedded(tmp_path, idle_s=1) as uri, MongoClient(uri) as client:
         assert client.test.things.count_documents({}) == 100
         assert _pid(tmp_path) != first
 
 
-def test_it_ends_after_its_last_client_and_not_before(tmp_path: Path) -> None:
-    with embedded(tmp_path, idle_s=0.5) as uri:
+def test_the_server_stops_after_its_last_client_and_not_before(tmp_path: Path) -> None:
+    with serve_embedded(tmp_path, idle_s=0.5) as uri:
         time.sleep(1.5)
-        with embedded(tmp_path), MongoClient(uri) as client:
+        with serve_embedded(tmp_path), MongoClient(uri) as client:
             assert client.admin.command("ping")["ok"] == 1
         server = _pid(tmp_path)
-    assert _gone(server, 5)
+    assert _has_ended(server, 5)
 
 
-def test_it_waits_a_while_for_the_next_client(tmp_path: Path) -> None:
-    with embedded(tmp_path, idle_s=1.5):
+def test_the_server_waits_for_the_next_client_before_it_stops(tmp_path: Path) -> None:
+    with serve_embedded(tmp_path, idle_s=1.5):
         server = _pid(tmp_path)
         time.sleep(2)
     time.sleep(0.7)
-    with embedded(tmp_path, idle_s=1.5):
+    with serve_embedded(tmp_path, idle_s=1.5):
         assert _pid(tmp_path) == server
 
 
-def test_it_listens_on_this_machine_only(tmp_path: Path) -> None:
-    with embedded(tmp_path, idle_s=1):
+def test_the_server_listens_on_the_loopback_interface_only(tmp_path: Path) -> None:
+    with serve_embedded(tmp_path, idle_s=1):
         listening = [c.laddr.ip for c in psutil.Process(_pid(tmp_path)).net_connections() if c.status == psutil.CONN_LISTEN]
     assert listening == ["127.0.0.1"]
 
 
-def test_a_database_that_cannot_be_opened_is_told_with_its_log(tmp_path: Path) -> None:
+def test_a_database_that_cannot_be_opened_is_an_error_that_names_the_log(tmp_path: Path) -> None:
     (tmp_path / "metadata.db").write_text("this is no database, but it is long enough to look like one" * 100)
-    with pytest.raises(MetadataError, match=r"did not start: .*not a database.*server\.log"), embedded(tmp_path):
+    with pytest.raises(MetadataError, match=r"did not start: .*not a database.*server\.log"), serve_embedded(tmp_path):
         pass

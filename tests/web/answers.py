@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from realframe.provenance.origin import Provenance
-from realframe.statistics.conformal import Band
-from realframe.store.detection_documents import Detection, DetectionRecord, FileFacts, FrameScore, Interval, Moment, Tiles
+from realframe.statistics.conformal import UncertaintyBand
+from realframe.store.detection_documents import Detection, DetectionRecord, FileFacts, FrameScore, Moment, ProbabilityInterval, Tiles
 
-BAND = Band(0.3, 0.7, 0.1)
+BAND = UncertaintyBand(0.3, 0.7, 0.1)
 
 
 def answer(file: str = "clip.mp4", probability: float = 0.9, frames: int = 8, **changed: Any) -> Detection:
@@ -22,16 +22,16 @@ def answer(file: str = "clip.mp4", probability: float = 0.9, frames: int = 8, **
         facts=facts,
         verdict=BAND.verdict(probability),
         probability=probability,
-        interval=Interval(low=max(probability - 0.05, 0), high=min(probability + 0.05, 1)),
+        interval=ProbabilityInterval(low=max(probability - 0.05, 0), high=min(probability + 0.05, 1)),
         score=probability,
         band=BAND,
         threshold=0.5,
-        looked_at=frames,
+        frames_analyzed=frames,
         frames=tuple(FrameScore(time_s=at, score=(at + 1) / frames, attention=None) for at in times),
         moments=(Moment(start_s=frames - 2, end_s=frames - 1, peak_s=frames - 1, score=1.0),) if frames > 1 else (),
         cautions=(),
         provenance=Provenance(None, (), "The file says nothing of its origin."),
-        tiles=Tiles(size=32, columns=4, shown=tuple(range(frames))),
+        tiles=Tiles(size=32, columns=4, frame_indices=tuple(range(frames))),
         model="3",
         seconds={"probing": 0.01, "scoring": 0.2},
     )
@@ -49,7 +49,7 @@ def record(told: Detection | None, owner: str = "ann", **changed: Any) -> Detect
         bytes=1000,
         created=created,
         state="done" if told else "queued",
-        answer=told,
+        result=told,
         verdict=told.verdict if told else "",
         model=told.model if told else "",
     )

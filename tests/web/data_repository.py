@@ -1,4 +1,4 @@
-"""A small repository with two dataset versions whose outputs lie in its DVC cache, made by the real writers."""
+"""Create a small repository with two dataset versions whose outputs are in its DVC cache."""
 
 import io
 import subprocess
@@ -21,27 +21,27 @@ from realframe.settings import Settings
 from tests import run_folder
 
 ITEMS = 90
-EVIL = '<script>alert("x")</script>.mp4'
-_OUTS = (artifacts.SPLITS, artifacts.BALANCED, artifacts.CLEAN, artifacts.QUARANTINE / "catalog.parquet")
-_AUDIT = """{"kinds": {"image": {"items": 44, "real": 22, "fake": 22, "folds": 5, "by": "random forest", "balanced_accuracy": 0.8159,
-"low": 0.7651, "high": 0.8578, "facts": {"pixels": 0.82, "width": 0.72}},
+HOSTILE_NAME = '<script>alert("x")</script>.mp4'
+_OUTS = (artifacts.SPLITS, artifacts.BALANCED, artifacts.CLEAN_FRAMES, artifacts.QUARANTINE / "catalog.parquet")
+_AUDIT = """{"kinds": {"image": {"items": 44, "real": 22, "fake": 22, "folds": 5, "classifier": "random forest",
+"balanced_accuracy": 0.8159, "low": 0.7651, "high": 0.8578, "facts": {"pixels": 0.82, "width": 0.72}},
 "video": {"items": 2, "real": 1, "fake": 1, "note": "too few items"}}, "limit": 0.7, "passed": false, "allowed": true, "harmonize": {}}"""
 
 
-def make(root: Path) -> pd.DataFrame:
-    """Make the repository; return the items of the first version, which has no shard of its first item."""
+def create(root: Path) -> pd.DataFrame:
+    """Create the repository; return the items of the first version, whose first item has no shard."""
     _git(root, "init", "-q", "-b", "main")
     _dvc(root, "init", "-q")
     stage = {"cmd": "true", "outs": [str(out) for out in _OUTS], "metrics": [{str(artifacts.SHORTCUTS): {"cache": False}}]}
     YAML().dump({"stages": {"everything": stage}}, root / "dvc.yaml")
     splits = run_folder.write_data(root, ITEMS)
-    balanced = splits[list(manifest.MEDIA.names)].assign(included=True, why="")
-    balanced.loc[0, ["included", "why"]] = [False, "unmatched"]
-    manifest.write(balanced, root / artifacts.BALANCED, manifest.BALANCED)
+    balanced = splits[list(manifest.MEDIA_SCHEMA.names)].assign(included=True, exclusion_reason="")
+    balanced.loc[0, ["included", "exclusion_reason"]] = [False, "unmatched"]
+    manifest.write(balanced, root / artifacts.BALANCED, manifest.BALANCED_SCHEMA)
     for item in splits.iloc[1:].itertuples():
-        _shard(root / artifacts.CLEAN / f"{item.media_id}.tar", 6 if item.kind == "video" else 1)
-    rejected = [quarantine.row(EVIL, "a" * 64, NotMediaError(EVIL, "is no image or video"))]
-    rejected += [quarantine.row(f"{number}.mp4", "", EmptyFileError("x", "is empty (0 bytes)")) for number in range(60)]
+        _write_shard(root / artifacts.CLEAN_FRAMES / f"{item.media_id}.tar", 6 if item.kind == "video" else 1)
+    rejected = [quarantine.make_row(HOSTILE_NAME, "a" * 64, NotMediaError(HOSTILE_NAME, "is no image or video"))]
+    rejected += [quarantine.make_row(f"{number}.mp4", "", EmptyFileError("x", "is empty (0 bytes)")) for number in range(60)]
     quarantine.write(root / artifacts.QUARANTINE / "catalog.parquet", rejected)
     write_text(root / artifacts.SHORTCUTS, _AUDIT)
     _commit(root, splits)
@@ -50,21 +50,21 @@ def make(root: Path) -> pd.DataFrame:
 
 
 def _commit(root: Path, splits: pd.DataFrame) -> None:
-    manifest.write(splits, root / artifacts.SPLITS, manifest.SPLITS)
+    manifest.write(splits, root / artifacts.SPLITS, manifest.SPLITS_SCHEMA)
     _dvc(root, "commit", "-q", "--force")
     _git(root, "add", "-A")
-    _git(root, "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "-q", "-m", "as it stands")
+    _git(root, "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "-q", "-m", "data")
     tag_dataset(root, manifest.dataset_version(splits), Settings(root=root, home=root / ".git" / "state"))
 
 
-def _shard(path: Path, frames: int) -> None:
+def _write_shard(path: Path, frames: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    pictures = [(f"{number:05}.png", _png(number)) for number in range(frames)]
-    write_shard(path, {"kind": "video", "times_s": list(range(frames)), "size": 8}, pictures)
+    images = [(f"{number:05}.png", _png(number)) for number in range(frames)]
+    write_shard(path, {"kind": "video", "times_s": list(range(frames)), "size": 8}, images)
 
 
 def _png(number: int) -> bytes:
-    """A square of one grey, lighter with its number."""
+    """Return a gray square, lighter with its number."""
     data = io.BytesIO()
     Image.fromarray(np.full((8, 8, 3), 40 * number, np.uint8)).save(data, "PNG")
     return data.getvalue()

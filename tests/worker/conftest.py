@@ -14,8 +14,8 @@ from realframe.worker.model_manager import ModelManager
 from realframe.worker.shutdown import Shutdown
 from realframe.worker.store_connection import StoreConnection
 from realframe.worker.worker_loop import WorkerLoop
-from tests.own_state import embedded_uri, settings, store, three_versions
-from tests.worker.desk import Bench, Desk, eventually, write_clip
+from tests.state_fixtures import embedded_uri, settings, store, three_versions
+from tests.worker.uploads import TestWorker, Uploads, wait_until, write_clip
 
 __all__ = ["embedded_uri", "settings", "store", "three_versions"]
 
@@ -26,33 +26,33 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def desk(settings: Settings, store: Store) -> Desk:
-    return Desk(settings, store)
+def uploads(settings: Settings, store: Store) -> Uploads:
+    return Uploads(settings, store)
 
 
 @contextmanager
-def _bench(settings: Settings) -> Iterator[Bench]:
-    ending = Shutdown()
+def _run_worker(settings: Settings) -> Iterator[TestWorker]:
+    shutdown = Shutdown()
     with (
-        ModelManager() as warm,
-        StoreConnection(settings, ending.told) as door,
-        StoreConnection(settings, ending.told) as own,
-        Heartbeat(own, warm, "w") as pulse,
+        ModelManager() as models,
+        StoreConnection(settings, shutdown.requested) as connection,
+        StoreConnection(settings, shutdown.requested) as heartbeat_connection,
+        Heartbeat(heartbeat_connection, models, "w") as heartbeat,
     ):
-        yield Bench(WorkerLoop(settings, door, warm, ending, pulse), warm, ending)
+        yield TestWorker(WorkerLoop(settings, connection, models, shutdown, heartbeat), models, shutdown)
 
 
 @pytest.fixture
-def bench(settings: Settings, three_versions: Path) -> Iterator[Bench]:
-    """A worker of this process, without a champion."""
-    with _bench(settings) as opened:
-        yield opened
+def worker_without_champion(settings: Settings, three_versions: Path) -> Iterator[TestWorker]:
+    """A worker in this process; the registry has no champion."""
+    with _run_worker(settings) as worker:
+        yield worker
 
 
 @pytest.fixture
-def ready(settings: Settings, three_versions: Path) -> Iterator[Bench]:
-    """The same with version 1 as the champion and version 3 as the challenger."""
+def worker(settings: Settings, three_versions: Path) -> Iterator[TestWorker]:
+    """A worker in this process, with version 1 as the champion and version 3 as the challenger."""
     model_registry.set_alias(model_registry.CHAMPION, 1)
-    with _bench(settings) as opened:
-        eventually(lambda: opened.warm.champion)
-        yield opened
+    with _run_worker(settings) as worker:
+        wait_until(lambda: worker.models.champion)
+        yield worker

@@ -1,1 +1,1 @@
-"""Content-addressed caches of what was computed for one media item."""
+"""Cache computed files by content, and digest the code that computes them."""

@@ -1,7 +1,7 @@
-"""A content-addressed cache of what was computed for one media item, shared by all runs of a checkout.
+"""Cache computed files by content, one per media item, shared by all runs of a checkout.
 
-A stage asks it before it computes, so that a new video in a folder of a thousand costs one video, also in a fresh worktree and
-after a change of recipe and back. It may be deleted at any time.
+A stage looks an item up before it computes it, so that one new video in a folder of a thousand costs the work of one video, also in
+a fresh worktree and after switching to another recipe and back. The cache may be deleted at any time.
 """
 
 import hashlib
@@ -13,28 +13,28 @@ from realframe.files import atomic_path, link_or_copy
 
 
 class ItemCache:
-    """One file per media item, in a folder named by everything that its bytes depend on.
+    """One file per media item, in a folder whose name is a digest of everything that the file depends on.
 
     Args:
-        root: the cache's folder, ``settings.cache_dir``.
-        namespace: what is kept, such as ``frames``.
-        depends_on: JSON-able facts; any change of them starts a new folder.
+        root: the folder of all caches, ``settings.cache_dir``.
+        namespace: the kind of file, such as ``frames``.
+        depends_on: JSON-able facts; when one of them changes, a new folder is used.
     """
 
     def __init__(self, root: Path, namespace: str, depends_on: object) -> None:
         facts = json.dumps(depends_on, sort_keys=True, default=str)
         self.folder = root / namespace / hashlib.sha256(facts.encode()).hexdigest()[:16]
 
-    def path(self, name: str) -> Path:
-        """Return where the item ``name`` lies or would lie."""
+    def item_path(self, name: str) -> Path:
+        """Return the path of the item ``name``, whether it is cached or not."""
         return self.folder / name[:2] / name
 
-    def place(self, name: str, target: Path, compute: Callable[[Path], None]) -> bool:
-        """Put the item at ``target``, calling ``compute(path)`` only where it is not cached. Return True where it was."""
-        kept = self.path(name)
-        found = kept.exists()
-        if not found:
-            with atomic_path(kept) as temporary:
+    def fetch_or_compute(self, name: str, target: Path, compute: Callable[[Path], None]) -> bool:
+        """Put the item at ``target``; call ``compute(path)`` to create it if it is not cached. Return whether it was cached."""
+        cached = self.item_path(name)
+        is_cached = cached.exists()
+        if not is_cached:
+            with atomic_path(cached) as temporary:
                 compute(temporary)
-        link_or_copy(kept, target)
-        return found
+        link_or_copy(cached, target)
+        return is_cached

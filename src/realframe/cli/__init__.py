@@ -1,4 +1,4 @@
-"""The command ``realframe``. What a command needs is imported when it runs: ``--help`` answers at once."""
+"""The command ``realframe``. Each command imports what it needs when it runs, so that ``--help`` answers at once."""
 
 import logging
 import os
@@ -6,38 +6,41 @@ import sys
 
 import typer
 
-from realframe.cli import account_commands, data_commands, feedback_commands, lineage_commands, registry_commands, run_commands
-from realframe.cli.data_commands import frames, ingest
-from realframe.cli.detect_command import detect, score
-from realframe.cli.feedback_commands import drift
-from realframe.cli.lineage_commands import takedown
-from realframe.cli.run_commands import compare_recipes, evaluate
-from realframe.cli.service_commands import demo, demo_data, doctor, serve
+from realframe.cli import (
+    account_commands,
+    data_commands,
+    detect_command,
+    feedback_commands,
+    lineage_commands,
+    registry_commands,
+    run_commands,
+    service_commands,
+)
 from realframe.errors import RealframeError
 
 app = typer.Typer(
     name="realframe",
-    help="Tell AI-generated images and videos from real ones, and run the whole life of the detector.",
+    help="Detect AI-generated images and videos, and run the detector's whole life cycle: data, training, review, serving, drift.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-app.command()(doctor)
-app.command("demo-data")(demo_data)
-app.command()(demo)
-app.command()(ingest)
-app.command()(run_commands.run)
-app.command()(run_commands.params)
-app.command("compare-recipes")(compare_recipes)
-app.command()(run_commands.up)
-app.command()(detect)
-app.command()(score)
-app.command()(evaluate)
-app.command()(lineage_commands.lineage)
-app.command()(takedown)
-app.command()(serve)
-app.command()(drift)
-app.command()(frames)
+app.command("doctor")(service_commands.doctor)
+app.command("demo-data")(service_commands.demo_data)
+app.command("demo")(service_commands.demo)
+app.command("ingest")(data_commands.ingest)
+app.command("run")(run_commands.run)
+app.command("params")(run_commands.params)
+app.command("compare-recipes")(run_commands.compare_recipes)
+app.command("up")(run_commands.up)
+app.command("detect")(detect_command.detect)
+app.command("score")(detect_command.score)
+app.command("evaluate")(run_commands.evaluate)
+app.command("lineage")(lineage_commands.lineage)
+app.command("takedown")(lineage_commands.takedown)
+app.command("serve")(service_commands.serve)
+app.command("drift")(feedback_commands.drift)
+app.command("frames")(data_commands.frames)
 app.add_typer(registry_commands.registry_app, name="registry")
 app.add_typer(account_commands.users_app, name="users")
 app.add_typer(account_commands.keys_app, name="keys")
@@ -47,10 +50,10 @@ app.add_typer(data_commands.metadata_app, name="metadata")
 
 
 def main() -> None:
-    """Run the command line; an error that a user can mend is one sentence, not a traceback."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what TensorFlow says of GPUs that are not there helps nobody
+    """Run the command line. An error of realframe is printed as one sentence, without a traceback."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides TensorFlow's messages about missing GPUs
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # evidence is a few small files
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # the artifacts are a few small files
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
     try:
         app()

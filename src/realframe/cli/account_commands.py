@@ -1,86 +1,31 @@
-"""The commands ``realframe keys ...``: with which programs may use the API.
+"""The commands ``realframe users`` and ``realframe keys``: accounts of people, and API keys of programs."""
 
-The commands ``realframe users ...``: who may decide on a model version with a password of their own.
-"""
-
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-keys_app = typer.Typer(help="API keys of programs, in the metadata store.", no_args_is_help=True, rich_markup_mode="markdown")
+if TYPE_CHECKING:
+    from realframe.store.accounts import Role
 
-_KeyName = Annotated[str, typer.Argument(help="by which you will know it", show_default=False)]
-_Role = Annotated[str, typer.Option(help="analyst (its owner's own files), reviewer (all files) or admin; never more than its owner may")]
-_Owner = Annotated[str, typer.Option(help="the account in whose name it acts; see `realframe users list`")]
+users_app = typer.Typer(help="Add, list and remove accounts of the web page.", no_args_is_help=True, rich_markup_mode="markdown")
+keys_app = typer.Typer(help="Add, list and remove API keys for programs.", no_args_is_help=True, rich_markup_mode="markdown")
 
-
-@keys_app.command()
-def add_key(name: _KeyName, role: _Role = "analyst", owner: _Owner = "admin") -> None:
-    """Make a key and print it. It is shown this once: only its digest is kept.
-
-    Example:
-
-        realframe keys add newsroom --role analyst
-    """
-    from realframe.settings import get_settings
-    from realframe.store import accounts, api_keys
-    from realframe.store.repository import open_store
-
-    if role not in accounts.ROLES:
-        raise typer.BadParameter(f"choose one of {', '.join(accounts.ROLES)}", param_hint="--role")
-    with open_store(get_settings()) as store:
-        key = api_keys.add(store, name, role, owner)
-    typer.echo("It is shown this once; use it as `Authorization: Bearer KEY`.", err=True)
-    typer.echo(key)
-
-
-@keys_app.command("list")
-def list_keys() -> None:
-    """List the keys: their names, roles, owners, and how they end.
-
-    Example:
-
-        realframe keys list
-    """
-    from realframe.settings import get_settings
-    from realframe.store import api_keys
-    from realframe.store.repository import open_store
-
-    with open_store(get_settings()) as store:
-        for key in api_keys.everyone(store):
-            typer.echo(f"{key.name}: {key.role}, for {key.owner}, since {key.created[:10]}, ends with {key.last}")
-
-
-@keys_app.command()
-def remove_key(name: _KeyName) -> None:
-    """Take a key away; whoever uses it is refused from then on.
-
-    Example:
-
-        realframe keys remove newsroom
-    """
-    from realframe.settings import get_settings
-    from realframe.store import api_keys
-    from realframe.store.repository import open_store
-
-    with open_store(get_settings()) as store:
-        api_keys.remove(store, name)
-    typer.echo(f"{name}: removed")
-
-
-users_app = typer.Typer(help="Accounts of reviewers, in the metadata store.", no_args_is_help=True, rich_markup_mode="markdown")
-
+_UserName = Annotated[str, typer.Argument(help="name of the account; the ledger shows it with each decision", show_default=False)]
+_UserRole = Annotated[str, typer.Option(help="analyst, reviewer or admin; only reviewers and admins decide on model versions")]
 _Password = Annotated[
-    str, typer.Option(envvar="REALFRAME_PASSWORD", prompt=True, hide_input=True, confirmation_prompt=True, help="asked for if not given")
+    str,
+    typer.Option(envvar="REALFRAME_PASSWORD", prompt=True, hide_input=True, confirmation_prompt=True, help="prompted for by default"),
 ]
-_UserName = Annotated[str, typer.Argument(help="as it stands in the ledger", show_default=False)]
+_KeyName = Annotated[str, typer.Argument(help="name of the key", show_default=False)]
+_KeyRole = Annotated[
+    str, typer.Option(help="analyst (files of its owner), reviewer (all files) or admin; it never exceeds the role of its owner")
+]
+_Owner = Annotated[str, typer.Option(help="account that the key acts for; see `realframe users list`")]
 
 
-@users_app.command()
-def add_user(
-    name: _UserName, password: _Password, role: Annotated[str, typer.Option(help="reviewer, admin or analyst")] = "reviewer"
-) -> None:
-    """Make an account. A reviewer or an admin may decide, an analyst may look.
+@users_app.command("add")
+def add_user(name: _UserName, password: _Password, role: _UserRole = "reviewer") -> None:
+    """Add an account.
 
     Example:
 
@@ -90,15 +35,14 @@ def add_user(
     from realframe.store import accounts
     from realframe.store.repository import open_store
 
-    if role not in accounts.ROLES:
-        raise typer.BadParameter(f"choose one of {', '.join(accounts.ROLES)}", param_hint="--role")
+    checked_role = _parse_role(role)
     with open_store(get_settings()) as store:
-        accounts.add(store, name, role, password)
+        accounts.add(store, name, checked_role, password)
     typer.echo(f"{name}: {role}")
 
 
 @users_app.command("list")
-def list_accounts() -> None:
+def list_users() -> None:
     """List the accounts and their roles.
 
     Example:
@@ -110,13 +54,13 @@ def list_accounts() -> None:
     from realframe.store.repository import open_store
 
     with open_store(get_settings()) as store:
-        for account in accounts.everyone(store):
+        for account in accounts.list_accounts(store):
             typer.echo(f"{account.name}: {account.role}, since {account.created[:10]}")
 
 
-@users_app.command()
-def passwd(name: _UserName, password: _Password) -> None:
-    """Give an account a new password.
+@users_app.command("passwd")
+def set_user_password(name: _UserName, password: _Password) -> None:
+    """Set a new password for an account.
 
     Example:
 
@@ -131,9 +75,9 @@ def passwd(name: _UserName, password: _Password) -> None:
     typer.echo(f"{name}: a new password is set")
 
 
-@users_app.command()
+@users_app.command("remove")
 def remove_user(name: _UserName) -> None:
-    """Take an account away. What it decided stays in the ledger.
+    """Remove an account. Its decisions remain in the ledger.
 
     Example:
 
@@ -146,3 +90,64 @@ def remove_user(name: _UserName) -> None:
     with open_store(get_settings()) as store:
         accounts.remove(store, name)
     typer.echo(f"{name}: removed")
+
+
+@keys_app.command("add")
+def add_key(name: _KeyName, role: _KeyRole = "analyst", owner: _Owner = "admin") -> None:
+    """Create an API key and print it. It is printed only this once: the store keeps its digest alone.
+
+    Example:
+
+        realframe keys add newsroom --role analyst
+    """
+    from realframe.settings import get_settings
+    from realframe.store import api_keys
+    from realframe.store.repository import open_store
+
+    checked_role = _parse_role(role)
+    with open_store(get_settings()) as store:
+        key = api_keys.add(store, name, checked_role, owner)
+    typer.echo("The key is printed only this once. Send it as `Authorization: Bearer KEY`.", err=True)
+    typer.echo(key)
+
+
+@keys_app.command("list")
+def list_keys() -> None:
+    """List the keys: name, role, owner and last characters.
+
+    Example:
+
+        realframe keys list
+    """
+    from realframe.settings import get_settings
+    from realframe.store import api_keys
+    from realframe.store.repository import open_store
+
+    with open_store(get_settings()) as store:
+        for key in api_keys.list_keys(store):
+            typer.echo(f"{key.name}: {key.role}, for {key.owner}, since {key.created[:10]}, ends with {key.suffix}")
+
+
+@keys_app.command("remove")
+def remove_key(name: _KeyName) -> None:
+    """Remove a key. Requests with it are refused from then on.
+
+    Example:
+
+        realframe keys remove newsroom
+    """
+    from realframe.settings import get_settings
+    from realframe.store import api_keys
+    from realframe.store.repository import open_store
+
+    with open_store(get_settings()) as store:
+        api_keys.remove(store, name)
+    typer.echo(f"{name}: removed")
+
+
+def _parse_role(role: str) -> "Role":
+    from realframe.store import accounts
+
+    if role not in accounts.ROLES:
+        raise typer.BadParameter(f"choose one of {', '.join(accounts.ROLES)}", param_hint="--role")
+    return role

@@ -1,33 +1,35 @@
-"""The command ``realframe detect``.
-
-The command ``realframe score``.
-"""
+"""The commands ``realframe detect`` and ``realframe score``: score some files now, or all files of a folder or a bucket as a job."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from realframe.scoring.scoring_plan import JobSummary, ScoringPlan
+
+_STOPPED = 130  # exit status of a process that Ctrl-C ended: 128 + SIGINT
+
 _Paths = Annotated[
     list[str],
-    typer.Argument(metavar="PATH", help='files, folders, patterns in quotes, or "-": a list on standard input', show_default=False),
+    typer.Argument(metavar="PATH", help='files, folders, quoted patterns, or "-" for a list on standard input', show_default=False),
 ]
-_Json = Annotated[bool, typer.Option("--json", help="print JSON and nothing else on standard output: one list, one entry per file")]
-_Csv = Annotated[
-    str, typer.Option("--csv", metavar="FILE|-", help="write a table for a spreadsheet; - is standard output", show_default=False)
-]
+_Json = Annotated[bool, typer.Option("--json", help="print one JSON list on standard output, with one object per file")]
+_Csv = Annotated[str, typer.Option("--csv", metavar="FILE|-", help="write a CSV; `-` is standard output", show_default=False)]
 _Html = Annotated[
     Path | None,
     typer.Option(
-        "--html", metavar="FILE", help="write a report with pictures, one file", dir_okay=False, writable=True, show_default=False
+        "--html", metavar="FILE", help="write a report with pictures, as one HTML file", dir_okay=False, writable=True, show_default=False
     ),
 ]
-_Frames = Annotated[bool, typer.Option("--frames", help="a row for each frame that was looked at, in the table and the CSV")]
+_Frames = Annotated[bool, typer.Option("--frames", help="add a row per frame to the table and the CSV")]
 _Model = Annotated[
-    str, typer.Option("--model", metavar="VERSION|ALIAS|FOLDER", help="a version's number, an alias, or a folder in which a run ended")
+    str, typer.Option("--model", metavar="VERSION|ALIAS|FOLDER", help="a version number, an alias, or the folder of a finished run")
 ]
-_Store = Annotated[bool, typer.Option("--store/--no-store", help="keep what was said, for `realframe drift`: never the file itself")]
-_Anew = Annotated[bool, typer.Option("--anew", help="score files again of which this version's answer is kept")]
+_Store = Annotated[
+    bool, typer.Option("--store/--no-store", help="store the predictions for `realframe drift`; the files themselves are never stored")
+]
+_NoCache = Annotated[bool, typer.Option("--no-cache", help="score files again that this version has scored before")]
 
 
 def detect(
@@ -38,16 +40,17 @@ def detect(
     frames: _Frames = False,
     model: _Model = "champion",
     store: _Store = True,
-    anew: _Anew = False,
+    no_cache: _NoCache = False,
 ) -> None:
-    """Say of files whether they are real or AI-generated, by the detector that a reviewer has approved.
+    """Score files with the approved detector: real, AI-generated or uncertain.
 
-    The probability is that of AI-generated, calibrated, with its 95 % interval. Below the detector's band the verdict is `real`, above it
-    `ai-generated`, within it `uncertain`; the title says how many of these verdicts may be wrong. A file that can't be scored says why.
+    The probability of AI-generated is calibrated and has a 95 % interval. Below the detector's band the verdict is `real`, above it
+    `ai-generated`, within it `uncertain`; the title states the error of these verdicts. For a file that cannot be scored, the table states
+    the reason.
 
-    Answers are kept by the content of the file, so that a stopped job goes on where it was: give the same command again.
+    Results are cached by the content of the file: run the same command again to continue after Ctrl-C.
 
-    Exit status: 0 all were scored, 1 something was not, 2 wrong usage, 130 stopped by Ctrl-C.
+    Exit status: 0 all files were scored, 1 a file was not scored, 2 wrong usage, 130 stopped by Ctrl-C.
 
     Examples:
 
@@ -65,50 +68,44 @@ def detect(
 
         realframe detect --model challenger clip.mp4
     """
-    from realframe.cli.detect_run import STOPPED, DetectOptions, run
+    from realframe.cli.detect_run import STOPPED, DetectOptions, detect_files
 
     if as_json and csv == "-":
-        raise typer.BadParameter("--json and --csv - both want standard output; name a file for one", param_hint="--csv")
+        raise typer.BadParameter("--json and --csv - both write to standard output; name a file for the CSV", param_hint="--csv")
     if csv not in ("", "-") and Path(csv).is_dir():
         raise typer.BadParameter(f"{csv} is a folder", param_hint="--csv")
     try:
-        status = run(_files(paths), DetectOptions(as_json, csv, html, frames, model, store, anew))
+        status = detect_files(_resolve_files(paths), DetectOptions(as_json, csv, html, frames, model, store, no_cache))
     except KeyboardInterrupt:  # before the first file
         typer.echo("Stopped before the first file.", err=True)
         status = STOPPED
     raise typer.Exit(status)
 
 
-def _files(names: list[str]) -> list[Path]:
-    """Return the files that are meant; what is not there is wrong usage, unless a list on standard input names it."""
-    from realframe.detection.batch import files_in, listed, meant
+def _resolve_files(names: list[str]) -> list[Path]:
+    """Return the files of the arguments. A missing path is wrong usage, unless a list on standard input names it."""
+    from realframe.detection.input_paths import expand_pattern, list_media_files, parse_path_list
 
-    found: list[Path] = []
+    resolved: list[Path] = []
     for name in names:
         try:
-            found += listed(typer.get_binary_stream("stdin").read()) if name == "-" else meant(name)
+            resolved += parse_path_list(typer.get_binary_stream("stdin").read()) if name == "-" else expand_pattern(name)
         except FileNotFoundError as error:
-            raise typer.BadParameter(f"there is no {name}", param_hint="PATH") from error
-    if not (files := files_in(found)):
-        raise typer.BadParameter("there is no media file in what you named", param_hint="PATH")
+            raise typer.BadParameter(f"{name} does not exist", param_hint="PATH") from error
+    if not (files := list_media_files(resolved)):
+        raise typer.BadParameter("no media file found in these paths", param_hint="PATH")
     return files
-
-
-if TYPE_CHECKING:
-    from realframe.scoring.scoring_plan import JobSummary, Plan
-
-_STOPPED = 130  # what a shell says of a process that Ctrl-C ended
 
 
 def score(
     source: Annotated[str, typer.Argument(help="a folder, or a bucket prefix such as s3://bucket/prefix", show_default=False)],
-    model: Annotated[str, typer.Option(metavar="VERSION|ALIAS", help="a registered version of the detector")] = "champion",
-    job: Annotated[str, typer.Option(help="a name for the job; by default made of the source", show_default=False)] = "",
+    model: Annotated[str, typer.Option(metavar="VERSION|ALIAS", help="a registered version number or an alias")] = "champion",
+    job: Annotated[str, typer.Option(help="name of the job; default: derived from the source", show_default=False)] = "",
 ) -> None:
-    """Score every file of a folder or a bucket prefix, and write one table of verdicts: `.realframe/scores/JOB/scores.parquet`.
+    """Score all files of a folder or a bucket prefix, and write one table of verdicts: `.realframe/scores/JOB/scores.parquet`.
 
-    What `realframe detect` is for some files, this is for many: it goes on where it was stopped, and started again it scores only what
-    is new or has changed. Airflow's `score_media` does the same. Exit status: 0 all were scored, 1 something was not, 2 wrong usage.
+    This is `realframe detect` for many files. A job that was stopped continues; a job that is run again scores only new and changed files.
+    Airflow's DAG `score_media` does the same. Exit status: 0 all files were scored, 1 a file was not scored, 2 wrong usage.
 
     Examples:
 
@@ -116,44 +113,47 @@ def score(
 
         realframe score s3://newsroom/2026 --model 3 --job newsroom
     """
-    from realframe.scoring.file_source import located
-    from realframe.scoring.scoring_plan import gather, plan
+    from realframe.scoring.file_source import resolve_source
+    from realframe.scoring.scoring_plan import gather_scores, plan_job
     from realframe.settings import get_settings
 
-    made = plan(located(source, Path.cwd()), get_settings(), version=model, name=job)
-    typer.echo(f"{made.files} files, {made.files - made.todo} of them scored before by version {made.model}; job {made.job.name}")
-    _score(made)
-    summary = gather(made.job)
-    _print(summary)
+    plan = plan_job(resolve_source(source, Path.cwd()), get_settings(), version=model, name=job)
+    scored_before = plan.file_count - plan.pending_count
+    typer.echo(f"{plan.file_count} files, {scored_before} of them scored before by version {plan.model}; job {plan.job.name}")
+    _score_pending(plan)
+    summary = gather_scores(plan.job)
+    _print_summary(summary)
     raise typer.Exit("not scored" in summary.verdicts)
 
 
-def _score(made: "Plan") -> None:
+def _score_pending(plan: "ScoringPlan") -> None:
     from rich.progress import Progress
 
-    from realframe.runs.output_filter import filtered_errors
+    from realframe.runs.output_filter import filtered_stderr
     from realframe.settings import get_settings
 
-    if not made.todo:
+    if not plan.pending_count:
         return
     try:
-        with filtered_errors(), Progress(transient=True) as progress:
-            bar = progress.add_task("loading the detector", total=made.todo)
-            from realframe.scoring.score_shard import score_parts
+        with filtered_stderr(), Progress(transient=True) as progress:
+            bar = progress.add_task("loading the detector", total=plan.pending_count)
+            from realframe.scoring.score_shard import score_shards
 
-            score_parts(made.job, made.parts, get_settings(), lambda: progress.update(bar, advance=1, description="scoring"))
+            score_shards(plan.job, plan.shards, get_settings(), lambda: progress.update(bar, advance=1, description="scoring"))
     except KeyboardInterrupt:
-        typer.echo("Stopped. The same command goes on where it stopped.", err=True)
+        typer.echo("Stopped. Run the same command again to continue.", err=True)
         raise typer.Exit(_STOPPED) from None
 
 
-def _print(summary: "JobSummary") -> None:
+def _print_summary(summary: "JobSummary") -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from realframe.presentation.wording import VERDICT_NAMES
+
     table = Table("verdict", "files", title=f"{summary.files} files by version {summary.model}")
     for verdict, count in summary.verdicts.items():
-        table.add_row(verdict, str(count))
+        table.add_row(VERDICT_NAMES[verdict], str(count))
     for code, count in summary.reasons.items():
         table.add_row(f"  {code}", str(count), style="yellow")
     console = Console()

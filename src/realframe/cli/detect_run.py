@@ -1,4 +1,4 @@
-"""What ``realframe detect`` does: the files one after the other, each answer written as it comes."""
+"""Run ``realframe detect``: score the files one after the other and write each result as it comes."""
 
 import os
 import sys
@@ -15,8 +15,17 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from realframe.cli.detect_output import MOST, CsvSheet, JsonSheet, PageSheet, Sheet, StoreSheet, TableSheet
-from realframe.detection.batch import BatchDetector, BatchItem
+from realframe.cli.detect_output import (
+    MAX_SECTIONS,
+    CsvWriter,
+    HtmlReportWriter,
+    JsonWriter,
+    PredictionWriter,
+    ResultWriter,
+    TableWriter,
+)
+from realframe.detection.batch import BatchDetector, BatchFile, BatchItem
+from realframe.presentation.wording import VERDICT_NAMES
 from realframe.settings import get_settings
 
 STOPPED = 130
@@ -25,7 +34,7 @@ STOPPED = 130
 
 @dataclass(frozen=True)
 class DetectOptions:
-    """What the command line asks for, as its options."""
+    """The options of the command line."""
 
     as_json: bool
     csv: str
@@ -33,112 +42,110 @@ class DetectOptions:
     frames: bool
     model: str
     store: bool
-    anew: bool
+    no_cache: bool
 
     @property
-    def for_people(self) -> bool:
-        """Standard output is the table."""
+    def prints_table(self) -> bool:
+        """Standard output is the table for people."""
         return not self.as_json and self.csv != "-"
 
 
 @dataclass
 class DetectSummary:
-    """What was done.
+    """The outcome of a run.
 
     Attributes:
-        total: how many files there are.
-        verdicts: how many of them got each.
-        kept: how many answers were there before.
-        stopped: somebody pressed Ctrl-C.
+        total: files to score.
+        verdicts: files with each verdict.
+        cached: files whose result was in the cache.
+        is_stopped: Ctrl-C stopped the run.
     """
 
     total: int
     verdicts: Counter[str] = field(default_factory=Counter)
-    kept: int = 0
-    stopped: bool = False
+    cached: int = 0
+    is_stopped: bool = False
 
-    def add(self, given: BatchItem) -> None:
-        """Count an answer."""
-        self.verdicts[given.answer.detection.verdict] += 1
-        self.kept += given.kept
+    def add(self, item: BatchItem) -> None:
+        """Count a file."""
+        self.verdicts[item.result.detection.verdict] += 1
+        self.cached += item.is_cached
 
     @property
-    def status(self) -> int:
-        """The exit status."""
-        return STOPPED if self.stopped else int(self.verdicts["not scored"] > 0)
+    def exit_status(self) -> int:
+        """The exit status of the command."""
+        return STOPPED if self.is_stopped else int(self.verdicts["not scored"] > 0)
 
-    def words(self) -> str:
-        """Return it as a line for people."""
-        shares = ", ".join(f"{count:,} {verdict}" for verdict, count in sorted(self.verdicts.items()))
-        before = f" ({self.kept:,} answered before)" if self.kept else ""
-        return f"{self.verdicts.total():,} files: {shares}{before}"
+    def __str__(self) -> str:
+        verdicts = ", ".join(f"{count:,} {VERDICT_NAMES[verdict]}" for verdict, count in sorted(self.verdicts.items()))
+        cached = f" ({self.cached:,} scored before)" if self.cached else ""
+        return f"{self.verdicts.total():,} files: {verdicts}{cached}"
 
 
-def run(files: Sequence[Path], wanted: DetectOptions) -> int:
-    """Answer of the files; return the exit status."""
-    done, settings = DetectSummary(len(files)), get_settings()
-    store = StoreSheet(settings)
-    with tempfile.TemporaryDirectory() as workspace, _silence() as terminal, _bar(wanted, terminal) as bar:
+def detect_files(files: Sequence[Path], options: DetectOptions) -> int:
+    """Score files and write their results; return the exit status."""
+    summary, settings = DetectSummary(len(files)), get_settings()
+    predictions = PredictionWriter(settings)
+    with tempfile.TemporaryDirectory() as workspace, _silenced_stderr() as terminal, _progress_bar(options, terminal) as bar:
         task = bar.add_task("loading the detector", total=len(files))
-        answering = BatchDetector(wanted.model, settings, Path(workspace))
-        sheets = [*_sheets(wanted, answering, bar, len(files)), *([store] if wanted.store and answering.registered else [])]
+        detector = BatchDetector.open(options.model, settings, Path(workspace))
+        writers = list(_create_writers(options, detector, bar, len(files)))
+        writers += [predictions] if options.store and detector.is_registered else []
         with ExitStack() as stack:
-            for sheet in sheets:
-                stack.enter_context(sheet)
+            for writer in writers:
+                stack.enter_context(writer)
             try:
-                for given in answering.each(files, pictures=wanted.html is not None and len(files) <= MOST, anew=wanted.anew):
-                    _write(given, sheets)
-                    done.add(given)
+                with_sprites = options.html is not None and len(files) <= MAX_SECTIONS
+                batch_files = [BatchFile.from_path(file) for file in files]
+                for item in detector.score_files(batch_files, with_sprites=with_sprites, use_cache=not options.no_cache):
+                    for writer in writers:
+                        writer.add(item)
+                    summary.add(item)
                     bar.update(task, advance=1, description="detecting")
             except KeyboardInterrupt:
-                done.stopped = True
-                _end_decoders()
-    _say(done, wanted, answering, store)
-    return done.status
+                summary.is_stopped = True
+                _kill_decoders()
+    _print_summary(summary, options, detector, predictions)
+    return summary.exit_status
 
 
-def _sheets(wanted: DetectOptions, answering: BatchDetector, bar: Progress, total: int) -> Iterator[Sheet]:
-    if wanted.as_json:
-        yield JsonSheet()
-    if wanted.for_people:
-        yield TableSheet(bar.console if bar.console.file is sys.stdout else Console(), wanted.frames)
-    if wanted.csv:
-        yield CsvSheet(wanted.csv, wanted.frames)
-    if wanted.html:
-        yield PageSheet(wanted.html, answering, bar, total)
+def _create_writers(options: DetectOptions, detector: BatchDetector, bar: Progress, total: int) -> Iterator[ResultWriter]:
+    if options.as_json:
+        yield JsonWriter()
+    if options.prints_table:
+        yield TableWriter(bar.console if bar.console.file is sys.stdout else Console(), options.frames)
+    if options.csv:
+        yield CsvWriter(options.csv, options.frames)
+    if options.html:
+        yield HtmlReportWriter(options.html, detector, bar, total)
 
 
-def _write(given: BatchItem, sheets: Sequence[Sheet]) -> None:
-    for sheet in sheets:
-        sheet.add(given)
+def _progress_bar(options: DetectOptions, terminal: TextIO) -> Progress:
+    """Return the progress bar: below the table where both are on one terminal, and hidden where a program reads the terminal's output."""
+    console, columns = Console(), (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    is_below_table = options.prints_table and console.is_terminal
+    is_hidden = sys.stdout.isatty() and not options.prints_table
+    bar_console = console if is_below_table else Console(file=terminal)
+    return Progress(*columns, console=bar_console, transient=True, disable=is_hidden, redirect_stdout=False, redirect_stderr=False)
 
 
-def _bar(wanted: DetectOptions, terminal: TextIO) -> Progress:
-    """Return the progress bar: below the table where both are seen, and nowhere amid what a program is to read."""
-    console, parts = Console(), (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    shared = wanted.for_people and console.is_terminal
-    hidden = sys.stdout.isatty() and not wanted.for_people
-    below = console if shared else Console(file=terminal)
-    return Progress(*parts, console=below, transient=True, disable=hidden, redirect_stdout=False, redirect_stderr=False)
+def _print_summary(summary: DetectSummary, options: DetectOptions, detector: BatchDetector, predictions: PredictionWriter) -> None:
+    """Print the outcome for people, on standard error where a program reads standard output."""
+    if options.prints_table and summary.verdicts and summary.total > 1:
+        typer.echo(str(summary))
+    if options.html and summary.verdicts:
+        typer.echo(f"report: {options.html}", err=True)
+    if summary.is_stopped:
+        hint = "; the same command continues from there" if detector.is_registered and not options.no_cache else ""
+        typer.echo(f"Stopped: {summary.verdicts.total():,} of {summary.total:,} done{hint}.", err=True)
+    if detector.storage_error:
+        typer.secho(f"The results are not cached for the next run: {detector.storage_error}", fg=typer.colors.YELLOW, err=True)
+    if predictions.error:
+        typer.secho(f"The predictions were not stored: {predictions.error}", fg=typer.colors.YELLOW, err=True)
 
 
-def _say(done: DetectSummary, wanted: DetectOptions, answering: BatchDetector, store: StoreSheet) -> None:
-    """Say what else a person should know, where no program reads it."""
-    if wanted.for_people and done.verdicts and done.total > 1:
-        typer.echo(done.words())
-    if wanted.html and done.verdicts:
-        typer.echo(f"report: {wanted.html}", err=True)
-    if done.stopped:
-        again = "; the same command goes on from there" if answering.registered and not wanted.anew else ""
-        typer.echo(f"Stopped: {done.verdicts.total():,} of {done.total:,} done{again}.", err=True)
-    if answering.unkept:
-        typer.secho(f"The answers could not be kept for the next time: {answering.unkept}", fg=typer.colors.YELLOW, err=True)
-    if store.fault:
-        typer.secho(f"The answers above were not stored: {store.fault}", fg=typer.colors.YELLOW, err=True)
-
-
-def _end_decoders() -> None:
-    """End what still decodes files of which nobody will hear."""
+def _kill_decoders() -> None:
+    """Kill the FFmpeg processes of files that are decoded ahead."""
     for child in psutil.Process().children():
         with suppress(psutil.Error):
             if child.name().startswith("ffmpeg"):
@@ -146,15 +153,15 @@ def _end_decoders() -> None:
 
 
 @contextmanager
-def _silence() -> Iterator[TextIO]:
-    """Let nothing that TensorFlow's and CUDA's C++ says reach standard error, and yield a stream that still does."""
+def _silenced_stderr() -> Iterator[TextIO]:
+    """Discard what the C++ code of TensorFlow and CUDA writes to standard error; yield a stream that still writes there."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     sys.stderr.flush()
-    kept = os.dup(2)
-    with Path(os.devnull).open("w") as nowhere, os.fdopen(kept, "w") as terminal:
-        os.dup2(nowhere.fileno(), 2)
+    stderr = os.dup(2)
+    with Path(os.devnull).open("w") as null, os.fdopen(stderr, "w") as terminal:
+        os.dup2(null.fileno(), 2)
         try:
             yield terminal
         finally:
             sys.stderr.flush()
-            os.dup2(kept, 2)
+            os.dup2(stderr, 2)

@@ -1,7 +1,4 @@
-"""The command ``realframe lineage``.
-
-The command ``realframe takedown``.
-"""
+"""The commands ``realframe lineage`` and ``realframe takedown``: what was made from what, and the removal of a media item."""
 
 import getpass
 from collections.abc import Iterable
@@ -10,20 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.tree import Tree
 
-    from realframe.store.documents import Count, Media, Model
+    from realframe.store.index_documents import Media, Model, SplitCount
     from realframe.store.lineage import DatasetLineage, Lineage, MediaLineage, ModelLineage
+    from realframe.store.takedown import AffectedVersions
 
-_SHOWN = 10
+_LISTED_ITEMS = 10
 _SPLITS = ("train", "val", "test")
-_NAMES = ("champion", "challenger")
+_ALIASES = ("champion", "challenger")
 
 Aliases = dict[int, str]
+"""Of each version its aliases, separated by commas."""
 
 
 def lineage(
-    of: Annotated[
+    subject: Annotated[
         str,
         typer.Argument(
             metavar="WHAT",
@@ -32,9 +32,9 @@ def lineage(
             show_default=False,
         ),
     ],
-    json: Annotated[bool, typer.Option("--json", help="everything, as JSON")] = False,
+    json: Annotated[bool, typer.Option("--json", help="print all of it as JSON")] = False,
 ) -> None:
-    """Show the chain from a model version over its run, its commit and its dataset version to its media; or back, from any of them.
+    """Show what a model version was made from: its run, commit, dataset version and media. Or what was made from a dataset or a file.
 
     Examples:
 
@@ -53,97 +53,97 @@ def lineage(
     from realframe.store.lineage import find_lineage
     from realframe.store.repository import open_store
 
-    asked = str(model_registry.named(of).version) if of in _NAMES else of
+    key = str(model_registry.resolve_version(subject).version) if subject in _ALIASES else subject
     with open_store(get_settings()) as store:
-        found = find_lineage(store, asked)
+        result = find_lineage(store, key)
     if json:
-        typer.echo(found.model_dump_json(indent=1))
+        typer.echo(result.model_dump_json(indent=1))
         return
-    _show(found, {version.version: ", ".join(version.aliases) for version in model_registry.versions()})
+    _print_lineage(result, {version.version: ", ".join(version.aliases) for version in model_registry.list_versions()})
 
 
-def _show(found: "Lineage", aliases: Aliases) -> None:
+def _print_lineage(lineage: "Lineage", aliases: Aliases) -> None:
     from rich.console import Console
 
     from realframe.store.lineage import DatasetLineage, ModelLineage
 
     console = Console()
-    if isinstance(found, ModelLineage):
-        console.print(_of_model(found, aliases), soft_wrap=True)
-    elif isinstance(found, DatasetLineage):
-        console.print(_of_dataset(found, aliases), soft_wrap=True)
+    if isinstance(lineage, ModelLineage):
+        console.print(_model_tree(lineage, aliases), soft_wrap=True)
+    elif isinstance(lineage, DatasetLineage):
+        console.print(_dataset_tree(lineage, aliases), soft_wrap=True)
     else:
-        console.print(_of_media(found, aliases), soft_wrap=True)
+        console.print(_media_tree(lineage, aliases), soft_wrap=True)
 
 
-def _of_model(found: "ModelLineage", aliases: Aliases) -> "Tree":
-    model, run = found.model, found.run
-    tree = _tree(_version(model, aliases))
+def _model_tree(lineage: "ModelLineage", aliases: Aliases) -> "Tree":
+    model, run = lineage.model, lineage.run
+    tree = _tree(_version_label(model, aliases))
     branch = tree.add(f"run {model.run_id}" + (f" on {run.backbone}, weights {run.weights}, {run.seconds:.0f} s" if run else ""))
     branch = branch.add(f"commit {model.commit[:10]}" + (f" ({', '.join(run.branches)})" if run and run.branches else ""))
-    branch = branch.add(_dataset(model.dataset, found.tags, found.taken_down))
-    _add_counts(branch, found.counts)
-    _add_items(branch.add(f"trained on {len(found.trained_on)} media items"), found.trained_on, found.taken_down)
+    branch = branch.add(_dataset_label(model.dataset, lineage.tags, lineage.taken_down))
+    _add_counts(branch, lineage.counts)
+    _add_items(branch.add(f"trained on {len(lineage.trained_on)} media items"), lineage.trained_on, lineage.taken_down)
     return tree
 
 
-def _of_dataset(found: "DatasetLineage", aliases: Aliases) -> "Tree":
-    dataset = found.dataset
-    tree = _tree(_dataset(dataset.version, dataset.tags, found.taken_down))
-    made = tree.add(f"commits: {', '.join(commit[:10] for commit in dataset.commits) or 'none'}")
-    for run in found.runs:
-        made.add(f"run {run.run_id}: recipe {run.recipe}")
-    _add_models(tree, found.models, aliases)
+def _dataset_tree(lineage: "DatasetLineage", aliases: Aliases) -> "Tree":
+    dataset = lineage.dataset
+    tree = _tree(_dataset_label(dataset.version, dataset.tags, lineage.taken_down))
+    commits = tree.add(f"commits: {', '.join(commit[:10] for commit in dataset.commits) or 'none'}")
+    for run in lineage.runs:
+        commits.add(f"run {run.run_id}: recipe {run.recipe}")
+    _add_models(tree, lineage.models, aliases)
     _add_counts(tree, dataset.counts)
-    _add_items(tree.add(f"{len(found.items)} media items"), found.items, found.taken_down)
+    _add_items(tree.add(f"{len(lineage.items)} media items"), lineage.items, lineage.taken_down)
     return tree
 
 
-def _of_media(found: "MediaLineage", aliases: Aliases) -> "Tree":
-    tree = _tree(_item(found.media, []))
-    if found.taken_down:
-        request = found.taken_down
-        tree.add(f"[red]taken down[/] {request.at} by {_plain(request.requested_by)}: {_plain(request.reason)}")
-    for sighting in found.seen:
-        branch = tree.add(f"{sighting.split} of {_dataset(sighting.dataset, sighting.tags, [])}")
-        _add_models(branch, sighting.models, aliases)
-    if not found.seen:
+def _media_tree(lineage: "MediaLineage", aliases: Aliases) -> "Tree":
+    tree = _tree(_item_label(lineage.media, []))
+    if lineage.taken_down:
+        request = lineage.taken_down
+        tree.add(f"[red]taken down[/] {request.created} by {_escape(request.requested_by)}: {_escape(request.reason)}")
+    for use in lineage.uses:
+        branch = tree.add(f"{use.split} of {_dataset_label(use.dataset, use.tags, [])}")
+        _add_models(branch, use.models, aliases)
+    if not lineage.uses:
         tree.add("in no dataset version")
     return tree
 
 
 def _add_models(tree: "Tree", models: "list[Model]", aliases: Aliases) -> None:
     for model in models:
-        tree.add(f"{_version(model, aliases)}, commit {model.commit[:10]}, run {model.run_id}")
+        tree.add(f"{_version_label(model, aliases)}, commit {model.commit[:10]}, run {model.run_id}")
     if not models:
-        tree.add("no model version came from it")
+        tree.add("no model version was trained on it")
 
 
-def _add_counts(tree: "Tree", counts: "Iterable[Count]") -> None:
+def _add_counts(tree: "Tree", counts: "Iterable[SplitCount]") -> None:
     for split in _SPLITS:
-        said = [f"{count.items} {count.label} {count.kind}s" for count in counts if count.split == split]
-        tree.add(f"{split}: {', '.join(said) or 'none'}")
+        parts = [f"{count.items} {count.label} {count.kind}s" for count in counts if count.split == split]
+        tree.add(f"{split}: {', '.join(parts) or 'none'}")
 
 
 def _add_items(tree: "Tree", items: "list[Media]", taken_down: list[str]) -> None:
-    for item in items[:_SHOWN]:
-        tree.add(_item(item, taken_down))
-    if len(items) > _SHOWN:
-        tree.add(f"... and {len(items) - _SHOWN} more: --json lists all")
+    for item in items[:_LISTED_ITEMS]:
+        tree.add(_item_label(item, taken_down))
+    if len(items) > _LISTED_ITEMS:
+        tree.add(f"... and {len(items) - _LISTED_ITEMS} more; --json lists all")
 
 
-def _version(model: "Model", aliases: Aliases) -> str:
+def _version_label(model: "Model", aliases: Aliases) -> str:
     alias = f" [bold]{aliases[model.version]}[/]" if aliases.get(model.version) else ""
     return f"version {model.version}{alias}: recipe {model.recipe}"
 
 
-def _dataset(version: str, tags: tuple[str, ...], taken_down: list[str]) -> str:
-    gone = f" [red]({len(taken_down)} of its items were taken down)[/]" if taken_down else ""
-    return " ".join(("dataset", version, *tags)) + gone
+def _dataset_label(version: str, tags: tuple[str, ...], taken_down: list[str]) -> str:
+    note = f" [red]({len(taken_down)} of its items were taken down)[/]" if taken_down else ""
+    return " ".join(("dataset", version, *tags)) + note
 
 
-def _item(item: "Media", taken_down: list[str]) -> str:
-    return f"{item.media_id[:12]} {item.label:4} {item.kind:5} {_plain(item.path)}" + (
+def _item_label(item: "Media", taken_down: list[str]) -> str:
+    return f"{item.media_id[:12]} {item.label:4} {item.kind:5} {_escape(item.path)}" + (
         " [red]taken down[/]" if item.media_id in taken_down else ""
     )
 
@@ -154,74 +154,70 @@ def _tree(label: str) -> "Tree":
     return Tree(label, highlight=False)
 
 
-def _plain(text: str) -> str:
+def _escape(text: str) -> str:
     from rich.markup import escape
 
     return escape(text)
 
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from realframe.store.takedown import AffectedBy
-
-
 def takedown(
     item: Annotated[str, typer.Argument(metavar="MEDIA_ID|FILE", help="a file, or the first hex digits of a media id", show_default=False)],
-    reason: Annotated[str, typer.Option("--reason", "-m", help="why it must not be used; it stands in the record", show_default=False)],
-    by: Annotated[str, typer.Option(help="who asks; default: your login name", show_default=False)] = "",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="don't ask back")] = False,
+    reason: Annotated[str, typer.Option("--reason", "-m", help="why it must not be used; stored with the request", show_default=False)],
+    by: Annotated[str, typer.Option(help="who requests it; default: your login name", show_default=False)] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask for confirmation")] = False,
 ) -> None:
-    """Take a media item out of use: show every dataset and model version that it touched, delete it, and keep it out for ever.
+    """Take down a media item: list the dataset and model versions that contain it, delete its files, and exclude it from now on.
 
-    The request is recorded. The next dataset version is made without the item, and the same bytes are never taken in again. Model
-    versions that were trained on it stay as they are: train anew. Older dataset versions still hold its bytes in the DVC cache;
-    docs/loop.md says how to purge them.
+    The request is recorded. The next dataset version does not contain the item, and ingest refuses files with the same content. Model
+    versions that were trained on it do not change: train a new one. Older dataset versions still have its files in the DVC cache;
+    docs/loop.md describes how to purge them.
 
     Examples:
 
         realframe takedown 3f9a1c -m "the person in it asked us to"
 
-        realframe takedown holiday.mp4 --reason "licence withdrawn" --yes
+        realframe takedown holiday.mp4 --reason "license withdrawn" --yes
     """
     from rich.console import Console
 
     from realframe.settings import get_settings
-    from realframe.store import takedown as request
+    from realframe.store import takedown as takedowns
     from realframe.store.repository import open_store
 
     settings, console = get_settings(), Console(soft_wrap=True, highlight=False)
     with open_store(settings) as store:
-        touched = request.affected_by(store, settings.root, item)
-        _show_takedown(touched, console)
+        affected = takedowns.affected_by(store, settings.root, item)
+        _print_affected(affected, console)
         if not yes:
             typer.confirm("Take it down?", abort=True)
-        made = request.record(store, touched, reason, by or getpass.getuser())
-        gone = request.delete_files(store, settings, touched.media_id)
-    for file in gone:
+        recorded = takedowns.record_takedown(store, affected, reason, by or getpass.getuser())
+        deleted = takedowns.delete_files(store, settings, affected.media_id)
+    for file in deleted:
         console.print(f"deleted {file.relative_to(settings.root) if file.is_relative_to(settings.root) else file}", markup=False)
-    console.print(f"recorded: {made.requested_by}, {made.at}: {made.reason}", markup=False)
-    console.print("Next: realframe run prepare_data makes a dataset version without it.")
+    console.print(f"recorded: {recorded.requested_by}, {recorded.created}: {recorded.reason}", markup=False)
+    console.print("Next: `realframe run prepare_data` makes a dataset version without it.")
 
 
-def _show_takedown(touched: "AffectedBy", console: "Console") -> None:
+def _print_affected(affected: "AffectedVersions", console: "Console") -> None:
     from realframe.registry import model_registry
 
-    console.print(f"media item {touched.media_id}")
-    if touched.known is None:
-        console.print("No dataset version has held it.")
+    console.print(f"media item {affected.media_id}")
+    if affected.lineage is None:
+        console.print("No dataset version contains it.")
         return
-    aliases = {version.version: version.aliases for version in model_registry.versions()}
-    console.print(touched.known.media.path, markup=False)
-    for sighting in touched.known.seen:
-        models = [" ".join((str(model.version), *aliases.get(model.version, ()))) for model in sighting.models]
-        dataset = " ".join(("dataset", sighting.dataset, *sighting.tags))
-        console.print(f"  {sighting.split} of {dataset}; model versions: {', '.join(models) or 'none'}")
-    if any("champion" in aliases.get(version, ()) for version in touched.models):
+    aliases = {version.version: version.aliases for version in model_registry.list_versions()}
+    console.print(affected.lineage.media.path, markup=False)
+    for use in affected.lineage.uses:
+        models = [" ".join((str(model.version), *aliases.get(model.version, ()))) for model in use.models]
+        dataset = " ".join(("dataset", use.dataset, *use.tags))
+        console.print(f"  {use.split} of {dataset}; model versions: {', '.join(models) or 'none'}")
+    if any("champion" in aliases.get(version, ()) for version in affected.models):
         console.print("[bold red]The champion is among them.[/]")
-    if touched.relatives:
-        console.print(f"{len(touched.relatives)} items of its group, or that look like it, stay; should they go too?")
-        for path in touched.relatives[:_SHOWN]:
+    if affected.related_paths:
+        console.print(
+            f"{len(affected.related_paths)} items of its group, or that look like it, are not taken down. Check whether they should be:"
+        )
+        for path in affected.related_paths[:_LISTED_ITEMS]:
             console.print(f"  {path}", markup=False)
-        if len(touched.relatives) > _SHOWN:
-            console.print(f"  ... and {len(touched.relatives) - _SHOWN} more")
+        if len(affected.related_paths) > _LISTED_ITEMS:
+            console.print(f"  ... and {len(affected.related_paths) - _LISTED_ITEMS} more")

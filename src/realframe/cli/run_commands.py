@@ -1,23 +1,26 @@
-"""Commands that run the pipeline and its services: ``run``, ``params``, ``up``.
+"""The commands that run the pipeline and its services: ``run``, ``params``, ``compare-recipes``, ``evaluate`` and ``up``."""
 
-The command ``realframe compare-recipes``.
-
-The command ``realframe evaluate``.
-"""
-
+import getpass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-_SET = typer.Option("-S", "--set", metavar="KEY=VALUE", help="set a parameter of this run: `recipe=scratch`, `train.phase1.epochs=3`")
+PUBLISHED = ("efficientnetb0", "efficientnetb3-lstm", "inceptionv3-rnn", "mobilenetv2-rnn", "lstm", "efficientnetv2b0-bilstm")
+"""The recipes with a published counterpart."""
+
+_Overrides = Annotated[
+    list[str] | None,
+    typer.Option("-S", "--set", metavar="KEY=VALUE", help="set a parameter, such as `recipe=scratch` or `train.phase1.epochs=3`"),
+]
+_Version = Annotated[str, typer.Argument(metavar="VERSION|ALIAS", help="a version number, or an alias such as `champion`")]
 
 
 def run(
-    dag: Annotated[str, typer.Argument(help="`prepare_data`, `train_model`, or `all`: the one and then the other")] = "all",
-    settings: Annotated[list[str] | None, _SET] = None,
+    dag: Annotated[str, typer.Argument(help="`prepare_data`, `train_model`, or `all`: both in this order")] = "all",
+    settings: _Overrides = None,
 ) -> None:
-    """Run the pipeline without Airflow: the same stages, the same commit, the same registered model.
+    """Run the pipeline without Airflow. Stages, commit and registered model are the same as with it.
 
     Examples:
 
@@ -27,21 +30,21 @@ def run(
 
         realframe run prepare_data -S 'extract.sampling={every: 3}'
     """
-    from realframe.config import read_settings
-    from realframe.runs.output_filter import filtered_errors
+    from realframe.config import parse_overrides
+    from realframe.runs.output_filter import filtered_stderr
     from realframe.runs.run_lifecycle import run_all
     from realframe.settings import get_settings
 
-    values = read_settings(settings or [])
-    recipe = values.pop("recipe", None)
+    overrides = parse_overrides(settings or [])
+    recipe = overrides.pop("recipe", None)
     for name in ("prepare_data", "train_model") if dag == "all" else (dag,):
-        with filtered_errors():
-            made = run_all(name, get_settings(), recipe=recipe, overrides=values)
-        typer.echo(made)
+        with filtered_stderr():
+            summary = run_all(name, get_settings(), recipe=recipe, overrides=overrides)
+        typer.echo(summary)
 
 
-def params(settings: Annotated[list[str] | None, _SET] = None) -> None:
-    """Print the resolved parameters and where each value came from.
+def params(settings: _Overrides = None) -> None:
+    """Print the resolved parameters and where each value comes from.
 
     Examples:
 
@@ -53,50 +56,29 @@ def params(settings: Annotated[list[str] | None, _SET] = None) -> None:
     from rich.table import Column, Table
 
     from realframe import artifacts
-    from realframe.config import leaves, read_settings, resolve
+    from realframe.config import flatten, parse_overrides, resolve_params
 
-    values = read_settings(settings or [])
-    resolved = resolve(artifacts.PARAMS, artifacts.RECIPES, recipe=values.pop("recipe", None), overrides=values)
+    overrides = parse_overrides(settings or [])
+    resolved = resolve_params(artifacts.PARAMS, artifacts.RECIPES, recipe=overrides.pop("recipe", None), overrides=overrides)
     table = Table(Column("parameter", overflow="fold"), Column("value", overflow="fold"), Column("from", overflow="fold"))
-    for key, value in leaves(resolved.params.model_dump(mode="json", exclude_none=True)):
-        table.add_row(key, str(value), resolved.origin[key])
+    for key, value in flatten(resolved.params.model_dump(mode="json", exclude_none=True)):
+        table.add_row(key, str(value), resolved.origins[key])
     Console().print(table)
 
 
-def up(
-    airflow_port: Annotated[int, typer.Option(help="Airflow's port on this machine")] = 8080,
-    mlflow_port: Annotated[int, typer.Option(help="MLflow's port on this machine")] = 5000,
-) -> None:
-    """Start Airflow, the MLflow server and the metadata store; print their addresses; Ctrl-C stops all of them.
-
-    Examples:
-
-        realframe up
-
-        realframe up --airflow-port 8081
-    """
-    from realframe.services.local_services import up as start
-    from realframe.settings import get_settings
-
-    start(get_settings(), airflow_port=airflow_port, mlflow_port=mlflow_port)
-
-
-_COMPARE_SET = typer.Option("-S", "--set", metavar="KEY=VALUE", help="set a parameter of all runs, such as `train.phase1.epochs=3`")
-PUBLISHED = ("efficientnetb0", "efficientnetb3-lstm", "inceptionv3-rnn", "mobilenetv2-rnn", "lstm", "efficientnetv2b0-bilstm")
-
-
 def compare_recipes(
-    recipes: Annotated[list[str] | None, typer.Argument(help=f"their names; default: {', '.join(PUBLISHED)}", show_default=False)] = None,
-    settings: Annotated[list[str] | None, _COMPARE_SET] = None,
-    random_where_missing: Annotated[
-        bool, typer.Option("--random-where-missing", help="begin with random weights where ImageNet's can't be had, and say so")
+    recipes: Annotated[list[str] | None, typer.Argument(help=f"recipe names; default: {', '.join(PUBLISHED)}", show_default=False)] = None,
+    settings: _Overrides = None,
+    allow_random_weights: Annotated[
+        bool, typer.Option("--allow-random-weights", help="start from random weights where the ImageNet weights are missing")
     ] = False,
-    clips: Annotated[int, typer.Option(help="test clips that each model scores in a fresh process, for time and identity", min=1)] = 8,
-    output: Annotated[Path | None, typer.Option(help="also put the table into this Markdown page")] = None,
+    clips: Annotated[int, typer.Option(help="number of test clips that each saved model scores in a new process", min=1)] = 8,
+    output: Annotated[Path | None, typer.Option(help="also write the table into this Markdown page")] = None,
 ) -> None:
-    """Train several recipes on the videos of the newest dataset version, on the same split, and lay their figures side by side.
+    """Train several recipes on the same split of the newest dataset version, videos only, and compare their figures in one table.
 
-    Each is a run like any other: committed, logged, registered. The table goes to MLflow too.
+    Each is a run like any other: committed, logged and registered. The table is logged to MLflow too. The new processes measure the time
+    per clip and check that a saved model gives the same scores.
 
     Examples:
 
@@ -104,36 +86,35 @@ def compare_recipes(
 
         realframe compare-recipes lstm mobilenetv2-rnn -S train.phase1.epochs=5
 
-        realframe compare-recipes --random-where-missing --output docs/results.md
+        realframe compare-recipes --allow-random-weights --output docs/results.md
     """
-    from realframe.config import read_settings
-    from realframe.runs.compare_recipes import compare, log_table, markdown, put_into
+    from realframe.config import parse_overrides
+    from realframe.runs import compare_recipes as comparison
     from realframe.settings import get_settings
 
-    names = recipes or list(PUBLISHED)
-    compared = compare(names, get_settings(), read_settings(settings or []), random_where_missing=random_where_missing, clips=clips)
-    text = markdown(compared)
+    names, overrides = recipes or list(PUBLISHED), parse_overrides(settings or [])
+    compared = comparison.compare_recipes(names, get_settings(), overrides, allow_random_weights=allow_random_weights, clips=clips)
+    text = comparison.comparison_markdown(compared)
     typer.echo(text)
     if output:
-        put_into(output, text)
-    typer.echo(f"\nlogged to MLflow as run {log_table(compared, text)}")
+        comparison.insert_section(output, text)
+    typer.echo(f"\nLogged to MLflow as run {comparison.log_comparison(compared, text)}")
 
 
-_Version = Annotated[str, typer.Argument(metavar="VERSION|ALIAS", help="a version's number, or an alias that points to it")]
-_HeldOut = Annotated[
-    bool | None,
-    typer.Option(
-        "--leave-one-generator-out/--no-leave-one-generator-out",
-        help="train once more without each generator and test on it; by default as when the version was trained",
-        show_default=False,
-    ),
-]
+def evaluate(
+    version: _Version = "challenger",
+    leave_one_generator_out: Annotated[
+        bool | None,
+        typer.Option(
+            "--leave-one-generator-out/--no-leave-one-generator-out",
+            help="for each generator, train without it and test on it; default: as in the version's own run",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Evaluate a registered version again, with the code of its commit and on its dataset version. The model is not trained again.
 
-
-def evaluate(version: _Version = "challenger", leave_one_generator_out: _HeldOut = None) -> None:
-    """Measure a registered version's evidence anew, by its own commit's code and on its own data; it is not trained again.
-
-    What has not changed since is not measured again. The new figures and the new report replace those that stand on the version.
+    Unchanged stages are taken from the cache. The new figures and the new report replace those of the version.
 
     Examples:
 
@@ -143,28 +124,44 @@ def evaluate(version: _Version = "challenger", leave_one_generator_out: _HeldOut
 
         realframe evaluate champion --no-leave-one-generator-out
     """
-    import getpass
-
     from realframe.registry import model_registry
-    from realframe.runs.output_filter import filtered_errors
-    from realframe.runs.reevaluate import reevaluate as evaluate_again
+    from realframe.runs.output_filter import filtered_stderr
+    from realframe.runs.reevaluate import reevaluate
     from realframe.settings import get_settings
 
-    chosen = model_registry.named(version)
+    resolved = model_registry.resolve_version(version)
     overrides = {} if leave_one_generator_out is None else {"evaluate.leave_one_generator_out": leave_one_generator_out}
-    with filtered_errors():
-        metrics = evaluate_again(chosen, get_settings(), overrides, getpass.getuser())
-    for line in _said(chosen.version, metrics):
+    with filtered_stderr():
+        metrics = reevaluate(resolved, get_settings(), overrides, getpass.getuser())
+    for line in _figure_lines(resolved.version, metrics):
         typer.echo(line)
 
 
-def _said(version: int, metrics: dict[str, Any]) -> list[str]:
-    """Return what people read of the figures, the held-out one last."""
-    from realframe.registry.model_registry import shown
+def up(
+    airflow_port: Annotated[int, typer.Option(help="port of Airflow on this machine")] = 8080,
+    mlflow_port: Annotated[int, typer.Option(help="port of MLflow on this machine")] = 5000,
+) -> None:
+    """Start Airflow, the MLflow server and the metadata store, and print their addresses. Ctrl-C stops all of them.
 
-    known = f"version {version}: ROC-AUC of test items {shown(metrics['test']['item']['roc_auc'])}"
+    Examples:
+
+        realframe up
+
+        realframe up --airflow-port 8081
+    """
+    from realframe.services.local_services import run_services
+    from realframe.settings import get_settings
+
+    run_services(get_settings(), airflow_port=airflow_port, mlflow_port=mlflow_port)
+
+
+def _figure_lines(version: int, metrics: dict[str, Any]) -> list[str]:
+    """Return the main figures as lines: on the test split, then on unseen generators."""
+    from realframe.registry.model_registry import format_figure
+
+    test = f"version {version}: ROC-AUC of test items {format_figure(metrics['test']['item']['roc_auc'])}"
     held_out = metrics["held_out"]
     if held_out is None:
-        return [known, "not measured on unseen generators"]
-    each = [f"  without {row['name']}: {shown(row['roc_auc'])}" for row in held_out["generators"]]
-    return [known, *each, f"on unseen generators, their mean: {shown(held_out['macro'])}"]
+        return [test, "not measured on unseen generators"]
+    generators = [f"  without {row['name']}: {format_figure(row['roc_auc'])}" for row in held_out["generators"]]
+    return [test, *generators, f"on unseen generators, mean: {format_figure(held_out['macro'])}"]

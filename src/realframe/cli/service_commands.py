@@ -1,26 +1,23 @@
-"""The command ``realframe serve``.
-
-The command ``doctor``.
-
-Commands of the demonstration: ``demo-data`` and ``demo``.
-"""
+"""The commands ``serve``, ``doctor``, ``demo-data`` and ``demo``: the web service, the check of this machine and the demonstration."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-_GRACE_S = 5  # for answers that are under way, such as progress that somebody follows
+_SHUTDOWN_GRACE_S = 5  # for open responses, such as the event streams of progress
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="address to listen on; 0.0.0.0 lets other machines in, put TLS before it then")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="of the page")] = 8000,
-    workers: Annotated[int, typer.Option(min=0, help="processes that score what is handed in; 0: only the page")] = 1,
+    host: Annotated[
+        str, typer.Option(help="address to listen on; 0.0.0.0 admits other machines: then put a TLS proxy in front")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="port to listen on")] = 8000,
+    workers: Annotated[int, typer.Option(min=0, help="number of processes that score uploads; 0: the web process only")] = 1,
 ) -> None:
-    """Serve the web page and the REST API: hand files in, verdicts, model versions, review. The first start prints the password of `admin`.
+    """Serve the web page and the REST API: uploads, verdicts, model versions and review. The first start prints the password of `admin`.
 
-    Without an approved version of the detector, what is handed in waits until there is one.
+    Uploads wait in a queue until a version of the detector is approved.
 
     Examples:
 
@@ -37,17 +34,24 @@ def serve(
     from realframe.web.app import create_app
     from realframe.worker import supervisor
 
-    logs.configure()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # uvicorn raises it again when it has ended: the workers come after it
-    typer.echo(f"the web page: http://{host}:{port} (Ctrl-C stops it)")
-    with supervisor.workers(get_settings(), workers):
+    logs.configure_logging()
+    # uvicorn raises the signal again after its own shutdown, so that the workers stop too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    typer.echo(f"Web page: http://{host}:{port} (Ctrl-C stops it)")
+    with supervisor.run_workers(get_settings(), workers):
         uvicorn.run(
-            create_app(), host=host, port=port, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=_GRACE_S
+            create_app(),
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_SHUTDOWN_GRACE_S,
         )
 
 
 def doctor() -> None:
-    """Say what this machine has, what is missing, and the command that mends it.
+    """Check this machine: what is present, what is missing, and the command that fixes it. Exit status: 0 complete, 1 a part is missing.
 
     Example:
 
@@ -56,28 +60,30 @@ def doctor() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from realframe.services.doctor import examine
+    from realframe.services.doctor import run_checks
     from realframe.settings import get_settings
 
-    findings = examine(get_settings())
-    table = Table("", "part", "found", "what mends it")
+    findings = run_checks(get_settings())
+    table = Table("", "part", "found", "fix")
     marks = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "missing": "[red]missing[/]"}
     for finding in findings:
-        table.add_row(marks[finding.state], finding.part, finding.found, finding.hint)
+        table.add_row(marks[finding.status], finding.check, finding.detail, finding.hint)
     Console().print(table)
-    raise typer.Exit(any(finding.state == "missing" for finding in findings))
+    raise typer.Exit(any(finding.status == "missing" for finding in findings))
 
 
 def demo_data(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="a folder that is new, empty, or holds demo data of this seed")],
-    clips: Annotated[int, typer.Option(min=0, help="how many clips, half of them real")] = 120,
-    images: Annotated[int, typer.Option(min=0, help="how many images, half of them real")] = 80,
-    unseen: Annotated[int, typer.Option(min=0, help="how many clips of other scenes to put in `DIR-unseen`")] = 6,
-    seed: Annotated[int, typer.Option(min=0, help="of all randomness; the same seed gives the same files")] = 42,
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="a folder that does not exist, is empty, or holds demo data of the same seed")
+    ],
+    clips: Annotated[int, typer.Option(min=0, help="number of clips, half of them real")] = 120,
+    images: Annotated[int, typer.Option(min=0, help="number of images, half of them real")] = 80,
+    unseen: Annotated[int, typer.Option(min=0, help="number of clips of other scenes in `DIR-unseen`")] = 6,
+    seed: Annotated[int, typer.Option(min=0, help="random seed; the same seed gives the same files")] = 42,
 ) -> None:
-    """Render a labelled set of clips and images without downloads: simulated cameras against simulated generators.
+    """Render a labeled set of clips and images of simulated cameras and simulated generators, without downloads.
 
-    Scores on it say that the pipeline works. They say nothing of real cameras or real generators.
+    Scores on this set show that the pipeline works. They say nothing about real cameras or real generators.
 
     Examples:
 
@@ -85,26 +91,26 @@ def demo_data(
 
         realframe demo-data /tmp/small --clips 24 --images 12 --unseen 2
     """
-    from realframe.demo.render import CAVEAT, render
+    from realframe.demo.render import CAVEAT, render_demo_data
 
-    done = render(folder, clips=clips, images=images, unseen=unseen, seed=seed)
-    typer.echo(f"{done.folder}: {done.files} files, {done.new} of them rendered now; clips that no run sees: {done.unseen}")
+    done = render_demo_data(folder, clips=clips, images=images, unseen=unseen, seed=seed)
+    typer.echo(f"{done.folder}: {done.files} files, {done.new} of them rendered now; unseen clips: {done.unseen}")
     typer.secho(CAVEAT, fg=typer.colors.YELLOW)
 
 
 def demo() -> None:
-    """Run the whole job on a rendered set, in a clone of this checkout: prepare, train, review, and detect clips that it never saw.
+    """Run the whole pipeline on rendered demo data, in a clone of this checkout: prepare, train, review, and detect unseen clips.
 
-    The second run takes everything from the caches. Delete `.realframe/demo` to begin anew.
+    A second run takes everything from the caches. Delete `.realframe/demo` to start from scratch.
 
     Example:
 
         realframe demo
     """
-    from realframe.runs.output_filter import filtered_errors
+    from realframe.runs.output_filter import filtered_stderr
     from realframe.settings import get_settings
 
-    with filtered_errors():
-        from realframe.demo.demo_run import run
+    with filtered_stderr():
+        from realframe.demo.demo_run import run_demo
 
-        run(get_settings())
+        run_demo(get_settings())

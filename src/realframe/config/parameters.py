@@ -1,6 +1,7 @@
-"""All parameters of a run in one model, and what the sections ask of each other.
+"""Resolve and validate the parameters of a run: params.yaml, then the recipe, then the overrides.
 
-From params.yaml, a recipe and overrides to the checked parameters of a run, and back from the file that the stages read.
+``Params`` is the model of all sections with the checks between them. ``resolve_params`` creates it, ``ResolvedParams.save`` writes the
+file that the stages read, and ``load_params`` reads it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,70 +11,86 @@ from typing import Any, Self
 from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from ruamel.yaml import YAML
 
-from realframe.config.search_space import Range, Tune, with_values
-from realframe.config.sections import Balance, Clean, Evaluate, Extract, Harmonization, Limits, Section, Shortcuts, Split, Train
-from realframe.config.yaml_files import leaves, merged, nested, read_yaml
+from realframe.config.search_space import SearchRange, TuneParams, replace_train_values
+from realframe.config.sections import (
+    BalanceParams,
+    CleanParams,
+    EvaluateParams,
+    ExtractParams,
+    HarmonizeParams,
+    Limits,
+    Section,
+    ShortcutParams,
+    SplitParams,
+    TrainParams,
+)
+from realframe.config.yaml_files import flatten, merge, nest, read_yaml
 from realframe.errors import ParamsError
 from realframe.files import atomic_path
 
 
 class Params(Section):
-    """All parameters of a run, resolved and checked."""
+    """All parameters of a run, resolved and validated."""
 
     recipe: str
     seed: int = Field(ge=0)
     limits: Limits
-    harmonize: Harmonization
-    extract: Extract
-    clean: Clean
-    shortcuts: Shortcuts
-    balance: Balance
-    split: Split
-    train: Train
-    tune: Tune
-    evaluate: Evaluate
+    harmonize: HarmonizeParams
+    extract: ExtractParams
+    clean: CleanParams
+    shortcuts: ShortcutParams
+    balance: BalanceParams
+    split: SplitParams
+    train: TrainParams
+    tune: TuneParams
+    evaluate: EvaluateParams
 
     @field_validator("tune")
     @classmethod
-    def _what_is_tried_is_allowed(cls, tune: Tune, info: ValidationInfo) -> Tune:
-        train: Train | None = info.data.get("train")
+    def _check_search_space(cls, tune: TuneParams, info: ValidationInfo) -> TuneParams:
+        train: TrainParams | None = info.data.get("train")
         if train is None:
-            return tune  # its own fault is told
-        for key, tried in tune.space.items():
-            for value in (tried.min, tried.max) if isinstance(tried, Range) else tried:
+            return tune  # train is not valid itself, and pydantic reports that
+        for key, candidates in tune.space.items():
+            for value in (candidates.min, candidates.max) if isinstance(candidates, SearchRange) else candidates:
                 try:
-                    with_values(train, {key: value})
+                    replace_train_values(train, {key: value})
                 except ValidationError as error:
-                    raise ValueError(f"space: {key} can't be {value!r}: {error.errors()[0]['msg']}") from error
+                    raise ValueError(f"space: {key} cannot be {value!r}: {error.errors()[0]['msg']}") from error
         return tune
 
     @model_validator(mode="after")
-    def _a_clip_head_gets_clips(self) -> Self:
+    def _check_clip_head(self) -> Self:
         head, sampling = self.train.head, self.extract.sampling
-        if not head.sequential:
+        if not head.scores_clips:
             return self
         if self.balance.kinds != ("video",):
             raise ValueError(f"train.head.kind {head.kind} scores videos; set balance.kinds to [video] (given: {list(self.balance.kinds)})")
-        most = min(self.extract.max_frames, sampling.uniform or self.extract.max_frames)
-        if head.length > most:
-            name = "extract.sampling.uniform" if sampling.uniform == most else "extract.max_frames"
+        frame_count = min(self.extract.max_frames, sampling.uniform or self.extract.max_frames)
+        if head.length > frame_count:
+            name = "extract.sampling.uniform" if sampling.uniform == frame_count else "extract.max_frames"
             raise ValueError(
-                f"train.head.length {head.length} asks for more frames than {name} {most} gives; lower the one or raise the other"
+                f"train.head.length {head.length} is more frames than {name} {frame_count} gives; lower the one or raise the other"
             )
         return self
 
     @model_validator(mode="after")
-    def _smote_needs_features(self) -> Self:
+    def _check_smote(self) -> Self:
         if self.balance.method == "smote" and not self.train.phase1.frozen:
             raise ValueError("balance.method smote interpolates features of a frozen backbone, and train.phase1.frozen is false")
         return self
 
 
-class Resolved(BaseModel):
-    """The parameters, and for each dotted key where its value came from."""
+class ResolvedParams(BaseModel):
+    """The parameters of a run and where they come from.
+
+    Attributes:
+        params: the validated parameters.
+        origins: dotted key -> the file that set the value, or ``overrides``.
+    """
 
     params: Params
-    origin: dict[str, str]
+    origins: dict[str, str]
 
     def save(self, path: Path) -> None:
         """Write the resolved parameters as YAML, atomically."""
@@ -81,42 +98,49 @@ class Resolved(BaseModel):
             YAML().dump(self.params.model_dump(mode="json", exclude_none=True), temporary)
 
 
-def load(path: Path) -> Params:
-    """Read resolved parameters, as the stages do. Raises ParamsError."""
-    return _validated(read_yaml(path), path)
+def load_params(path: Path) -> Params:
+    """Read the resolved parameters that ``ResolvedParams.save`` wrote. Raises ParamsError."""
+    return _validate(read_yaml(path), path)
 
 
-def resolve(params_file: Path, recipes: Path, *, recipe: str | None = None, overrides: Mapping[str, Any] | None = None) -> Resolved:
-    """Lay a recipe over ``params_file``, then the overrides, and check the result. Raises ParamsError.
+def parse_params(data: bytes) -> Params:
+    """Parse the content of a file that ``ResolvedParams.save`` wrote. Raises ParamsError."""
+    return _validate(YAML(typ="safe").load(data), Path("build/params.yaml"))
+
+
+def resolve_params(
+    params_file: Path, recipes: Path, *, recipe: str | None = None, overrides: Mapping[str, Any] | None = None
+) -> ResolvedParams:
+    """Apply a recipe and then the overrides to ``params_file``, and validate the result. Raises ParamsError.
 
     Args:
-        params_file: the file with a value for every parameter, the recipe's name and overrides.
+        params_file: params.yaml: a value for every parameter, the name of the recipe and overrides.
         recipes: the folder of recipes.
-        recipe: used instead of the recipe that the file names.
-        overrides: dotted keys that beat those of the file.
+        recipe: the recipe to use instead of the one that the file names.
+        overrides: dotted keys and values; they take precedence over the overrides in the file.
     """
     base = read_yaml(params_file)
     overrides = {**(base.pop("overrides", None) or {}), **(overrides or {})}
     base["recipe"] = recipe = recipe or base.get("recipe")
     recipe_file = recipes / f"{recipe}.yaml"
     if not recipe_file.exists():
-        raise ParamsError(f"recipe: {recipe}", "there is no such recipe", f"Choose one of: {', '.join(names(recipes))}.")
+        raise ParamsError(f"recipe: {recipe}", "there is no such recipe", f"Choose one of: {', '.join(recipe_names(recipes))}.")
     overlay = read_yaml(recipe_file)
-    origin = {key: params_file.name for key, _ in leaves(base)}
-    origin |= {key: str(recipe_file) for key, _ in leaves(overlay)}
-    origin |= dict.fromkeys(overrides, "overrides")
-    values = merged(base, overlay)
+    origins = {key: params_file.name for key, _ in flatten(base)}
+    origins |= {key: str(recipe_file) for key, _ in flatten(overlay)}
+    origins |= dict.fromkeys(overrides, "overrides")
+    values = merge(base, overlay)
     for key, value in overrides.items():
-        values = merged(values, nested(key, value))
-    params = _validated(values, params_file)
-    kept = dict(leaves(params.model_dump(mode="json", exclude_none=True)))
-    return Resolved(params=params, origin={key: origin.get(key) or _origin_above(key, origin) for key in kept})
+        values = merge(values, nest(key, value))
+    params = _validate(values, params_file)
+    keys = dict(flatten(params.model_dump(mode="json", exclude_none=True)))
+    return ResolvedParams(params=params, origins={key: origins.get(key) or _parent_origin(key, origins) for key in keys})
 
 
-def read_settings(settings: Iterable[str]) -> dict[str, Any]:
+def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
     """Read ``KEY=VALUE`` pairs, the value as YAML. Raises ParamsError."""
     values = {}
-    for setting in settings:
+    for setting in pairs:
         key, equals, value = setting.partition("=")
         if not (key and equals):
             raise ParamsError(setting, "is not of the form KEY=VALUE", "Write for example train.phase1.epochs=3.")
@@ -124,26 +148,23 @@ def read_settings(settings: Iterable[str]) -> dict[str, Any]:
     return values
 
 
-def names(recipes: Path) -> list[str]:
+def recipe_names(recipes: Path) -> list[str]:
     """Return the names of the recipes in a folder."""
     return sorted(file.stem for file in recipes.glob("*.yaml"))
 
 
-def loads(data: bytes) -> Params:
-    """Return resolved parameters from the bytes of the file that ``Resolved.save`` wrote. Raises ParamsError."""
-    return _validated(YAML(typ="safe").load(data), Path("build/params.yaml"))
+def _parent_origin(key: str, origins: Mapping[str, str]) -> str:
+    """Return the origin of the mapping that contains ``key``, such as an override of a whole section."""
+    return next((origins[parent] for parent in origins if key.startswith(f"{parent}.")), "default")
 
 
-def _origin_above(key: str, origin: Mapping[str, str]) -> str:
-    return next((origin[known] for known in origin if key.startswith(f"{known}.")), "default")
-
-
-def _validated(values: Mapping[str, Any], source: Path) -> Params:
+def _validate(values: Mapping[str, Any], source: Path) -> Params:
     try:
         return Params.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        whole = first["type"] == "missing" or isinstance(first["input"], Mapping)  # its message says what contradicts what
-        given = "" if whole else f" (given: {first['input']!r})"
-        raise ParamsError(key or source, f"{first['msg']}{given}", f"Mend it in {source}, its recipe or the overrides.") from error
+        # the value of a whole section would be long, and the message already names the values that contradict each other
+        hides_value = first["type"] == "missing" or isinstance(first["input"], Mapping)
+        value = "" if hides_value else f" (given: {first['input']!r})"
+        raise ParamsError(key or source, f"{first['msg']}{value}", f"Change it in {source}, the recipe or the overrides.") from error

@@ -1,4 +1,4 @@
-"""The sections of params.yaml: what each knob may be, and which of them contradict each other."""
+"""The sections of params.yaml: the type and range of each parameter, and which values contradict each other."""
 
 from typing import Annotated, Literal, Self
 
@@ -8,13 +8,13 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Section(BaseModel):
-    """A part of the parameters: strict, and never changed once it is read."""
+    """A section of the parameters: unknown keys are refused, and values cannot be changed after they are read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Limits(Section):
-    """What one file may cost; bytes, pixels, seconds, MiB."""
+    """What one file may cost: bytes, pixels, seconds, MiB of memory."""
 
     max_bytes: int = Field(gt=0)
     max_pixels: int = Field(gt=0)
@@ -24,29 +24,29 @@ class Limits(Section):
 
 
 class Sampling(Section):
-    """Which frames of a video are taken: exactly one of the three."""
+    """Which frames of a video are sampled: exactly one of the three rules."""
 
     fps: float | None = Field(default=None, gt=0)
     every: int | None = Field(default=None, ge=1)
     uniform: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
-    def _one_of_three(self) -> Self:
+    def _check_one_rule(self) -> Self:
         if len(self.model_fields_set) != 1:
-            raise ValueError(f"name exactly one of fps, every, uniform (given: {sorted(self.model_fields_set) or 'none'})")
+            raise ValueError(f"set exactly one of fps, every, uniform (given: {sorted(self.model_fields_set) or 'none'})")
         return self
 
 
-class Extract(Section):
-    """How frames leave a video."""
+class ExtractParams(Section):
+    """How frames are extracted from a video."""
 
     sampling: Sampling
     max_frames: int = Field(ge=1, le=4096)
     encoding: Literal["png", "jpeg"]
 
 
-class Clean(Section):
-    """What a frame looks like to the model, and which frames are dropped."""
+class CleanParams(Section):
+    """The square that the model sees of a frame, and which frames are dropped."""
 
     size: int = Field(ge=32, le=1024)
     fit: Literal["crop", "pad", "stretch"]
@@ -56,18 +56,18 @@ class Clean(Section):
 
 
 class Crop(Section):
-    """The side of the square that is kept of each picture, by kind, in pixels; 0 keeps all of it."""
+    """The side of the square cut from the middle of each picture, by kind, pixels; 0 keeps the whole picture."""
 
     image: int = Field(ge=0, le=4096, multiple_of=2)
     video: int = Field(ge=0, le=4096, multiple_of=2)
 
-    def of(self, kind: Literal["image", "video"]) -> int:
-        """Return the side for a kind."""
+    def side_for(self, kind: Literal["image", "video"]) -> int:
+        """Return the side for a kind of media."""
         return self.image if kind == "image" else self.video
 
 
-class Harmonization(Section):
-    """What takes file facts out of the media of both classes before anything else looks at them."""
+class HarmonizeParams(Section):
+    """Harmonization: removing differences of file format, size and length between the media of both classes."""
 
     crop: Crop
     seconds: float = Field(ge=0)
@@ -78,28 +78,28 @@ class Harmonization(Section):
     match: tuple[Literal["pixels", "duration_s"], ...]
 
     @property
-    def rewrites(self) -> bool:
-        """It makes other files of the originals, rather than leave some out."""
+    def rewrites_files(self) -> bool:
+        """Whether harmonization writes new files; otherwise it only leaves items out, or does nothing."""
         return self.reencode or self.crop.image > 0 or self.crop.video > 0 or self.seconds > 0
 
 
-class Shortcuts(Section):
-    """How the file facts are audited, and when the audit stops the run."""
+class ShortcutParams(Section):
+    """How the audit of file facts works, and when it stops the run."""
 
     folds: int = Field(ge=2, le=20)
     limit: float = Field(gt=0.5, le=1)
     allow_shortcuts: bool
 
 
-class Balance(Section):
-    """Which items the dataset takes and how its classes are balanced."""
+class BalanceParams(Section):
+    """Which items are in the dataset and how its classes are balanced."""
 
     kinds: tuple[Literal["image", "video"], ...] = Field(min_length=1)
     method: Literal["undersample", "oversample", "class_weights", "smote", "none"]
 
 
-class Split(Section):
-    """How items are dealt to train, val and test."""
+class SplitParams(Section):
+    """How items are split into train, val and test."""
 
     val: float = Field(gt=0, le=0.5)
     test: float = Field(gt=0, le=0.5)
@@ -110,25 +110,25 @@ class Split(Section):
 HeadKind = Literal["gap", "lstm", "simple_rnn", "gru", "bilstm_attention", "transformer"]
 
 
-class Head(Section):
-    """What stands on the backbone: ``gap`` looks at each frame by itself, the others at a clip's sequence of frames."""
+class HeadParams(Section):
+    """The head on the backbone: ``gap`` scores each frame by itself, the others score a clip's sequence of frames."""
 
     kind: HeadKind
     length: int = Field(ge=1, le=1024)
     units: int = Field(ge=1)
     dense: int = Field(ge=0)
     dropout: float = Field(ge=0, le=0.9)
-    normalize: bool
+    standardize: bool
     warm_start: bool
 
     @property
-    def sequential(self) -> bool:
-        """It scores a whole clip at once."""
+    def scores_clips(self) -> bool:
+        """Whether the head scores a whole clip at once."""
         return self.kind != "gap"
 
 
-class Augment(Section):
-    """Random changes of a training frame that must not change its verdict."""
+class AugmentParams(Section):
+    """Random augmentation of training frames."""
 
     flip: bool
     rotation: float = Field(ge=0, le=0.5)
@@ -137,73 +137,73 @@ class Augment(Section):
     contrast: Share
 
 
-class _Phase(Section):
+class _PhaseParams(Section):
     epochs: int = Field(ge=1)
     min_steps: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
 
 
-class Phase1(_Phase):
-    """The first phase: the head alone, or the whole network where ``frozen`` is false."""
+class Phase1Params(_PhaseParams):
+    """The first phase: training the head alone, or the whole network if ``frozen`` is false."""
 
     frozen: bool
 
 
-class Phase2(_Phase):
-    """The second phase: the last layers of the backbone too."""
+class Phase2Params(_PhaseParams):
+    """The second phase: training the last layers of the backbone as well."""
 
     unfreeze_last: int = Field(ge=0)
     align_to_block: bool
 
 
-class ReduceLr(Section):
-    """ReduceLROnPlateau."""
+class ReduceLrParams(Section):
+    """Keras' ReduceLROnPlateau."""
 
     patience: int = Field(ge=0)
     factor: float = Field(gt=0, lt=1)
 
 
-class Activations(Section):
-    """The cache of what the frozen layers compute."""
+class ActivationParams(Section):
+    """The cache of the frozen layers' activations."""
 
     cache: bool
     views: int = Field(ge=1, le=64)
 
 
-class Train(Section):
-    """How the detector learns."""
+class TrainParams(Section):
+    """How the detector is trained."""
 
     backbone: str
     weights: str
-    head: Head
+    head: HeadParams
     batch_size: int = Field(ge=1)
-    augment: Augment
-    phase1: Phase1
-    phase2: Phase2
+    augment: AugmentParams
+    phase1: Phase1Params
+    phase2: Phase2Params
     early_stopping: int = Field(ge=1)
-    reduce_lr: ReduceLr
-    activations: Activations
+    reduce_lr: ReduceLrParams
+    activations: ActivationParams
 
     @model_validator(mode="after")
-    def _phases_agree(self) -> Self:
+    def _check_phases(self) -> Self:
         if not self.phase1.frozen and self.phase2.unfreeze_last:
-            raise ValueError("phase1.frozen is false, so nothing is left for phase2.unfreeze_last to unfreeze; set it to 0")
+            raise ValueError("phase1.frozen is false, so phase2.unfreeze_last has no layer to unfreeze; set it to 0")
         if not self.phase1.frozen and self.activations.cache:
             raise ValueError("phase1.frozen is false, so there are no frozen activations; set activations.cache to false")
         return self
 
     @model_validator(mode="after")
-    def _a_clip_head_stands_on_features(self) -> Self:
-        if self.head.sequential and not self.phase1.frozen:
+    def _check_clip_head(self) -> Self:
+        if self.head.scores_clips and not self.phase1.frozen:
             raise ValueError(f"head.kind {self.head.kind} learns from the features of a frozen backbone; set phase1.frozen to true")
-        if self.head.sequential and self.phase2.unfreeze_last:
+        if self.head.scores_clips and self.phase2.unfreeze_last:
             raise ValueError(f"head.kind {self.head.kind} has no second phase; set phase2.unfreeze_last to 0")
         return self
 
 
-class Evaluate(Section):
-    """How the evidence is computed."""
+class EvaluateParams(Section):
+    """How the detector is evaluated."""
 
     aggregate: Literal["mean", "median", "top_k", "confident", "auto"]
     bootstrap: int = Field(ge=100)

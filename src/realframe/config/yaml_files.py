@@ -1,4 +1,4 @@
-"""Nested mappings of YAML files and their dotted keys."""
+"""Read YAML mappings, merge them, and convert between nested mappings and dotted keys."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,7 +8,8 @@ from ruamel.yaml import YAML, YAMLError
 
 from realframe.errors import ParamsError
 
-_WHOLE = ("sampling", "space")  # an overlay of these replaces: one of three rules, not their sum; what is searched, not more of it
+# An overlay replaces these as a whole: a sampling has exactly one of three rules, and a search space is not extended.
+_REPLACED_WHOLE = ("sampling", "space")
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -16,34 +17,34 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         values = YAML(typ="safe").load(path)
     except (OSError, YAMLError) as error:
-        raise ParamsError(path, f"can't be read as YAML: {error}") from error
+        raise ParamsError(path, f"cannot be read as YAML: {error}") from error
     if not isinstance(values or {}, dict):
         raise ParamsError(path, "is not a mapping of keys to values")
     return values or {}
 
 
-def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield every value that is no mapping, with its dotted key."""
+def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the dotted key and the value of each entry that is not itself a filled mapping."""
     for key, value in values.items():
         if isinstance(value, Mapping) and value:
-            yield from leaves(value, f"{prefix}{key}.")
+            yield from flatten(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
 
 
-def merged(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay ``overlay`` over ``base``, mapping by mapping."""
+def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with the values of ``overlay``, merged mapping by mapping."""
     result = dict(base)
     for key, value in overlay.items():
-        below = result.get(key)
-        merge = isinstance(value, Mapping) and isinstance(below, Mapping) and key not in _WHOLE
-        result[key] = merged(below, value) if merge else value  # type: ignore[arg-type]
+        old = result.get(key)
+        is_merged = isinstance(value, Mapping) and isinstance(old, Mapping) and key not in _REPLACED_WHOLE
+        result[key] = merge(old, value) if is_merged else value  # type: ignore[arg-type]
     return result
 
 
-def nested(dotted: str, value: object) -> dict[str, Any]:
+def nest(dotted_key: str, value: object) -> dict[str, Any]:
     """Return the nested mapping that holds ``value`` under a dotted key."""
-    *parents, last = dotted.split(".")
+    *parents, last = dotted_key.split(".")
     nested: dict[str, Any] = {last: value}
     for parent in reversed(parents):
         nested = {parent: nested}

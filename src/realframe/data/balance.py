@@ -1,11 +1,10 @@
-"""Choosing the items of the dataset so that neither class outweighs the other.
+"""Balance the classes: undersample, oversample, weight the classes, or match the items of both classes by size and duration.
 
-Leaving items out happens before the split; repeating and weighting happen after it, in train only, so that val and test stay what they are.
+Items are left out before the split. Repeats and class weights apply after it, to the train split alone: val and test stay unchanged.
 
-Coarsened exact matching: as many items of one class as of the other in each bin of size and duration.
-
-Iacus, King & Porro (2012), "Causal Inference without Balance Checking: Coarsened Exact Matching", Political Analysis 20. Bins are of
-equal width in the logarithm: half an octave.
+The matching is coarsened exact matching: each bin of size and duration keeps as many items of one class as of the other. Bins are half an
+octave wide in the logarithm. Iacus, King & Porro (2012), "Causal Inference without Balance Checking: Coarsened Exact Matching", Political
+Analysis 20.
 """
 
 import hashlib
@@ -16,54 +15,64 @@ from heapq import heapify, heappop, heapreplace
 import numpy as np
 import pandas as pd
 
-from realframe.config import Balance
+from realframe.config import BalanceParams
 
-LEFT_OUT_KIND = "kind"  # balance.kinds does not name it
+EXCLUDED_KIND = "kind"  # balance.kinds does not name it
 NO_FRAME = "no-frame"  # extraction or cleaning left no frame of it
-UNMATCHED = "unmatched"  # the other class has no item of its size or duration left
-SURPLUS = "surplus"  # undersampling left it out
+UNMATCHED = "unmatched"  # the other class has no further item of its size or duration
+SURPLUS = "surplus"  # left out by undersampling
+
+_BINS_PER_OCTAVE = 2
+_LEAST_VALUE = 1e-3  # a still image lasts 0 s, which has no logarithm
 
 
-def choose(media: pd.DataFrame, quality: pd.DataFrame, balance: Balance, seed: int, unmatched: Collection[str] = ()) -> pd.DataFrame:
-    """Return ``media`` with the columns ``included`` (bool) and ``why`` (empty, ``kind``, ``no-frame``, ``unmatched`` or ``surplus``).
+def select_items(
+    media: pd.DataFrame, quality: pd.DataFrame, balance: BalanceParams, seed: int, unmatched: Collection[str] = ()
+) -> pd.DataFrame:
+    """Select the items of the dataset.
 
     Args:
         media: the rows of ``data/media.parquet``.
         quality: the rows of ``data/quality.parquet``.
-        balance: which kinds are taken, and the method.
-        seed: which of the items of a surplus are left out.
-        unmatched: the ``media_id`` of the items that harmonization left out.
+        balance: the kinds to use, and the method.
+        seed: decides which items of a surplus are left out.
+        unmatched: the ``media_id`` of the items that matching left out.
+
+    Returns:
+        ``media`` with the columns ``included`` (bool) and ``exclusion_reason`` (empty, ``kind``, ``no-frame``, ``unmatched`` or
+        ``surplus``), sorted by ``media_id``.
     """
     rows = media.sort_values("media_id", ignore_index=True)
-    usable = set(quality.loc[quality["kept"], "media_id"])
-    why = np.where(rows["media_id"].isin(usable), "", NO_FRAME).astype(object)
-    why[rows["media_id"].isin(list(unmatched)).to_numpy()] = UNMATCHED
-    why[~rows["kind"].isin(balance.kinds).to_numpy()] = LEFT_OUT_KIND
+    with_frames = set(quality.loc[quality["kept"], "media_id"])
+    reason = np.where(rows["media_id"].isin(with_frames), "", NO_FRAME).astype(object)
+    reason[rows["media_id"].isin(list(unmatched)).to_numpy()] = UNMATCHED
+    reason[~rows["kind"].isin(balance.kinds).to_numpy()] = EXCLUDED_KIND
     if balance.method == "undersample":
-        candidates = rows[why == ""]
-        why[rows["media_id"].isin(_surplus(candidates, seed)).to_numpy()] = SURPLUS
-    return rows.assign(included=why == "", why=why.astype(str))
+        candidates = rows[reason == ""]
+        reason[rows["media_id"].isin(_find_surplus(candidates, seed)).to_numpy()] = SURPLUS
+    return rows.assign(included=reason == "", exclusion_reason=reason.astype(str))
 
 
-def train_repeats(media_ids: Sequence[str], labels: Sequence[str], seed: int) -> np.ndarray:
-    """Return how often each training item is shown so that the smaller class is shown as often as the larger (random oversampling).
+def compute_repeats(media_ids: Sequence[str], labels: Sequence[str], seed: int) -> np.ndarray:
+    """Return how often an epoch shows each training item, so that both classes are shown equally often (random oversampling).
 
-    The repeats are spread evenly: no item is shown more than once more often than another of its class.
+    The repeats are spread evenly: the repeats of two items of one class differ by at most one.
 
     Returns:
         int32 (N,), at least 1.
     """
     repeats = np.ones(len(media_ids), np.int32)
     counts = Counter(labels)
-    most = max(counts.values(), default=0)
+    largest = max(counts.values(), default=0)
     for label, count in counts.items():
-        members = sorted((at for at, each in enumerate(labels) if each == label), key=lambda at: shuffle_key(media_ids[at], seed))
-        repeats[members] = most // count
-        repeats[members[: most % count]] += 1
+        positions = [position for position, item_label in enumerate(labels) if item_label == label]
+        members = sorted(positions, key=lambda position: shuffle_key(media_ids[position], seed))
+        repeats[members] = largest // count
+        repeats[members[: largest % count]] += 1
     return repeats
 
 
-def train_weights(labels: Sequence[str]) -> np.ndarray:
+def compute_class_weights(labels: Sequence[str]) -> np.ndarray:
     """Return the class weight of each training item: items / (classes x items of its class).
 
     King and Zeng (2001), "Logistic Regression in Rare Events Data"; scikit-learn's ``class_weight="balanced"``.
@@ -75,71 +84,67 @@ def train_weights(labels: Sequence[str]) -> np.ndarray:
     return np.array([len(labels) / (len(sizes) * sizes[label]) for label in labels], np.float64)
 
 
+def find_unmatched(items: pd.DataFrame, facts: Sequence[str], seed: int) -> set[str]:
+    """Return the ``media_id`` of the items to leave out so that each bin of each kind holds equally many items of both classes.
+
+    Args:
+        items: rows of the catalog, with ``media_id``, ``kind``, ``label``, ``width``, ``height`` and ``duration_s``.
+        facts: the facts to match by, of ``pixels`` and ``duration_s``; without any, no item is left out.
+        seed: decides which items of a bin's larger class stay, independently of the names of the other items.
+    """
+    if not facts:
+        return set()
+    values = {"pixels": items["width"] * items["height"], "duration_s": items["duration_s"]}
+    bins = [np.floor(np.log2(values[fact].clip(lower=_LEAST_VALUE)) * _BINS_PER_OCTAVE).rename(fact) for fact in facts]
+    unmatched: set[str] = set()
+    for _, members in items.groupby([items["kind"], *bins]):
+        classes = [_shuffle(members.loc[members["label"] == label, "media_id"], seed) for label in ("real", "fake")]
+        pairs = min(map(len, classes))
+        unmatched.update(media_id for media_ids in classes for media_id in media_ids[pairs:])
+    return unmatched
+
+
 def shuffle_key(name: str, seed: int) -> str:
-    """Return the hex digits by which items or clusters are shuffled: they depend on the seed and the name, not on the other items."""
+    """Return the sort key (hex digits) that shuffles items or clusters. It depends on the seed and the name alone."""
     return hashlib.sha256(f"{seed}:{name}".encode()).hexdigest()
 
 
-def _surplus(rows: pd.DataFrame, seed: int) -> set[str]:
+def _shuffle(names: Iterable[str], seed: int) -> list[str]:
+    return sorted(names, key=lambda name: shuffle_key(name, seed))
+
+
+def _find_surplus(rows: pd.DataFrame, seed: int) -> set[str]:
     """Return the items of the larger class to leave out.
 
-    Each time one leaves the kind in which the class is furthest ahead, so that the kind says less about the label; there it leaves the
-    largest set of one generator and source, so that the small ones stay whole.
+    Each is taken from the kind in which the larger class has the greatest excess, so that the kind tells less about the label; within the
+    kind, from the largest stratum of one generator and source, so that small strata stay whole.
     """
     counts = Counter(rows["label"])
     if len(counts) < 2:
         return set()
-    (larger, most), (smaller, fewest) = counts.most_common(2)
-    own = rows[rows["label"] == larger]
-    ahead = Counter(own["kind"])
-    ahead.subtract(rows.loc[rows["label"] == smaller, "kind"])
-    heaps = {kind: _largest_first(members, seed) for kind, members in own.groupby("kind")}
-    left_out = set()
-    for _ in range(most - fewest):
-        kind = max((kind for kind in heaps if heaps[kind]), key=lambda kind: (ahead[kind], kind))
-        ahead[kind] -= 1
-        size, stratum, members = heaps[kind][0]
-        left_out.add(members.pop())
+    (larger, larger_count), (smaller, smaller_count) = counts.most_common(2)
+    candidates = rows[rows["label"] == larger]
+    excess = Counter(candidates["kind"])
+    excess.subtract(rows.loc[rows["label"] == smaller, "kind"])
+    heaps = {kind: _build_stratum_heap(members, seed) for kind, members in candidates.groupby("kind")}
+    surplus = set()
+    for _ in range(larger_count - smaller_count):
+        kind = max((kind for kind in heaps if heaps[kind]), key=lambda kind: (excess[kind], kind))
+        excess[kind] -= 1
+        negative_size, stratum, members = heaps[kind][0]
+        surplus.add(members.pop())
         if members:
-            heapreplace(heaps[kind], (size + 1, stratum, members))
+            heapreplace(heaps[kind], (negative_size + 1, stratum, members))
         else:
             heappop(heaps[kind])
-    return left_out
+    return surplus
 
 
-def _largest_first(rows: pd.DataFrame, seed: int) -> list[tuple[int, tuple[str, str], list[str]]]:
-    """Return a heap of (minus size, (generator, source), items in the order of their lots)."""
+def _build_stratum_heap(rows: pd.DataFrame, seed: int) -> list[tuple[int, tuple[str, str], list[str]]]:
+    """Return a heap of (minus size, (generator, source), shuffled items): the largest stratum is on top."""
     strata: dict[tuple[str, str], list[str]] = {}
     for media_id, *stratum in rows[["media_id", "generator", "source"]].itertuples(index=False):
         strata.setdefault((stratum[0], stratum[1]), []).append(media_id)
-    heap = [(-len(members), stratum, sorted(members, key=lambda name: shuffle_key(name, seed))) for stratum, members in strata.items()]
+    heap = [(-len(members), stratum, _shuffle(members, seed)) for stratum, members in strata.items()]
     heapify(heap)
     return heap
-
-
-_PER_OCTAVE = 2
-_NAUGHT = 1e-3  # a still image lasts 0 s
-
-
-def find_unmatched(items: pd.DataFrame, facts: Sequence[str], seed: int) -> set[str]:
-    """Return the ``media_id`` of those that have to go so that each bin of each kind holds equally many of both classes.
-
-    Args:
-        items: rows with ``media_id``, ``kind``, ``label``, ``width``, ``height`` and ``duration_s``, as catalogd.
-        facts: of ``pixels`` and ``duration_s``; without any, nothing has to go.
-        seed: which items of the larger class of a bin stay; it depends on no other item's name.
-    """
-    if not facts:
-        return set()
-    known = {"pixels": items["width"] * items["height"], "duration_s": items["duration_s"]}
-    bins = [np.floor(np.log2(known[fact].clip(lower=_NAUGHT)) * _PER_OCTAVE).rename(fact) for fact in facts]
-    out: set[str] = set()
-    for _, members in items.groupby([items["kind"], *bins]):
-        classes = [_drawn(members.loc[members["label"] == label, "media_id"], seed) for label in ("real", "fake")]
-        kept = min(map(len, classes))
-        out.update(name for names in classes for name in names[kept:])
-    return out
-
-
-def _drawn(names: Iterable[str], seed: int) -> list[str]:
-    return sorted(names, key=lambda name: shuffle_key(name, seed))

@@ -1,6 +1,6 @@
-"""From the clean shards of the chosen items to batches of frames, labels and weights, in an order that depends on the seed alone.
+"""List the clean frames of a split and batch them, with labels and sample weights, as a ``tf.data.Dataset`` in a seeded order.
 
-Pixels are decoded when they are asked for, so that memory does not grow with the dataset.
+Pixels are decoded on demand, so that memory does not grow with the dataset.
 """
 
 import io
@@ -20,18 +20,18 @@ from tqdm import tqdm
 from realframe.errors import DatasetError
 from realframe.files import sha256_of
 
-POSITIVE = "fake"
-_RESIDENT_BYTES = 1 << 30  # decoded frames kept in memory; beyond it they are decoded again each time
+_POSITIVE_LABEL = "fake"
+_RESIDENT_BYTES = 1 << 30  # of decoded frames kept in memory; the others are decoded at each use
 
 Gather = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""(rows, views), both int64 (B,) -> what the model takes for them, (B, ...)."""
+"""(rows of a frame table, views), both int64 (B,) -> the inputs of the model, (B, ...)."""
 
 
-def frame_table(splits: pd.DataFrame, clean: Path, split: str) -> pd.DataFrame:
+def build_frame_table(splits: pd.DataFrame, clean: Path, split: str) -> pd.DataFrame:
     """List the clean frames of one split.
 
-    The frames of an item share its weight evenly, so that a video of 256 frames counts as much as a photo; the weights are then
-    scaled to mean 1 over all showings, so that a learning rate means the same for each dataset.
+    The weight of an item is divided evenly among its frames, so that a video of 256 frames counts as much as a photo. The weights are then
+    scaled to mean 1 over an epoch, repeats included, so that a learning rate means the same for each dataset.
 
     Args:
         splits: the rows of ``splits.parquet``.
@@ -40,29 +40,29 @@ def frame_table(splits: pd.DataFrame, clean: Path, split: str) -> pd.DataFrame:
 
     Returns:
         One row per frame, ordered by ``media_id`` and ``index``: ``media_id``, ``cluster``, ``index`` (of the sampled frame), ``label``
-        (1 is fake), ``weight`` (float), ``repeat`` (times it is shown per epoch), ``shard`` (path), ``digest`` (of the shard),
+        (1 is fake), ``weight`` (float), ``repeat`` (showings per epoch), ``shard`` (path), ``digest`` (of the shard),
         ``position`` (in the shard), ``offset`` and ``bytes`` (of the encoded frame within the shard).
 
     Raises:
-        DatasetError: an item has no shard, or the split has no frame.
+        DatasetError: an item has no shard, or the split has no frames.
     """
     items = splits[splits["split"] == split].sort_values("media_id")
-    rows = [row for item in tqdm(items.itertuples(), f"index {split}", len(items), unit="item") for row in _item_rows(item, clean)]
+    rows = [row for item in tqdm(items.itertuples(), f"index {split}", len(items), unit="item") for row in _list_item_frames(item, clean)]
     if not rows:
-        raise DatasetError(f"split {split}", "has no frame", "Add media, or give the split a larger share in params.yaml.")
+        raise DatasetError(f"split {split}", "has no frames", "Add media, or give the split a larger share in params.yaml.")
     table = pd.DataFrame(rows)
     table["weight"] *= table["repeat"].sum() / (table["weight"] * table["repeat"]).sum()
     return table
 
 
-def _item_rows(item: Any, clean: Path) -> list[dict[str, object]]:
+def _list_item_frames(item: Any, clean: Path) -> list[dict[str, object]]:
     media_id, label, weight, repeat = item.media_id, item.label, item.weight, item.repeat
     shard = clean / f"{media_id}.tar"
     if not shard.exists():
-        raise DatasetError(shard, "the item is in a split but has no clean frames", "Run clean_frames again.")
+        raise DatasetError(shard, "does not exist: the item is in a split but has no clean frames", "Run the stage clean_frames again.")
     with tarfile.open(shard) as tar:
         members = sorted((member for member in tar.getmembers() if member.name.endswith(".png")), key=lambda member: member.name)
-    facts = {"media_id": media_id, "cluster": item.cluster, "label": int(label == POSITIVE), "repeat": int(repeat)}
+    facts = {"media_id": media_id, "cluster": item.cluster, "label": int(label == _POSITIVE_LABEL), "repeat": int(repeat)}
     shared = {**facts, "shard": str(shard), "digest": sha256_of(shard)}
     return [
         {
@@ -78,45 +78,45 @@ def _item_rows(item: Any, clean: Path) -> list[dict[str, object]]:
 
 
 class FrameReader:
-    """Decodes frames of a frame table, in threads, and remembers as many as fit in its memory."""
+    """Decodes frames of a frame table in threads, and caches as many as fit into ``resident_bytes`` of memory."""
 
     def __init__(self, table: pd.DataFrame, workers: int, resident_bytes: int = _RESIDENT_BYTES) -> None:
-        self._places = list(zip(table["shard"], table["offset"], table["bytes"], strict=True))
+        self._locations = list(zip(table["shard"], table["offset"], table["bytes"], strict=True))
         self._pool = ThreadPoolExecutor(workers)
-        self._room = resident_bytes
-        self._kept: dict[int, np.ndarray] = {}
+        self._free_bytes = resident_bytes
+        self._cached: dict[int, np.ndarray] = {}
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """Return the frames of the given rows, uint8 RGB (len(rows), size, size, 3)."""
-        return np.stack(list(self._pool.map(self._one, rows.tolist())))
+        return np.stack(list(self._pool.map(self._read_frame, rows.tolist())))
 
-    def _one(self, row: int) -> np.ndarray:
-        if row in self._kept:
-            return self._kept[row]
-        shard, offset, length = self._places[row]
+    def _read_frame(self, row: int) -> np.ndarray:
+        if row in self._cached:
+            return self._cached[row]
+        shard, offset, length = self._locations[row]
         with Path(shard).open("rb") as stream:
             stream.seek(offset)
             frame = np.asarray(Image.open(io.BytesIO(stream.read(length))).convert("RGB"))
-        if self._room >= frame.nbytes:
-            self._room -= frame.nbytes
-            self._kept[row] = frame
+        if self._free_bytes >= frame.nbytes:
+            self._free_bytes -= frame.nbytes
+            self._cached[row] = frame
         return frame
 
 
 @dataclass
 class EpochPlan:
-    """Which frame is shown when, and in which of its augmented views.
+    """The order of the frames of each epoch, and the augmented view of each showing.
 
-    Each epoch shows every frame ``repeat`` times, in a new order, each time in a view drawn at random; a small set is gone through
-    again until ``min_steps`` batches are full. The order depends on the seed and the epoch only, so that training can go on from any epoch.
+    Each epoch shows every frame ``repeat`` times, in a new order, each time in a random view. A small set is repeated until ``min_steps``
+    batches are full. The order depends on the seed and the epoch only, so that training can resume at any epoch.
 
     Attributes:
         table: the frames.
         batch_size: frames per batch.
-        views: augmented views of each frame.
+        views: number of augmented views of each frame.
         min_steps: batches per epoch, at least.
-        seed: of the order and the views.
-        epoch: the epoch that the next iteration goes through.
+        seed: seed of the order and the views.
+        epoch: the epoch of the next iteration, from 0.
     """
 
     table: pd.DataFrame
@@ -134,20 +134,20 @@ class EpochPlan:
     def batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield (rows, views) of each batch of the current epoch."""
         rng = np.random.default_rng([self.seed, self.epoch])
-        shown = np.repeat(np.arange(len(self.table)), self.table["repeat"])
-        passes = -(-self.steps * self.batch_size // len(shown)) if self.min_steps > 1 else 1
-        rows = np.concatenate([rng.permutation(shown) for _ in range(passes)])[: self.steps * self.batch_size]
+        repeated = np.repeat(np.arange(len(self.table)), self.table["repeat"])
+        passes = -(-self.steps * self.batch_size // len(repeated)) if self.min_steps > 1 else 1
+        rows = np.concatenate([rng.permutation(repeated) for _ in range(passes)])[: self.steps * self.batch_size]
         views = rng.integers(0, self.views, len(rows))
         for start in range(0, len(rows), self.batch_size):
             yield rows[start : start + self.batch_size], views[start : start + self.batch_size]
 
 
-def stream(plan: EpochPlan, gather: Gather) -> tf.data.Dataset:
-    """Return the batches of ``plan``'s epoch as a dataset of (inputs, label (B, 1), sample weight (B,)), two batches ahead.
+def build_tf_dataset(plan: EpochPlan, gather: Gather) -> tf.data.Dataset:
+    """Return a dataset of the batches (inputs, label (B, 1), sample weight (B,)) of one epoch; it prefetches two batches.
 
     Args:
-        plan: what to show; each pass over the dataset shows the epoch that ``plan.epoch`` names at its start.
-        gather: gives the inputs of a batch.
+        plan: the order of the frames; each pass over the dataset shows the epoch that ``plan.epoch`` names when the pass begins.
+        gather: returns the inputs of a batch.
     """
     labels = plan.table["label"].to_numpy(np.float32)[:, None]
     weights = plan.table["weight"].to_numpy(np.float32)

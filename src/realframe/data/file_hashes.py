@@ -1,8 +1,7 @@
-"""SHA-256 of many files, each read once: what was hashed is remembered by inode, size and time of change, as git's index does.
+"""Hash many files with SHA-256, and group the files of a folder by their content.
 
-A file that DVC links from its cache into a worktree keeps its inode, so a fresh worktree costs no reading either.
-
-The files of a folder by what they hold, so that the same bytes under two names are one media item.
+Each file is read once: its digest is stored by inode, size and modification time, as git's index does. A file that DVC links from its cache
+into a worktree keeps its inode, so a fresh worktree needs no reading either.
 """
 
 import os
@@ -17,14 +16,14 @@ from typing import Self
 
 from tqdm import tqdm
 
-from realframe.data.labels import FileEntry, merged
+from realframe.data.labels import FileEntry, merge_entries
 from realframe.errors import MediaError, UnreadableFileError
 from realframe.files import sha256_of
-from realframe.media.signature import HEAD_BYTES, sniff
+from realframe.media.signature import HEAD_BYTES, detect_signature
 
-HASHES = "hashes.sqlite"  # in the settings' cache_dir
-_SETTLED_NS = 2_000_000_000  # a file changed so shortly ago may change again within one tick of its clock: not remembered
-_AT_ONCE = 512  # rows per transaction, so that two runs don't wait for each other
+HASH_INDEX_FILE = "hashes.sqlite"  # in the settings' cache_dir
+_MIN_AGE_NS = 2_000_000_000  # a file changed more recently may change again within one tick of its clock: its digest is not stored
+_ROWS_PER_TRANSACTION = 512  # small, so that two runs do not wait for each other
 _TABLE = """CREATE TABLE IF NOT EXISTS hashes
     (device INTEGER, inode INTEGER, bytes INTEGER, changed_ns INTEGER, sha256 TEXT, PRIMARY KEY (device, inode)) WITHOUT ROWID"""
 
@@ -33,14 +32,14 @@ class HashIndex:
     """The digests of files on this machine; a context manager.
 
     Args:
-        database: the SQLite file that remembers them; may be deleted at any time.
+        database: the SQLite file that stores them. It may be deleted at any time.
     """
 
     def __init__(self, database: Path) -> None:
         database.parent.mkdir(parents=True, exist_ok=True)
         self._connection = sqlite3.connect(database, timeout=60)
         self._connection.execute(_TABLE)
-        self._fresh: list[tuple[int, int, int, int, str]] = []
+        self._unsaved: list[tuple[int, int, int, int, str]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -49,72 +48,64 @@ class HashIndex:
         self._flush()
         self._connection.close()
 
-    def sha256(self, files: Iterable[Path], workers: int) -> dict[Path, str | OSError]:
-        """Return the hex SHA-256 of each file, or why it can't be read; ``workers`` threads read what is not remembered."""
-        answers: dict[Path, str | OSError] = {}
+    def hash_files(self, files: Iterable[Path], workers: int) -> dict[Path, str | OSError]:
+        """Return the hex SHA-256 of each file, or why it cannot be read; ``workers`` threads read the files that are not stored."""
+        results: dict[Path, str | OSError] = {}
         unread: list[tuple[Path, os.stat_result]] = []
         for file in files:
             try:
                 facts = file.stat()
             except OSError as error:
-                answers[file] = error
+                results[file] = error
                 continue
-            known = self._known(facts)
-            answers[file] = known
-            if not known:
+            results[file] = stored = self._lookup(facts)
+            if not stored:
                 unread.append((file, facts))
-        return answers | self._read(unread, workers)
+        return results | self._read(unread, workers)
 
-    def remember(self, file: Path, sha256: str) -> None:
-        """Keep a digest that was computed elsewhere."""
-        self._keep(file.stat(), sha256)
+    def add(self, file: Path, sha256: str) -> None:
+        """Store a digest that was computed elsewhere."""
+        self._store(file.stat(), sha256)
 
     def _read(self, unread: list[tuple[Path, os.stat_result]], workers: int) -> dict[Path, str | OSError]:
-        answers: dict[Path, str | OSError] = {}
+        results: dict[Path, str | OSError] = {}
         size = sum(facts.st_size for _, facts in unread)
         with ThreadPoolExecutor(workers) as pool, tqdm(total=size, unit="B", unit_scale=True, desc="reading", disable=None) as bar:
-            for (file, facts), answer in zip(unread, pool.map(_digest, (file for file, _ in unread)), strict=True):
-                answers[file] = answer
-                if isinstance(answer, str):
-                    self._keep(facts, answer)
+            for (file, facts), result in zip(unread, pool.map(_hash_file, (file for file, _ in unread)), strict=True):
+                results[file] = result
+                if isinstance(result, str):
+                    self._store(facts, result)
                 bar.update(facts.st_size)
-        return answers
+        return results
 
-    def _known(self, facts: os.stat_result) -> str:
+    def _lookup(self, facts: os.stat_result) -> str:
         row = self._connection.execute(
             "SELECT sha256 FROM hashes WHERE device = ? AND inode = ? AND bytes = ? AND changed_ns = ?",
             (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns),
         ).fetchone()
         return row[0] if row else ""
 
-    def _keep(self, facts: os.stat_result, sha256: str) -> None:
-        if time.time_ns() - facts.st_mtime_ns > _SETTLED_NS:
-            self._fresh.append((facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, sha256))
-        if len(self._fresh) >= _AT_ONCE:
+    def _store(self, facts: os.stat_result, sha256: str) -> None:
+        if time.time_ns() - facts.st_mtime_ns > _MIN_AGE_NS:
+            self._unsaved.append((facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, sha256))
+        if len(self._unsaved) >= _ROWS_PER_TRANSACTION:
             self._flush()
 
     def _flush(self) -> None:
         with self._connection:
-            self._connection.executemany("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?, ?)", self._fresh)
-        self._fresh.clear()
-
-
-def _digest(file: Path) -> str | OSError:
-    try:
-        return sha256_of(file)
-    except OSError as error:
-        return error
+            self._connection.executemany("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?, ?)", self._unsaved)
+        self._unsaved.clear()
 
 
 @dataclass
 class FolderContents:
-    """What a folder holds. Its ``items``, ``duplicates`` and ``problems`` together are all its files.
+    """The files of a folder, grouped by content. ``items``, ``duplicates`` and ``problems`` together are all files.
 
     Attributes:
-        items: content -> entry, in the order of the paths. The content is the SHA-256 of the bytes, and for what is no media its path
-            too: two empty files, or one error page saved under two names, must not stop a run as one item with two labels.
-        duplicates: files whose bytes stand under an earlier path.
-        problems: path -> what is wrong with the file.
+        items: content -> entry, in the order of the paths. The content is the SHA-256 of the bytes; of a file that is not media, with its
+            path: two empty files, or one error page saved under two names, must not stop a run as one item with two labels.
+        duplicates: number of files whose bytes occur under an earlier path.
+        problems: path -> why the file cannot be used.
     """
 
     items: dict[str, FileEntry] = field(default_factory=dict)
@@ -123,36 +114,43 @@ class FolderContents:
 
 
 def group_by_content(folder: Path, entries: Sequence[FileEntry], hashes: HashIndex, workers: int) -> FolderContents:
-    """Read the files of ``folder`` that ``entries`` name.
+    """Group the files of ``folder`` that ``entries`` name: the same bytes under two names are one media item.
 
     Raises:
-        LabelConflictError: the same bytes are labelled real and fake.
-        DatasetError: the same bytes are given to two splits.
+        LabelConflictError: the same bytes are labeled real and fake.
+        DatasetError: the same bytes are assigned to two splits.
     """
     contents = FolderContents(problems={entry.path: entry.problem for entry in entries if entry.problem})
-    fit = {folder / entry.path: entry for entry in entries if not entry.problem}
-    digests = hashes.sha256(fit, workers)
-    for file, entry in fit.items():
+    usable = {folder / entry.path: entry for entry in entries if not entry.problem}
+    digests = hashes.hash_files(usable, workers)
+    for file, entry in usable.items():
         digest = digests[file]
         if isinstance(digest, OSError):
             contents.problems[entry.path] = UnreadableFileError(
-                entry.path, f"can't be read: {digest.strerror}", "Check its permissions and the disk."
+                entry.path, f"cannot be read: {digest.strerror}", "Check its permissions and the disk."
             )
             continue
         content = digest if _is_media(file) else f"{digest}:{entry.path}"
         if content in contents.items:
             contents.duplicates += 1
-            contents.items[content] = merged(contents.items[content], entry)
+            contents.items[content] = merge_entries(contents.items[content], entry)
         else:
             contents.items[content] = entry
     return contents
 
 
-def sha256_in(content: str) -> str:
-    """Return the SHA-256 of a content of :class:`Contents`."""
+def sha256_of_content(content: str) -> str:
+    """Return the SHA-256 of a content of :class:`FolderContents`."""
     return content.partition(":")[0]
+
+
+def _hash_file(file: Path) -> str | OSError:
+    try:
+        return sha256_of(file)
+    except OSError as error:
+        return error
 
 
 def _is_media(file: Path) -> bool:
     with file.open("rb") as stream:
-        return sniff(stream.read(HEAD_BYTES)) is not None
+        return detect_signature(stream.read(HEAD_BYTES)) is not None

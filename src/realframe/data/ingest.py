@@ -1,7 +1,7 @@
-"""Taking new files into the living folder of originals, by copy, so that the catalog reads them the same from any layout.
+"""Ingest new files: copy them into ``data/raw``, the living folder of originals, from any layout.
 
-Each folder that files come from has a batch folder of its own in ``data/raw``, with the files at their old relative paths and a
-``labels.csv`` that says what is known of them. The same bytes are kept once. What a kill leaves undone, the next call does.
+Each source folder has one batch folder in ``data/raw``, with the files under their relative paths and a ``labels.csv`` with their labels.
+The same bytes are stored once. An ingest that was killed is completed by the next one.
 """
 
 import shutil
@@ -14,30 +14,30 @@ from filelock import FileLock
 from tqdm import tqdm
 
 from realframe.data import takedown_list
-from realframe.data.file_hashes import HASHES, FolderContents, HashIndex, group_by_content, sha256_in
-from realframe.data.ingest_batch import Batch
-from realframe.data.labels import FileEntry, merged, overlaid
-from realframe.data.layouts import read_file, read_layout, read_named
+from realframe.data.file_hashes import HASH_INDEX_FILE, FolderContents, HashIndex, group_by_content, sha256_of_content
+from realframe.data.ingest_batch import IngestBatch
+from realframe.data.labels import FileEntry, apply_defaults, merge_entries
+from realframe.data.layouts import read_file_entry, read_layout, read_listed_files
 from realframe.errors import DatasetError, MediaError, UnreadableFileError
 from realframe.settings import get_settings
 
-_ROOM = 64 << 20  # bytes that the copies leave free
-_NOTHING = FileEntry("")
+_RESERVED_BYTES = 64 << 20  # free disk that the copies must leave
+_NO_OVERRIDES = FileEntry("")
 
 
 @dataclass
 class IngestSummary:
-    """What became of the files that were offered: ``found`` = ``copied`` + ``known`` + ``duplicates`` + ``problems``.
+    """The result of an ingest: ``found`` = ``copied`` + ``known`` + ``duplicates`` + ``problems``.
 
     Attributes:
         batch: the batch folder in ``data/raw``.
-        found: files offered, also those that a CSV names in vain.
-        copied: files taken in.
-        known: files whose bytes were there already.
-        duplicates: files whose bytes were offered twice.
-        labels: of the files taken in, how many are ``real``, ``fake`` and (an empty string) unlabelled.
-        bytes: size of the files taken in.
-        problems: path -> why it was not taken.
+        found: number of files in the source, including those that a CSV names but that do not exist.
+        copied: number of files copied.
+        known: number of files whose bytes were in ``data/raw`` already.
+        duplicates: number of files whose bytes occur twice in the source.
+        labels: number of copied files that are ``real``, ``fake`` and (an empty string) unlabeled.
+        bytes: total size of the copied files.
+        problems: path -> why the file was not copied.
     """
 
     batch: Path
@@ -50,9 +50,9 @@ class IngestSummary:
     problems: dict[str, MediaError] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        taken = ", ".join(f"{self.labels[label]} {label or 'unlabelled'}" for label in ("real", "fake", "") if self.labels[label])
-        rest = f"{self.known} there already, {self.duplicates} twice, {len(self.problems)} not taken"
-        return f"{self.found} files: {self.copied} taken in{f' ({taken})' if taken else ''}, {rest}"
+        labels = ", ".join(f"{self.labels[label]} {label or 'unlabeled'}" for label in ("real", "fake", "") if self.labels[label])
+        rest = f"{self.known} already present, {self.duplicates} duplicates, {len(self.problems)} rejected"
+        return f"{self.found} files: {self.copied} copied{f' ({labels})' if labels else ''}, {rest}"
 
 
 def ingest(
@@ -60,99 +60,102 @@ def ingest(
     raw_dir: Path,
     *,
     cache_dir: Path | None = None,
-    manifest: Path | None = None,
-    facts: FileEntry = _NOTHING,
-    settled_s: float = 0.0,
+    label_csv: Path | None = None,
+    overrides: FileEntry = _NO_OVERRIDES,
+    min_age_s: float = 0.0,
     workers: int = 1,
-    barred: frozenset[str] = frozenset(),
+    taken_down_ids: frozenset[str] = frozenset(),
 ) -> IngestSummary:
-    """Copy what is new in ``path`` into ``raw_dir``; ``path`` itself is never changed.
+    """Copy the new files of ``path`` into ``raw_dir``; ``path`` itself is never changed.
 
     Args:
         path: a folder in any layout that ``layouts.py`` reads, one media file, or a CSV of labels (then only the files that it names).
         raw_dir: the living folder of originals.
-        cache_dir: keeps the digests of files, so that taking in a folder again is fast; default: that of the settings.
-        manifest: the CSV of labels, instead of those in the folder.
-        facts: what holds for all files, whatever folders and CSV say; its path means nothing.
-        settled_s: leave files that changed less than so many seconds ago for the next time: they may still be arriving.
-        workers: threads that read.
-        barred: ids of items that were taken down; they are not taken.
+        cache_dir: holds the digests of files, so that ingesting a folder a second time is fast; default: that of the settings.
+        label_csv: the CSV of labels, instead of those in the folder.
+        overrides: values for all files, which take precedence over folders and CSV; its path is not used.
+        min_age_s: skip files that changed less than so many seconds ago: they may still be arriving.
+        workers: number of threads that read.
+        taken_down_ids: ids of items that were taken down; they are rejected.
 
     Raises:
-        LabelConflictError: the same bytes are labelled real and fake, here or among what is in ``raw_dir``. Nothing is copied.
-        DatasetError: no such path, a CSV that can't be read, or too little room on the disk.
+        LabelConflictError: the same bytes are labeled real and fake, in ``path`` or between it and ``raw_dir``. Nothing is copied.
+        DatasetError: the path does not exist, a CSV cannot be read, or the disk is too full.
     """
-    folder, entries = _offered(path, manifest)
-    offered = [_checked(overlaid(replace(facts, path=entry.path), entry), folder, settled_s) for entry in entries]
-    batch = Batch(raw_dir, folder)
-    cache = _made(cache_dir or get_settings().cache_dir)
-    with FileLock(cache / "ingest.lock"), HashIndex(cache / HASHES) as hashes:
-        batch.sweep()
-        new = group_by_content(folder, offered, hashes, workers)
-        _refuse(new, barred)
-        kept = group_by_content(raw_dir, read_layout(raw_dir), hashes, workers).items
-        summary = IngestSummary(batch.path, len(offered), duplicates=new.duplicates, problems=new.problems)
-        told = _told(new, kept, folder, raw_dir)
-        summary.known = sum(content in kept for content in new.items)
-        _check_room(raw_dir, [folder / entry.path for content, entry in new.items.items() if content not in kept])
-        for content in tqdm([content for content in new.items if content not in kept], desc="copying", unit="file", disable=None):
-            told += _take(batch, folder, new.items[content], content, hashes, summary)
-        batch.say(told)
+    folder, listed = _list_entries(path, label_csv)
+    entries = [_check_entry(apply_defaults(replace(overrides, path=entry.path), entry), folder, min_age_s) for entry in listed]
+    batch = IngestBatch(raw_dir, folder)
+    cache = _ensure_folder(cache_dir or get_settings().cache_dir)
+    with FileLock(cache / "ingest.lock"), HashIndex(cache / HASH_INDEX_FILE) as hashes:
+        batch.remove_partial_copies()
+        source = group_by_content(folder, entries, hashes, workers)
+        _reject_taken_down(source, taken_down_ids)
+        present = group_by_content(raw_dir, read_layout(raw_dir), hashes, workers).items
+        new = [content for content in source.items if content not in present]
+        summary = IngestSummary(batch.path, len(entries), duplicates=source.duplicates, problems=source.problems)
+        summary.known = len(source.items) - len(new)
+        updates = _merge_with_present(source, present, folder, raw_dir)
+        _check_free_space(raw_dir, [folder / source.items[content].path for content in new])
+        for content in tqdm(new, desc="copying", unit="file", disable=None):
+            updates += _copy_file(batch, folder, source.items[content], content, hashes, summary)
+        batch.add_entries(updates)
     return summary
 
 
-def _offered(path: Path, manifest: Path | None) -> tuple[Path, list[FileEntry]]:
+def _list_entries(path: Path, label_csv: Path | None) -> tuple[Path, list[FileEntry]]:
+    """Return the source folder and the entries of its files."""
     if path.is_dir():
-        return path, read_layout(path, manifest)
+        return path, read_layout(path, label_csv)
     if not path.is_file():
         raise DatasetError(path, "there is no such file or folder", "Name a folder, a media file or a CSV of labels.")
     if path.suffix.casefold() == ".csv":
-        return path.parent, read_named(path)
-    return path.parent, [read_file(path, manifest)]
+        return path.parent, read_listed_files(path)
+    return path.parent, [read_file_entry(path, label_csv)]
 
 
-def _checked(entry: FileEntry, folder: Path, settled_s: float) -> FileEntry:
-    """Mark what must not be copied: a link that leads out of the folder, and a file that may still be arriving."""
+def _check_entry(entry: FileEntry, folder: Path, min_age_s: float) -> FileEntry:
+    """Set the problem of a file that must not be copied: a link that leads out of the folder, or a file that may still be arriving."""
     file = folder / entry.path
     if entry.problem or not file.exists():
         return entry
     if not file.resolve().is_relative_to(folder.resolve()):
-        return replace(
-            entry, problem=UnreadableFileError(entry.path, "is a link that leads out of the folder", "Ingest what it points to.")
-        )
-    if settled_s and time.time() - file.stat().st_mtime < settled_s:
-        return replace(
-            entry, problem=UnreadableFileError(entry.path, "changed a moment ago and may still be arriving", "It is taken the next time.")
-        )
+        problem = UnreadableFileError(entry.path, "is a link that leads out of the folder", "Ingest the file that it points to.")
+        return replace(entry, problem=problem)
+    if min_age_s and time.time() - file.stat().st_mtime < min_age_s:
+        problem = UnreadableFileError(entry.path, "changed recently and may still be arriving", "The next ingest copies it.")
+        return replace(entry, problem=problem)
     return entry
 
 
-def _refuse(new: FolderContents, barred: frozenset[str]) -> None:
-    for content in [content for content in new.items if sha256_in(content) in barred]:
-        path = new.items.pop(content).path
-        new.problems[path] = takedown_list.refusal(path)
+def _reject_taken_down(source: FolderContents, taken_down_ids: frozenset[str]) -> None:
+    for content in [content for content in source.items if sha256_of_content(content) in taken_down_ids]:
+        path = source.items.pop(content).path
+        source.problems[path] = takedown_list.taken_down_error(path)
 
 
-def _told(new: FolderContents, kept: dict[str, FileEntry], folder: Path, raw_dir: Path) -> list[FileEntry]:
-    """What is said here for the first time of bytes that are there already. Raises where the two contradict each other."""
-    told = []
-    for content, entry in new.items.items():
-        if content in kept:
-            known = kept[content]
-            both = merged(replace(known, path=str(raw_dir / known.path)), replace(entry, path=str(folder / entry.path)))
-            told += [replace(both, path=known.path)] if replace(both, path=known.path) != known else []
-    return told
+def _merge_with_present(source: FolderContents, present: dict[str, FileEntry], folder: Path, raw_dir: Path) -> list[FileEntry]:
+    """Return the entries of present files to which the source adds something. Raises where the two contradict each other."""
+    updates = []
+    for content, entry in source.items.items():
+        if content in present:
+            known = present[content]
+            merged = merge_entries(replace(known, path=str(raw_dir / known.path)), replace(entry, path=str(folder / entry.path)))
+            update = replace(merged, path=known.path)
+            updates += [update] if update != known else []
+    return updates
 
 
-def _take(batch: Batch, folder: Path, entry: FileEntry, content: str, hashes: HashIndex, summary: IngestSummary) -> list[FileEntry]:
-    """Take one file in and count it; return what to say of it."""
-    sha256 = sha256_in(content)
+def _copy_file(
+    batch: IngestBatch, folder: Path, entry: FileEntry, content: str, hashes: HashIndex, summary: IngestSummary
+) -> list[FileEntry]:
+    """Copy one file and count it; return its entry in the batch, or none where it changed meanwhile."""
+    sha256 = sha256_of_content(content)
     try:
-        target, copied = batch.take(folder / entry.path, entry.path, sha256)
+        target, copied = batch.copy_file(folder / entry.path, entry.path, sha256)
     except BlockingIOError:
         summary.problems[entry.path] = UnreadableFileError(entry.path, "changed while it was being copied", "Ingest it again.")
         return []
-    hashes.remember(target, sha256)
+    hashes.add(target, sha256)
     if copied:
         summary.copied += 1
         summary.labels[entry.label] += 1
@@ -162,13 +165,14 @@ def _take(batch: Batch, folder: Path, entry: FileEntry, content: str, hashes: Ha
     return [replace(entry, path=target.relative_to(batch.raw_dir).as_posix())]
 
 
-def _check_room(raw_dir: Path, files: list[Path]) -> None:
+def _check_free_space(raw_dir: Path, files: list[Path]) -> None:
     needed = sum(file.stat().st_size for file in files)
-    free = shutil.disk_usage(_made(raw_dir)).free
-    if files and needed + _ROOM > free:
-        raise DatasetError(raw_dir, f"has {free >> 20} MiB free, but the new files need {needed >> 20} MiB", "Make room and run it again.")
+    free = shutil.disk_usage(_ensure_folder(raw_dir)).free
+    if files and needed + _RESERVED_BYTES > free:
+        reason = f"has {free >> 20} MiB free, but the new files need {needed >> 20} MiB"
+        raise DatasetError(raw_dir, reason, "Free disk space and ingest again.")
 
 
-def _made(folder: Path) -> Path:
+def _ensure_folder(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder

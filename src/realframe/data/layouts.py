@@ -1,12 +1,12 @@
-"""What a folder of files says of each of them: its label, and where given its generator, source, group and split.
+"""Read the layout of a folder of media files: the label of each file, and optionally its generator, source, group and split.
 
-Understood are
+Supported layouts:
 
-* ``{real,fake}/**`` anywhere in the path, the nearest folder wins; other words for the two stand in ``labels.py``
-  (``ai``, ``Celeb-real``, ``Celeb-synthesis``, ...), in any case;
+* ``{real,fake}/**`` anywhere in the path; the nearest folder wins. ``labels.py`` lists synonyms of the two words (``ai``, ``Celeb-real``,
+  ``Celeb-synthesis``, ...), in any case;
 * ``fake/<generator>/**`` and ``real/<source>/**``;
-* ``{train,val,test}/**/{real,fake}/**``: a split that is kept;
-* CSV files anywhere in the folder, see ``sheets.py``. What a CSV says beats what the folders say.
+* ``{train,val,test}/**/{real,fake}/**``: the split is kept;
+* CSV files anywhere in the folder, see ``label_csv.py``. A CSV takes precedence over folder names.
 """
 
 import os
@@ -14,103 +14,102 @@ from collections.abc import Iterator
 from functools import reduce
 from pathlib import Path, PurePosixPath
 
-from realframe.data.csv_sheets import is_sheet, read_sheet
-from realframe.data.labels import FileEntry, label_of_folder, merged, overlaid, split_of
+from realframe.data.label_csv import is_label_csv, read_label_csv
+from realframe.data.labels import FileEntry, apply_defaults, merge_entries, parse_folder_label, parse_split
 from realframe.errors import MediaError, UnreadableFileError
 
-_TEXTS = ".csv .tsv .md .txt .json .jsonl .yaml .yml .xml .html .htm .srt .vtt .log .md5 .sha256 .dvc"
-_SIDECARS = frozenset(_TEXTS.split())
-_PAPERS = frozenset(("license", "licence", "readme", "copying", "notice", "authors", "citation"))
-_DEBRIS = frozenset(("__macosx", "thumbs.db", "desktop.ini"))
+_TEXT_SUFFIXES = ".csv .tsv .md .txt .json .jsonl .yaml .yml .xml .html .htm .srt .vtt .log .md5 .sha256 .dvc"
+_TEXT_NAMES = frozenset(("license", "licence", "readme", "copying", "notice", "authors", "citation"))
+_SYSTEM_NAMES = frozenset(("__macosx", "thumbs.db", "desktop.ini"))
 
 
-def read_layout(folder: Path, manifest: Path | None = None) -> list[FileEntry]:
-    """List the files of a folder with what is said of them, sorted by path.
+def read_layout(folder: Path, label_csv: Path | None = None) -> list[FileEntry]:
+    """List the files of a folder with their labels, sorted by path.
 
-    Hidden files and text that lies beside media (CSV, Markdown, JSON, licences, ...) are passed over; every other file is listed, also one
-    that is no media at all. A file of which nothing says what it is has an empty label.
+    Hidden files and text files (CSV, Markdown, JSON, licenses, ...) are skipped; every other file is listed, even one that is not media.
+    The label of a file is empty where neither a folder nor a CSV states it.
 
     Args:
-        folder: what to read, with all that is below it. Links to folders are not followed, but listed as a problem.
-        manifest: the CSV to read, instead of those in the folder.
+        folder: the folder to read, with all its subfolders. Links to folders are not followed, but listed with a problem.
+        label_csv: the CSV to read, instead of those in the folder.
 
     Raises:
         LabelConflictError: two rows give one file both labels.
-        DatasetError: a CSV that can't be read, or a split that is none.
+        DatasetError: a CSV cannot be read, or names an unknown split.
     """
-    entries = {entry.path: entry for entry in (_from_folders(folder, path, problem) for path, problem in files_of(folder))}
-    sheets = (
-        [manifest] if manifest else sorted(file for file in folder.rglob("*.[cC][sS][vV]") if _visible(file, folder) and is_sheet(file))
-    )
-    for path, said in _said_by(sheets, folder).items():
-        entries[path] = overlaid(said, entries.get(path) or _from_folders(folder, path))
+    entries = {entry.path: entry for entry in (_entry_from_folders(folder, path, problem) for path, problem in find_media_files(folder))}
+    csv_files = [label_csv] if label_csv else _find_label_csvs(folder)
+    for path, entry in _read_label_csvs(csv_files, folder).items():
+        entries[path] = apply_defaults(entry, entries.get(path) or _entry_from_folders(folder, path))
     return [entries[path] for path in sorted(entries)]
 
 
-def read_named(manifest: Path) -> list[FileEntry]:
+def read_listed_files(label_csv: Path) -> list[FileEntry]:
     """List only the files that a CSV names, relative to its folder, as :func:`read_layout` does."""
-    folder = manifest.parent
-    return [overlaid(said, _from_folders(folder, path)) for path, said in sorted(_said_by([manifest], folder).items())]
+    folder = label_csv.parent
+    entries = sorted(_read_label_csvs([label_csv], folder).items())
+    return [apply_defaults(entry, _entry_from_folders(folder, path)) for path, entry in entries]
 
 
-def read_file(file: Path, manifest: Path | None = None) -> FileEntry:
-    """Say of one file, relative to its folder, what :func:`read_layout` says of it."""
-    said = _said_by([manifest] if manifest else [], file.parent)
-    return overlaid(said.get(file.name, FileEntry(file.name)), _from_folders(file.parent, file.name))
+def read_file_entry(file: Path, label_csv: Path | None = None) -> FileEntry:
+    """Return the entry of one file, relative to its folder, as :func:`read_layout` does."""
+    entries = _read_label_csvs([label_csv] if label_csv else [], file.parent)
+    return apply_defaults(entries.get(file.name, FileEntry(file.name)), _entry_from_folders(file.parent, file.name))
 
 
-def _said_by(sheets: list[Path], folder: Path) -> dict[str, FileEntry]:
-    """What the CSV files say of each path; of two rows about one file the second fills what the first leaves open."""
-    rows: dict[str, list[FileEntry]] = {}
-    for sheet in sheets:
-        for entry in read_sheet(sheet, folder):
-            rows.setdefault(entry.path, []).append(entry)
-    return {path: reduce(merged, entries) for path, entries in rows.items()}
-
-
-def _from_folders(folder: Path, path: str, problem: MediaError | None = None) -> FileEntry:
-    """Read the folder names of a path, the folder itself being the uppermost (``realframe ingest ~/fake`` says enough)."""
-    parents = (folder.resolve().name, *PurePosixPath(path).parts[:-1])
-    nearest = next((at for at in reversed(range(len(parents))) if label_of_folder(parents[at])), None)
-    if nearest is None:
-        return FileEntry(path, problem=problem)
-    label = label_of_folder(parents[nearest])
-    below = parents[nearest + 1] if nearest + 1 < len(parents) else ""
-    above = (split_of(name) for name in reversed(parents[1:nearest]))
-    split = next((name for name in above if name), "")
-    return FileEntry(path, label, below if label == "fake" else "", below if label == "real" else "", split=split, problem=problem)
-
-
-def files_of(folder: Path) -> Iterator[tuple[str, MediaError | None]]:
-    """Yield every file that may be media, relative to the folder, with what is wrong with it."""
+def find_media_files(folder: Path) -> Iterator[tuple[str, MediaError | None]]:
+    """Yield every file that may be media, relative to the folder, with why it cannot be used."""
     for here, folders, names in os.walk(folder):
         base = Path(here)
-        folders[:] = sorted(name for name in folders if _seen(name))
+        folders[:] = sorted(name for name in folders if _is_visible_name(name))
         for name in [name for name in folders if (base / name).is_symlink()]:
             path = (base / name).relative_to(folder).as_posix()
             yield path, UnreadableFileError(path, "is a link to a folder, which is not followed", "Name that folder itself.")
-        for name in sorted(name for name in names if _seen(name) and not _is_sidecar(name)):
+        for name in sorted(name for name in names if _is_visible_name(name) and not _is_text(name)):
             path = (base / name).relative_to(folder).as_posix()
             yield path, None if _is_utf8(path) else UnreadableFileError(path, "has a name that is not UTF-8", "Rename it.")
 
 
 def may_be_media(path: str) -> bool:
-    """Say of a path, with ``/`` between its parts, whether :func:`files_of` would yield it: nothing hidden, and no text beside media."""
+    """Say whether :func:`find_media_files` would yield a path (parts separated by ``/``): no part is hidden, and it is not a text file."""
     *folders, name = path.split("/")
-    return all(_seen(part) for part in (*folders, name)) and not _is_sidecar(name)
+    return all(_is_visible_name(part) for part in (*folders, name)) and not _is_text(name)
 
 
-def _visible(file: Path, folder: Path) -> bool:
-    return all(_seen(part) for part in file.relative_to(folder).parts)
+def _find_label_csvs(folder: Path) -> list[Path]:
+    files = (file for file in folder.rglob("*.[cC][sS][vV]") if all(map(_is_visible_name, file.relative_to(folder).parts)))
+    return sorted(file for file in files if is_label_csv(file))
 
 
-def _seen(name: str) -> bool:
-    return not name.startswith(".") and name.casefold() not in _DEBRIS
+def _read_label_csvs(csv_files: list[Path], folder: Path) -> dict[str, FileEntry]:
+    """Return the merged entry of each path that the CSV files name."""
+    rows: dict[str, list[FileEntry]] = {}
+    for csv_file in csv_files:
+        for entry in read_label_csv(csv_file, folder):
+            rows.setdefault(entry.path, []).append(entry)
+    return {path: reduce(merge_entries, entries) for path, entries in rows.items()}
 
 
-def _is_sidecar(name: str) -> bool:
+def _entry_from_folders(folder: Path, path: str, problem: MediaError | None = None) -> FileEntry:
+    """Read the label from the folder names of a path, with the folder itself as the topmost (``realframe ingest ~/fake`` is enough)."""
+    parents = (folder.resolve().name, *PurePosixPath(path).parts[:-1])
+    nearest = next((index for index in reversed(range(len(parents))) if parse_folder_label(parents[index])), None)
+    if nearest is None:
+        return FileEntry(path, problem=problem)
+    label = parse_folder_label(parents[nearest])
+    below = parents[nearest + 1] if nearest + 1 < len(parents) else ""
+    above = (parse_split(name) for name in reversed(parents[1:nearest]))
+    split = next((name for name in above if name), "")
+    return FileEntry(path, label, below if label == "fake" else "", below if label == "real" else "", split=split, problem=problem)
+
+
+def _is_visible_name(name: str) -> bool:
+    return not name.startswith(".") and name.casefold() not in _SYSTEM_NAMES
+
+
+def _is_text(name: str) -> bool:
     stem, suffix = os.path.splitext(name.casefold())  # noqa: PTH122
-    return suffix in _SIDECARS or (suffix == "" and stem in _PAPERS)
+    return suffix in _TEXT_SUFFIXES.split() or (suffix == "" and stem in _TEXT_NAMES)
 
 
 def _is_utf8(name: str) -> bool:

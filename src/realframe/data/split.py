@@ -1,15 +1,15 @@
-"""Dealing the items to train, val and test so that what is tested was never shown: a cluster of items stays in one split.
+"""Split the items into train, val and test by group: all items of a cluster stay in one split, so that no test item was seen in training.
 
-The clusters are dealt greedily, the largest first, each to the split that it brings nearest to its share of the items, of each class,
-of each class and kind, and of each generator and source; the idea is that of scikit-learn's StratifiedGroupKFold, with given shares.
+The assignment is greedy. The clusters go, the largest first, each to the split that it brings nearest to its share of the items, of each
+class, of each class and kind, and of each generator and source: the idea of scikit-learn's StratifiedGroupKFold, with unequal shares.
 """
 
 import numpy as np
 import pandas as pd
 
-from realframe.config import Balance, Split
+from realframe.config import BalanceParams, SplitParams
 from realframe.data import previous_split
-from realframe.data.balance import shuffle_key, train_repeats, train_weights
+from realframe.data.balance import compute_class_weights, compute_repeats, shuffle_key
 from realframe.data.clusters import find_clusters
 from realframe.errors import DatasetError, TooFewItemsError
 
@@ -19,92 +19,110 @@ _STRATA = (["label"], ["label", "kind"], ["label", "kind", "generator"], ["label
 
 
 def assign_splits(
-    balanced: pd.DataFrame, quality: pd.DataFrame, split: Split, balance: Balance, seed: int, dealt_before: pd.DataFrame | None = None
+    balanced: pd.DataFrame,
+    quality: pd.DataFrame,
+    split: SplitParams,
+    balance: BalanceParams,
+    seed: int,
+    previous: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return the rows of ``data/splits.parquet``: the included items with ``split``, ``cluster``, ``repeat`` and ``weight``.
 
-    A split that a folder or CSV gives is kept, and its whole cluster follows it. Where every item is given one, but none is given to val or
-    to test, that one is dealt out of train. Items of an earlier deal keep their splits; where a new item shows that several of them
-    belong together, all go to train rather than val, and to val rather than test.
+    A split that a folder or CSV names is kept, and its whole cluster follows it. Where every item has such a split but val or test has
+    none, clusters of train may go there. Items of the previous split keep their splits; where a new item links several of them, all
+    move to train rather than val, and to val rather than test.
 
     Args:
         balanced: the rows of ``data/balanced.parquet``, in any order.
         quality: the rows of ``data/quality.parquet``.
         split: shares, near-duplicate distance, least items per class.
-        balance: what its method does to train: repeats, weights or neither.
-        seed: which of equal clusters come first, and which items are repeated.
-        dealt_before: what ``dealt.read`` gives of an earlier deal.
+        balance: its method decides whether train items get repeats, weights or neither.
+        seed: decides the order of clusters of equal size, and which items are repeated.
+        previous: the table of ``previous_split.read``.
 
     Raises:
-        TooFewItemsError: a class is missing, or can't have ``min_per_class`` items in each split.
-        DatasetError: a cluster is given to two splits.
+        TooFewItemsError: a class is missing, or cannot have ``min_per_class`` items in each split.
+        DatasetError: folders or a CSV assign one cluster to two splits.
     """
     items = balanced[balanced["included"]].sort_values("media_id", ignore_index=True)
     _check_classes(balanced, items)
-    before = previous_split.nothing() if dealt_before is None else dealt_before
-    items["cluster"] = find_clusters(items, quality, split.near_duplicate_distance, before["cluster"]).to_numpy()
+    previous = previous_split.empty() if previous is None else previous
+    items["cluster"] = find_clusters(items, quality, split.near_duplicate_distance, previous["cluster"]).to_numpy()
     names, cluster = np.unique(items["cluster"].to_numpy(dtype=str), return_inverse=True)
-    _refuse_two_given(items)
-    items["split"] = previous_split.keep(items, before)
-    allowed = _allowed(items, cluster, len(names))
+    _check_assigned_splits(items)
+    items["split"] = previous_split.find_fixed_splits(items, previous)
+    allowed = _find_allowed_splits(items, cluster, len(names))
     order = np.array([shuffle_key(name, seed) for name in names]).argsort()
-    placed = _placed(_counts(items, cluster), allowed, order, np.array([1 - split.val - split.test, split.val, split.test]))
-    _fill(placed, _per_label(items, cluster), allowed, order, split.min_per_class)
-    items["split"] = np.array(SPLITS)[placed[cluster]]
-    items = balanced_train(items, balance, seed)
-    check(items)
+    shares = np.array([1 - split.val - split.test, split.val, split.test])
+    split_of = _assign_clusters(_count_strata(items, cluster), allowed, order, shares)
+    _fill_small_splits(split_of, _count_labels(items, cluster), allowed, order, split.min_per_class)
+    items["split"] = np.array(SPLITS)[split_of[cluster]]
+    items = balance_train(items, balance, seed)
+    check_splits(items)
     return items
 
 
-def check(splits: pd.DataFrame) -> None:
-    """Raise DatasetError where a cluster or a group crosses splits, or an item outside of train is repeated or weighted."""
+def balance_train(items: pd.DataFrame, balance: BalanceParams, seed: int) -> pd.DataFrame:
+    """Add ``repeat`` and ``weight``; both stay 1 outside of train."""
+    train = (items["split"] == "train").to_numpy()
+    labels = items.loc[train, "label"].tolist()
+    repeat, weight = np.ones(len(items), np.int32), np.ones(len(items))
+    if balance.method == "oversample":
+        repeat[train] = compute_repeats(items.loc[train, "media_id"].tolist(), labels, seed)
+    if balance.method == "class_weights":
+        weight[train] = compute_class_weights(labels)
+    return items.assign(repeat=repeat, weight=weight)
+
+
+def check_splits(splits: pd.DataFrame) -> None:
+    """Raise DatasetError where a cluster or a group spans two splits, or an item outside of train is repeated or weighted."""
     for column in ("cluster", "group"):
-        named = splits[splits[column] != ""]
-        crossing = named.groupby(column)["split"].nunique()
-        if (crossing > 1).any():
-            name = crossing.index[crossing > 1][0]
-            paths = named.loc[named[column] == name].drop_duplicates("split")["path"].tolist()
-            raise DatasetError(f"{column} {name}", f"stands in two splits: {' and '.join(paths[:2])}", "Run split_dataset again.")
+        members = splits[splits[column] != ""]
+        split_counts = members.groupby(column)["split"].nunique()
+        if (split_counts > 1).any():
+            name = split_counts.index[split_counts > 1][0]
+            paths = members.loc[members[column] == name].drop_duplicates("split")["path"].tolist()
+            raise DatasetError(f"{column} {name}", f"is in two splits: {' and '.join(paths[:2])}", "Run the stage split_dataset again.")
     outside = splits[splits["split"] != "train"]
     if (outside["repeat"] != 1).any() or (outside["weight"] != 1).any():
-        raise DatasetError("splits", "items of val or test are repeated or weighted", "Run split_dataset again.")
+        raise DatasetError("splits", "items of val or test are repeated or weighted", "Run the stage split_dataset again.")
 
 
 def _check_classes(balanced: pd.DataFrame, items: pd.DataFrame) -> None:
     for label in LABELS:
         if not (items["label"] == label).any():
-            left_out = balanced.loc[balanced["label"] == label, "why"].value_counts()
-            found = f"; {', '.join(f'{count} left out ({why})' for why, count in left_out.items())}" if len(left_out) else ""
-            hint = f"Put {label} videos or images into a folder named {label}/ and take it in: `realframe ingest FOLDER --label {label}`."
-            raise TooFewItemsError(f"class {label}", f"has no item that can be used{found}", hint)
+            excluded = balanced.loc[balanced["label"] == label, "exclusion_reason"].value_counts()
+            counts = f"; {', '.join(f'{count} left out ({reason})' for reason, count in excluded.items())}" if len(excluded) else ""
+            hint = f"Put {label} videos or images into a folder named {label}/ and run `realframe ingest FOLDER --label {label}`."
+            raise TooFewItemsError(f"class {label}", f"has no usable items{counts}", hint)
 
 
-def _refuse_two_given(items: pd.DataFrame) -> None:
-    """Raise DatasetError where the folders or the CSV give one cluster to two splits."""
-    given = items[items["split"] != ""]
-    crossing = given.groupby("cluster")["split"].nunique()
-    for twice in crossing.index[crossing > 1][:1]:
-        first, second = given[given["cluster"] == twice].drop_duplicates("split").head(2).itertuples()
+def _check_assigned_splits(items: pd.DataFrame) -> None:
+    """Raise DatasetError where folders or a CSV assign one cluster to two splits."""
+    assigned = items[items["split"] != ""]
+    split_counts = assigned.groupby("cluster")["split"].nunique()
+    for cluster in split_counts.index[split_counts > 1][:1]:
+        first, second = assigned[assigned["cluster"] == cluster].drop_duplicates("split").head(2).itertuples()
         raise DatasetError(
             f"{first.path} and {second.path}",
-            f"are given to {first.split} and {second.split}, but belong together: one group, or nearly the same pictures",
+            f"are assigned to {first.split} and {second.split}, but belong together: they are of one group, or nearly identical",
             "Move one of them, or lower split.near_duplicate_distance if they are not alike.",
         )
 
 
-def _allowed(items: pd.DataFrame, cluster: np.ndarray, count: int) -> np.ndarray:
+def _find_allowed_splits(items: pd.DataFrame, cluster: np.ndarray, count: int) -> np.ndarray:
     """Return which splits each cluster may go to; bool (clusters, 3)."""
-    given = np.zeros((count, len(SPLITS)), bool)
-    for at, name in enumerate(SPLITS):
-        given[cluster[(items["split"] == name).to_numpy()], at] = True
-    allowed = np.where(given.any(axis=1, keepdims=True), given, True)
+    fixed = np.zeros((count, len(SPLITS)), bool)
+    for index, name in enumerate(SPLITS):
+        fixed[cluster[(items["split"] == name).to_numpy()], index] = True
+    allowed = np.where(fixed.any(axis=1, keepdims=True), fixed, True)
     if (items["split"] != "").all():
-        allowed |= given[:, :1] & ~given.any(axis=0)
+        allowed |= fixed[:, :1] & ~fixed.any(axis=0)
     return allowed
 
 
-def _counts(items: pd.DataFrame, cluster: np.ndarray) -> np.ndarray:
-    """Return how many items of each stratum a cluster holds; int64 (clusters, strata). The first stratum is all items."""
+def _count_strata(items: pd.DataFrame, cluster: np.ndarray) -> np.ndarray:
+    """Return the number of items of each stratum in each cluster; int64 (clusters, strata). The first stratum is all items."""
     strata = [np.zeros(len(items), np.int64)] + [items.groupby(columns).ngroup().to_numpy() for columns in _STRATA]
     tables = []
     for stratum in strata:
@@ -114,65 +132,50 @@ def _counts(items: pd.DataFrame, cluster: np.ndarray) -> np.ndarray:
     return np.concatenate(tables, axis=1)
 
 
-def _per_label(items: pd.DataFrame, cluster: np.ndarray) -> np.ndarray:
-    """Return how many items of each of ``LABELS`` a cluster holds; int64 (clusters, 2)."""
+def _count_labels(items: pd.DataFrame, cluster: np.ndarray) -> np.ndarray:
+    """Return the number of items of each of ``LABELS`` in each cluster; int64 (clusters, 2)."""
     return np.stack([np.bincount(cluster, items["label"] == label, cluster.max() + 1) for label in LABELS], axis=1).astype(np.int64)
 
 
-def _placed(counts: np.ndarray, allowed: np.ndarray, order: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Return the split of each cluster, int64 (clusters,): least chi-square distance to the shares, one cluster after the other."""
+def _assign_clusters(counts: np.ndarray, allowed: np.ndarray, order: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Return the split of each cluster, int64 (clusters,): that of least chi-square distance to the shares, one cluster after another."""
     target = shares[:, None] * counts.sum(axis=0)
-    have = np.zeros_like(target)
-    placed = np.zeros(len(counts), np.int64)
+    current = np.zeros_like(target)
+    split_of = np.zeros(len(counts), np.int64)
     by_size = order[np.argsort(-counts[order, 0], kind="stable")]
-    forced_first = by_size[np.argsort(allowed[by_size].sum(axis=1) > 1, kind="stable")]
-    for at in forced_first:
-        cost = (counts[at] * (2 * (have - target) + counts[at]) / target).sum(axis=1)
-        placed[at] = np.where(allowed[at], cost, np.inf).argmin()
-        have[placed[at]] += counts[at]
-    return placed
+    fixed_first = by_size[np.argsort(allowed[by_size].sum(axis=1) > 1, kind="stable")]
+    for index in fixed_first:
+        cost = (counts[index] * (2 * (current - target) + counts[index]) / target).sum(axis=1)
+        split_of[index] = np.where(allowed[index], cost, np.inf).argmin()
+        current[split_of[index]] += counts[index]
+    return split_of
 
 
-def _fill(placed: np.ndarray, per_label: np.ndarray, allowed: np.ndarray, order: np.ndarray, least: int) -> None:
-    """Move clusters, in place, until each split has ``least`` items of each label. Raises TooFewItemsError where none can be spared."""
+def _fill_small_splits(split_of: np.ndarray, label_counts: np.ndarray, allowed: np.ndarray, order: np.ndarray, least: int) -> None:
+    """Move clusters, in place, until each split has ``least`` items of each label. Raises TooFewItemsError where none can be moved."""
     while True:
-        have = np.stack([per_label[placed == at].sum(axis=0) for at in range(len(SPLITS))])
-        if (have >= least).all():
+        current = np.stack([label_counts[split_of == index].sum(axis=0) for index in range(len(SPLITS))])
+        if (current >= least).all():
             return
-        to, label = np.argwhere(have < least)[0]
-        spared = ((have[placed] - per_label >= least) | (per_label == 0)).all(axis=1)
-        movable = order[((per_label[:, label] > 0) & allowed[:, to] & (placed != to) & spared)[order]]
+        to_split, label = np.argwhere(current < least)[0]
+        can_leave = ((current[split_of] - label_counts >= least) | (label_counts == 0)).all(axis=1)
+        movable = order[((label_counts[:, label] > 0) & allowed[:, to_split] & (split_of != to_split) & can_leave)[order]]
         if not len(movable):
-            raise TooFewItemsError("split", _shortage(have, per_label, least), _hint(LABELS[label], least))
-        placed[movable[per_label[movable].sum(axis=1).argmin()]] = to
+            raise TooFewItemsError("split", _describe_shortage(current, label_counts, least), _shortage_hint(LABELS[label], least))
+        split_of[movable[label_counts[movable].sum(axis=1).argmin()]] = to_split
 
 
-def _shortage(have: np.ndarray, per_label: np.ndarray, least: int) -> str:
-    counts = [
-        f"{label} has {per_label[:, at].sum()} items in {(per_label[:, at] > 0).sum()} independent sets, of which {_dealing(have[:, at])}"
-        for at, label in enumerate(LABELS)
-    ]
-    return f"each class needs {least} items in each of train, val and test; {'; '.join(counts)}"
+def _describe_shortage(current: np.ndarray, label_counts: np.ndarray, least: int) -> str:
+    labels = []
+    for index, label in enumerate(LABELS):
+        clusters = (label_counts[:, index] > 0).sum()
+        placed = ", ".join(f"{count} in {split}" for split, count in zip(SPLITS, current[:, index], strict=True))
+        labels.append(f"{label} has {label_counts[:, index].sum()} items in {clusters} independent sets, of which {placed}")
+    return f"each class needs {least} items in each of train, val and test; {'; '.join(labels)}"
 
 
-def _dealing(have: np.ndarray) -> str:
-    return ", ".join(f"{count} in {split}" for split, count in zip(SPLITS, have, strict=True))
-
-
-def _hint(label: str, least: int) -> str:
+def _shortage_hint(label: str, least: int) -> str:
     return (
-        f"Add {label} items that share no group or near-duplicate with the others: 3 independent sets of {least} are the least; "
-        "or lower split.min_per_class or split.near_duplicate_distance."
+        f"Add {label} items that share no group or near-duplicate with the others: at least 3 independent sets of {least} are needed. "
+        "Or lower split.min_per_class or split.near_duplicate_distance."
     )
-
-
-def balanced_train(items: pd.DataFrame, balance: Balance, seed: int) -> pd.DataFrame:
-    """Add ``repeat`` and ``weight``; both stay 1 outside of train."""
-    train = (items["split"] == "train").to_numpy()
-    labels = items.loc[train, "label"].tolist()
-    repeat, weight = np.ones(len(items), np.int32), np.ones(len(items))
-    if balance.method == "oversample":
-        repeat[train] = train_repeats(items.loc[train, "media_id"].tolist(), labels, seed)
-    if balance.method == "class_weights":
-        weight[train] = train_weights(labels)
-    return items.assign(repeat=repeat, weight=weight)

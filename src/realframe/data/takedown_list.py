@@ -1,4 +1,4 @@
-"""Media items that must not be used any more: the list that a run carries, and taking one's files out of a folder of originals."""
+"""Read and write the list of taken-down media items, and delete the files of an item from a folder of originals."""
 
 import csv
 import io
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from realframe.data.file_hashes import HashIndex
-from realframe.data.ingest_batch import SHEET
+from realframe.data.ingest_batch import LABELS_FILE
 from realframe.errors import TakenDownError
 from realframe.files import write_text
 
@@ -18,36 +18,36 @@ def write(path: Path, media_ids: Iterable[str]) -> None:
 
 
 def read(path: Path) -> frozenset[str]:
-    """Return the ids; none where there is no list."""
+    """Return the ids; none where the file does not exist."""
     return frozenset(json.loads(path.read_text())) if path.exists() else frozenset()
 
 
-def refusal(thing: object) -> TakenDownError:
-    """Return why a file with such an item's bytes is not used."""
-    hint = "Delete the file. Who asked for it and why: `realframe lineage` with its id."
-    return TakenDownError(thing, "was taken down on request", hint)
+def taken_down_error(subject: object) -> TakenDownError:
+    """Return the error for a file with the bytes of a taken-down item."""
+    hint = "Delete the file. `realframe lineage` with its id shows who requested the takedown and why."
+    return TakenDownError(subject, "was taken down on request", hint)
 
 
-def remove(folder: Path, media_id: str, hashes: HashIndex, workers: int) -> list[Path]:
-    """Delete every file below ``folder`` with an item's bytes, and what the batches' sheets say of it; return the files."""
+def delete_files(folder: Path, media_id: str, hashes: HashIndex, workers: int) -> list[Path]:
+    """Delete every file below ``folder`` with an item's bytes, and its rows in the batches' CSV files; return the deleted files."""
     files = [file for file in folder.rglob("*") if file.is_file() and not file.is_symlink()] if folder.exists() else []
-    found = sorted(file for file, sha256 in hashes.sha256(files, workers).items() if sha256 == media_id)
-    for file in found:
+    copies = sorted(file for file, sha256 in hashes.hash_files(files, workers).items() if sha256 == media_id)
+    for file in copies:
         file.unlink()
         for parent in file.relative_to(folder).parents:
-            _forget(folder / parent / SHEET, file)
-    return found
+            _remove_row(folder / parent / LABELS_FILE, file)
+    return copies
 
 
-def _forget(sheet: Path, file: Path) -> None:
-    """Leave a file out of a sheet that ``Batch.say`` wrote; a sheet of a user's own, with other columns, stays as it is."""
-    if not sheet.exists():
+def _remove_row(label_csv: Path, file: Path) -> None:
+    """Remove a file's row from a CSV that ``IngestBatch.add_entries`` wrote. A CSV with other columns is the user's and is not changed."""
+    if not label_csv.exists():
         return
-    rows = list(csv.reader(io.StringIO(sheet.read_text(encoding="utf-8-sig"))))
+    rows = list(csv.reader(io.StringIO(label_csv.read_text(encoding="utf-8-sig"))))
     if not rows or rows[0][:2] != ["file_path", "label"]:
         return
-    kept = [row for row in rows if not row or (sheet.parent / row[0]).absolute() != file.absolute()]
-    if len(kept) < len(rows):
+    remaining = [row for row in rows if not row or (label_csv.parent / row[0]).absolute() != file.absolute()]
+    if len(remaining) < len(rows):
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(kept)
-        write_text(sheet, text.getvalue())
+        csv.writer(text, lineterminator="\n").writerows(remaining)
+        write_text(label_csv, text.getvalue())

@@ -1,1 +1,1 @@
-"""Render a labelled demo dataset and run the whole pipeline on it."""
+"""Render a labeled demo dataset and run the whole pipeline on it."""

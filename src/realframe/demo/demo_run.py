@@ -1,4 +1,4 @@
-"""The demo: the whole job on a rendered set, in a sandbox: prepare, train, review, then detect clips that the run never saw."""
+"""Run the demo: the whole pipeline on rendered media in a sandbox, then detection on clips that the run did not see."""
 
 import json
 import os
@@ -13,56 +13,56 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from realframe.config import resolve
-from realframe.data.ingest_batch import Batch
-from realframe.demo.render import CAVEAT, Rendered, discard, is_outdated, render
+from realframe.config import resolve_params
+from realframe.data.ingest_batch import IngestBatch
+from realframe.demo.render import CAVEAT, RenderedSet, delete_set, is_outdated, render_demo_data
 from realframe.errors import RunError, WeightsError
 from realframe.models import backbones, weights
 from realframe.runs.output_filter import run_filtered
-from realframe.runs.worktree import open_sandbox, without_servers
-from realframe.services.airflow_home import environment
+from realframe.runs.sandbox import open_sandbox, without_server_variables
+from realframe.services.airflow_home import airflow_environment
 from realframe.settings import Settings
 
 console = Console()
-_WHY = "a demo on rendered media: its detector is for looking at, not for use"
+_OVERRIDE_REASON = "a demo on rendered media: its detector is not for real use"
 
 
-def run(settings: Settings) -> None:
+def run_demo(settings: Settings) -> None:
     """Run the demo in ``STATE/demo`` of the checkout. Raises RunError."""
-    began = time.monotonic()
+    start = time.monotonic()
     sandbox = open_sandbox("demo", settings)
-    with _step("rendering a labelled set"):
-        made = render_set(sandbox)
+    with _step("render labeled media"):
+        rendered = prepare_demo_set(sandbox)
     recipe = choose_recipe(sandbox)
-    env = without_servers(environment(sandbox)) | {"AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING"}
-    _call([sys.executable, "-m", "realframe", "ingest", str(made.folder)], env, sandbox)
+    env = without_server_variables(airflow_environment(sandbox)) | {"AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING"}
+    _run_command([sys.executable, "-m", "realframe", "ingest", str(rendered.folder)], env, sandbox)
     headless = [sys.executable, "-m", "realframe.services.headless_dags", "prepare_data", "train_model", "review_model"]
-    with _step("DAGs prepare_data, train_model, review_model (approved as reviewer demo)"):
-        approval = ["--approve-as", "demo", "--override", _WHY]
-        _call([*headless, "--conf", json.dumps({"recipe": recipe}), *approval], env, sandbox, sieved=True)
-    with _step("detecting clips that the run never saw"):
-        _call([sys.executable, "-m", "realframe", "detect", str(made.unseen)], env, sandbox)
-    _call([sys.executable, "-m", "realframe", "registry", "list"], env, sandbox)
-    _next(sandbox, time.monotonic() - began)
+    with _step("run prepare_data, train_model and review_model (approved by the reviewer demo)"):
+        approval = ["--approve-as", "demo", "--override", _OVERRIDE_REASON]
+        _run_command([*headless, "--conf", json.dumps({"recipe": recipe}), *approval], env, sandbox, filtered=True)
+    with _step("detect clips that the run did not see"):
+        _run_command([sys.executable, "-m", "realframe", "detect", str(rendered.unseen)], env, sandbox)
+    _run_command([sys.executable, "-m", "realframe", "registry", "list"], env, sandbox)
+    _print_next_steps(sandbox, time.monotonic() - start)
 
 
-def render_set(sandbox: Settings, *, clips: int = 120, images: int = 80, unseen: int = 6) -> Rendered:
-    """Render the demo's set into the sandbox, and in place of a set that another version rendered, what was taken in of it included."""
-    folder = sandbox.state / "demo-data"
+def prepare_demo_set(sandbox: Settings, *, clips: int = 120, images: int = 80, unseen: int = 6) -> RenderedSet:
+    """Render the demo set into the sandbox; delete a set of another version of this program first, and its files in ``data/raw``."""
+    folder = sandbox.state_dir / "demo-data"
     if is_outdated(folder):
-        console.print("[dim]the set that is here was rendered by another version of realframe: it is rendered anew")
-        shutil.rmtree(Batch(sandbox.raw_dir, folder).path, ignore_errors=True)
-        discard(folder)
-    return render(folder, clips=clips, images=images, unseen=unseen)
+        console.print("[dim]The existing set was rendered by another version of realframe: it is rendered again.")
+        shutil.rmtree(IngestBatch(sandbox.raw_dir, folder).path, ignore_errors=True)
+        delete_set(folder)
+    return render_demo_data(folder, clips=clips, images=images, unseen=unseen)
 
 
 def choose_recipe(sandbox: Settings) -> str:
-    """Return the default recipe where its ImageNet weights can be had, else one that learns from scratch, and say so."""
-    params = resolve(sandbox.root / "params.yaml", sandbox.root / "recipes").params
+    """Return the default recipe if its ImageNet weights are available; otherwise print a note and return ``scratch``."""
+    params = resolve_params(sandbox.root / "params.yaml", sandbox.root / "recipes").params
     try:
-        weights.find(params.train.weights, backbones.get(params.train.backbone), sandbox)
+        weights.find_weights(params.train.weights, backbones.get_backbone(params.train.backbone), sandbox)
     except WeightsError as error:
-        console.print(f"[yellow]{error}[/]\nThe demo goes on with the recipe [bold]scratch[/], which learns from scratch.")
+        console.print(f"[yellow]{error}[/]\nThe demo continues with the recipe [bold]scratch[/], which needs no weights.")
         return "scratch"
     return params.recipe
 
@@ -70,28 +70,28 @@ def choose_recipe(sandbox: Settings) -> str:
 @contextmanager
 def _step(title: str) -> Iterator[None]:
     console.rule(f"[bold]{title}", align="left")
-    began = time.monotonic()
+    start = time.monotonic()
     yield
-    console.print(f"[dim]{title}: {time.monotonic() - began:.0f} s")
+    console.print(f"[dim]{title}: {time.monotonic() - start:.0f} s")
 
 
-def _call(command: list[str], env: dict[str, str], sandbox: Settings, *, sieved: bool = False) -> None:
-    call = run_filtered if sieved else _run
+def _run_command(command: list[str], env: dict[str, str], sandbox: Settings, *, filtered: bool = False) -> None:
+    call = run_filtered if filtered else _run_unfiltered
     if status := call(command, sandbox.root, env):
-        raise RunError(" ".join(command[1:4]), f"ended with status {status}", "Its own message is above.")
+        raise RunError(" ".join(command[1:4]), f"ended with status {status}", "See its message above.")
 
 
-def _run(command: list[str], folder: Path, env: Mapping[str, str]) -> int:
+def _run_unfiltered(command: list[str], folder: Path, env: Mapping[str, str]) -> int:
     return subprocess.run(command, cwd=folder, env=env, check=False).returncode  # noqa: S603
 
 
-def _next(sandbox: Settings, seconds: float) -> None:
-    reports = sorted((sandbox.state / "reports").glob("v*/report.html"), key=lambda path: path.stat().st_mtime)
+def _print_next_steps(sandbox: Settings, seconds: float) -> None:
+    reports = sorted((sandbox.state_dir / "reports").glob("v*/report.html"), key=lambda path: path.stat().st_mtime)
     home = os.path.relpath(sandbox.root)
-    table = Table("what to open next", "", title=f"the demo took {seconds:.0f} s", show_header=False)
+    table = Table("next step", "", title=f"the demo took {seconds:.0f} s", show_header=False)
     table.add_row("the report", os.path.relpath(reports[-1]) if reports else "none")
-    table.add_row("Airflow and MLflow on these runs", f"cd {home} && ../../.venv/bin/realframe up")
-    table.add_row("which clips the champion saw", f"cd {home} && ../../.venv/bin/realframe lineage champion")
-    table.add_row("your own files", "realframe ingest PATH && realframe run")
+    table.add_row("Airflow and MLflow with these runs", f"cd {home} && ../../.venv/bin/realframe up")
+    table.add_row("the clips that the champion was trained on", f"cd {home} && ../../.venv/bin/realframe lineage champion")
+    table.add_row("train on your own files", "realframe ingest PATH && realframe run")
     console.print(table)
     console.print(f"[yellow]{CAVEAT}")

@@ -1,4 +1,4 @@
-"""Layers of a scene that move: flat pictures at some depth, drawn where a panning, zooming, turning view sees them at a time."""
+"""Moving layers of a scene: flat pictures at some depth, drawn as a panning, zooming and turning view sees them."""
 
 from dataclasses import dataclass
 from math import cos, exp, hypot, sin
@@ -13,17 +13,17 @@ DENSITY = 1.5  # texels of a layer per pixel of a frame, so that the lens and no
 
 @dataclass(frozen=True)
 class Motion:
-    """A path in time: of an object in the scene, or of the view.
+    """A path in time, of an object in the scene or of the view.
 
     Attributes:
         start: x and y at time 0, pixels from the middle of the scene.
         velocity: pixels per second.
-        sway: how far it swings about that line, pixels.
-        rate: of the swing, radians per second.
+        sway: amplitude of the oscillation about the straight path, pixels.
+        rate: angular frequency of the oscillation, radians per second.
         angle: at time 0, radians.
-        spin: radians per second.
-        scale: at time 0; 1 is as drawn.
-        growth: of the logarithm of the scale per second.
+        spin: angular velocity, radians per second.
+        scale: at time 0; 1 is the drawn size.
+        growth: rate of the logarithm of the scale, per second.
     """
 
     start: tuple[float, float] = (0.0, 0.0)
@@ -35,7 +35,7 @@ class Motion:
     scale: float = 1.0
     growth: float = 0.0
 
-    def at(self, time: float) -> tuple[float, float, float, float]:
+    def position(self, time: float) -> tuple[float, float, float, float]:
         """Return x, y, angle and scale at ``time``, seconds."""
         x = self.start[0] + self.velocity[0] * time + self.sway[0] * sin(self.rate * time)
         y = self.start[1] + self.velocity[1] * time + self.sway[1] * cos(self.rate * time)
@@ -47,9 +47,9 @@ class Layer:
     """A flat picture with its motion.
 
     Attributes:
-        planes: red, green, blue (times alpha) and, unless it covers everything, alpha; Pillow images of mode F, one size.
+        planes: red, green, blue (times alpha) and, unless it is opaque, alpha; Pillow images of mode F and equal size.
         motion: of its middle.
-        depth: how much of the view's motion it follows: 1 stands in the scene, 0 is infinitely far.
+        depth: share of the view's motion that it follows: 1 is in the scene, 0 is infinitely far.
     """
 
     planes: tuple[Image.Image, ...]
@@ -57,15 +57,15 @@ class Layer:
     depth: float = 1.0
 
     @classmethod
-    def of(cls, colour: np.ndarray, alpha: np.ndarray | None = None, motion: Motion | None = None, depth: float = 1.0) -> Self:
-        """Make a layer of ``colour`` (rows, columns, 3) and ``alpha`` (rows, columns), at ``DENSITY`` texels per pixel."""
-        opaque = colour if alpha is None else colour * alpha[..., None]
+    def from_arrays(cls, color: np.ndarray, alpha: np.ndarray | None = None, motion: Motion | None = None, depth: float = 1.0) -> Self:
+        """Create a layer from ``color`` (rows, columns, 3) and ``alpha`` (rows, columns), at ``DENSITY`` texels per pixel."""
+        opaque = color if alpha is None else color * alpha[..., None]
         arrays = [opaque[..., channel] for channel in range(3)] + ([] if alpha is None else [alpha])
         return cls(tuple(Image.fromarray(np.ascontiguousarray(array, np.float32)) for array in arrays), motion or Motion(), depth)
 
     def draw(self, canvas: np.ndarray, view: Motion, time: float) -> None:
-        """Lay the layer over ``canvas``, float32 (HEIGHT, WIDTH, 3), in place, as ``view`` sees it at ``time``."""
-        to_texel, (left, top, right, bottom) = self._placed(view, time)
+        """Draw the layer over ``canvas``, float32 (HEIGHT, WIDTH, 3), in place, as ``view`` sees it at ``time`` (seconds)."""
+        to_texel, (left, top, right, bottom) = self._place(view, time)
         if right <= left or bottom <= top:
             return
         a, b, c, d, e, f = to_texel
@@ -79,10 +79,10 @@ class Layer:
         else:
             window[...] = np.dstack(drawn)
 
-    def _placed(self, view: Motion, time: float) -> tuple[tuple[float, ...], tuple[int, int, int, int]]:
-        """Return the affine map from frame to texel, row by row, and the box of the frame that the layer can touch."""
-        view_x, view_y, turn, zoom = view.at(time)
-        x, y, angle, scale = self.motion.at(time)
+    def _place(self, view: Motion, time: float) -> tuple[tuple[float, ...], tuple[int, int, int, int]]:
+        """Return the affine map from frame to texel, row by row, and the box of the frame that the layer can cover."""
+        view_x, view_y, turn, zoom = view.position(time)
+        x, y, angle, scale = self.motion.position(time)
         turn, zoom = turn * self.depth, 1 + (zoom - 1) * self.depth
         x, y = x - view_x * self.depth, y - view_y * self.depth  # from the middle of the view
         columns, rows = self.planes[0].size

@@ -1,6 +1,6 @@
-"""Simulated cameras: from the light of a scene to a developed picture, by way of a lens, a colour mosaic and a noisy sensor.
+"""Simulate cameras: from the light of a scene to a developed picture, through a lens, a color mosaic and a noisy sensor.
 
-Sources: the colour mosaic by Bayer (US patent 3971065, 1976); its undoing bilinearly or by Malvar, He and Cutler (ICASSP 2004); shot and
+Sources: the color mosaic by Bayer (US patent 3971065, 1976); its undoing bilinearly or by Malvar, He and Cutler (ICASSP 2004); shot and
 read noise of signal-dependent variance by Foi et al. (Practical Poissonian-Gaussian noise modeling, IEEE TIP 2008); the sensor's fixed
 pattern, photo-response non-uniformity, by Lukas, Fridrich and Goljan (Digital camera identification, IEEE TIFS 2006).
 """
@@ -18,7 +18,7 @@ _LEVELS = 4095  # of a 12-bit converter
 _CROSS = np.array([[0, 1, 0], [1, 4, 1], [0, 1, 0]]) / 4
 _SIDES = np.array([[0, 0, 0], [1, 2, 1], [0, 0, 0]]) / 2
 _CORNERS = np.array([[1, 0, 1], [0, 0, 0], [1, 0, 1]]) / 4
-# How a colour is filled in from the mosaic: green at red and blue; red or blue at a green between two of them; and across the corners.
+# Kernels that interpolate a color from the mosaic: green at red and blue; red or blue at a green between two of them; across the corners.
 BILINEAR = (_CROSS - np.diag([0, 1, 0]), _SIDES - np.diag([0, 1, 0]), _CORNERS)
 MALVAR = (
     np.array([[0, 0, -1, 0, 0], [0, 0, 2, 0, 0], [-1, 2, 4, 2, -1], [0, 0, 2, 0, 0], [0, 0, -1, 0, 0]]) / 8,
@@ -29,7 +29,7 @@ MALVAR = (
 
 @dataclass(frozen=True)
 class Camera:
-    """A lens, a sensor and the developing of its pictures.
+    """A lens, a sensor and the processing of its pictures.
 
     Attributes:
         name: of its folder.
@@ -37,12 +37,12 @@ class Camera:
         demosaic: ``BILINEAR`` or ``MALVAR``.
         blur: of the lens, standard deviation in pixels.
         vignette: share of light lost in the corners.
-        balance: gains of red and blue that make grey grey.
-        shot: variance per unit of signal of the photons' noise; the signal is 0 to 1.
-        read: variance of the electronics' noise.
-        pattern: standard deviation of the pixels' gains, the fixed pattern.
-        sharpen: how much of the difference to a blurred copy is added.
-        sensor: seed of the fixed pattern: one sensor, one pattern.
+        balance: white balance, the gains of red and blue.
+        shot_noise: variance of the photon noise per unit of signal; the signal is 0 to 1.
+        read_noise: variance of the electronic noise.
+        pattern_std: standard deviation of the pixel gains, the fixed pattern.
+        sharpen: weight of the difference to a blurred copy that is added.
+        sensor_seed: seed of the fixed pattern: one sensor, one pattern.
     """
 
     name: str
@@ -51,67 +51,67 @@ class Camera:
     blur: float
     vignette: float
     balance: tuple[float, float]
-    shot: float
-    read: float
-    pattern: float
+    shot_noise: float
+    read_noise: float
+    pattern_std: float
     sharpen: float
-    sensor: int
+    sensor_seed: int
 
     def shoot(self, focused: np.ndarray, amplification: float, rng: np.random.Generator) -> np.ndarray:
-        """Take a picture of what the lens has focused.
+        """Take a picture.
 
         Args:
-            focused: of ``focus``.
-            amplification: of the signal and its noise's variance, 1 in good light, as ISO values are.
-            rng: where the noise comes from.
+            focused: output of ``focus``.
+            amplification: factor of the noise variance, as of an ISO value; 1 in good light.
+            rng: source of the noise.
 
         Returns:
             float32 (HEIGHT, WIDTH, 3), 0 to 1, as displayed.
         """
         gains = np.asarray((self.balance[0], 1.0, self.balance[1]), np.float32)
-        return self._develop(self._fill_in(self._sense(focused / gains, amplification, rng)) * gains)
+        return self._develop(self._demosaic(self._sense(focused / gains, amplification, rng)) * gains)
 
-    def see(self, focused: np.ndarray) -> np.ndarray:
-        """Return the picture that an ideal sensor would give, of the same shape, range and look as ``shoot``'s."""
+    def ideal_picture(self, focused: np.ndarray) -> np.ndarray:
+        """Return the picture of an ideal sensor, of the same shape, range and processing as that of ``shoot``."""
         return self._develop(focused)
 
     def focus(self, light: np.ndarray) -> np.ndarray:
-        """Return what the lens throws on the sensor of ``light``, float32 (HEIGHT, WIDTH, 3), linear: the same shape, 0 to 1."""
+        """Return the light on the sensor, 0 to 1, for the light of a scene; both float32 (HEIGHT, WIDTH, 3), linear."""
         return np.clip(ndimage.gaussian_filter(light, (self.blur, self.blur, 0), truncate=3) * self._shading, 0, 1)
 
     def _sense(self, light: np.ndarray, amplification: float, rng: np.random.Generator) -> np.ndarray:
-        """One value per photosite, with its gain, its noise and the converter's steps: float32 (HEIGHT, WIDTH)."""
+        """Return one value per photosite, with gain, noise and quantization: float32 (HEIGHT, WIDTH)."""
         signal = np.where(self._sites[0], light[..., 0], np.where(self._sites[1], light[..., 2], light[..., 1])) * self._gains
-        variance = np.float32(amplification) * (self.shot * signal + self.read)
+        variance = np.float32(amplification) * (self.shot_noise * signal + self.read_noise)
         noisy = signal + np.sqrt(variance) * rng.standard_normal(signal.shape, dtype=np.float32)
         return np.rint(np.clip(noisy, 0, 1) * _LEVELS).astype(np.float32) / _LEVELS
 
-    def _fill_in(self, raw: np.ndarray) -> np.ndarray:
-        """Undo the mosaic: float32 (HEIGHT, WIDTH, 3)."""
+    def _demosaic(self, raw: np.ndarray) -> np.ndarray:
+        """Interpolate the missing colors: float32 (HEIGHT, WIDTH, 3)."""
         is_red, is_blue = self._sites
         is_green = ~(is_red | is_blue)
         on_red_row = np.broadcast_to(is_red.any(1, keepdims=True), raw.shape)
-        across, beside, corner = (ndimage.correlate(raw, kernel.astype(np.float32), mode="mirror") for kernel in self.demosaic)
-        above = ndimage.correlate(raw, self.demosaic[1].T.astype(np.float32), mode="mirror")
-        red = np.where(is_red, raw, np.where(is_blue, corner, np.where(on_red_row, beside, above)))
-        blue = np.where(is_blue, raw, np.where(is_red, corner, np.where(on_red_row, above, beside)))
-        return np.dstack([red, np.where(is_green, raw, across), blue])
+        cross, horizontal, corner = (ndimage.correlate(raw, kernel.astype(np.float32), mode="mirror") for kernel in self.demosaic)
+        vertical = ndimage.correlate(raw, self.demosaic[1].T.astype(np.float32), mode="mirror")
+        red = np.where(is_red, raw, np.where(is_blue, corner, np.where(on_red_row, horizontal, vertical)))
+        blue = np.where(is_blue, raw, np.where(is_red, corner, np.where(on_red_row, vertical, horizontal)))
+        return np.dstack([red, np.where(is_green, raw, cross), blue])
 
     def _develop(self, linear: np.ndarray) -> np.ndarray:
-        shown = np.clip(linear, 0, 1) ** _GAMMA
-        return np.clip(shown + self.sharpen * (shown - ndimage.gaussian_filter(shown, (1, 1, 0), truncate=2)), 0, 1)
+        picture = np.clip(linear, 0, 1) ** _GAMMA
+        return np.clip(picture + self.sharpen * (picture - ndimage.gaussian_filter(picture, (1, 1, 0), truncate=2)), 0, 1)
 
     @cached_property
     def _sites(self) -> tuple[np.ndarray, np.ndarray]:
-        """Where the mosaic is red and where blue: two bool (HEIGHT, WIDTH)."""
+        """The masks of the red and the blue photosites: two bool (HEIGHT, WIDTH)."""
         rows, columns = np.indices((HEIGHT, WIDTH)) % 2
         is_red = (rows == self.red[0]) & (columns == self.red[1])
         return is_red, (rows != self.red[0]) & (columns != self.red[1])
 
     @cached_property
     def _gains(self) -> np.ndarray:
-        rng = np.random.default_rng(self.sensor)
-        return 1 + np.float32(self.pattern) * rng.standard_normal((HEIGHT, WIDTH), dtype=np.float32)
+        rng = np.random.default_rng(self.sensor_seed)
+        return 1 + np.float32(self.pattern_std) * rng.standard_normal((HEIGHT, WIDTH), dtype=np.float32)
 
     @cached_property
     def _shading(self) -> np.ndarray:

@@ -1,6 +1,6 @@
-"""Surfaces that the demo's scenes are made of: noise with the spectrum of natural pictures, facets, text-like strokes, tints.
+"""Textures and shapes of the demo scenes: noise with the spectrum of natural pictures, facets, text-like strokes, tints.
 
-All functions draw from the given generator only and return float32 arrays; values are linear light, 0 (black) to 1 (white).
+All functions use only the random generator that they get and return float32 arrays of linear light, 0 (black) to 1 (white).
 """
 
 import colorsys
@@ -18,10 +18,10 @@ def fractal(rng: np.random.Generator, shape: Shape, beta: float = 2.0, stretch: 
     """Return noise whose power falls as 1 / frequency**beta, as that of natural pictures does (Field 1987: beta about 2).
 
     Args:
-        rng: where the noise comes from.
+        rng: source of the noise.
         shape: rows, columns.
-        beta: 0 is white, 2 is natural, 4 is clouds.
-        stretch: how much longer the structures are along rows and columns; ``(1, 12)`` is wood grain or still water.
+        beta: 0 is white noise, 2 a natural picture, 4 clouds.
+        stretch: factor by which structures are longer along rows and columns; ``(1, 12)`` is wood grain or still water.
 
     Returns:
         float32 (rows, columns), mean 0.5, mostly within 0 to 1.
@@ -38,13 +38,13 @@ def fractal(rng: np.random.Generator, shape: Shape, beta: float = 2.0, stretch: 
 def facets(rng: np.random.Generator, shape: Shape, cells: int) -> Array:
     """Return the cells of a Voronoi diagram, each of one random value: float32 (rows, columns)."""
     seeds = rng.random((cells, 2)) * shape
-    at = np.indices(shape, dtype=np.float32).reshape(2, -1).T
-    nearest = cKDTree(seeds).query(at)[1]
+    pixels = np.indices(shape, dtype=np.float32).reshape(2, -1).T
+    nearest = cKDTree(seeds).query(pixels)[1]
     return rng.random(cells, dtype=np.float32)[nearest].reshape(shape)
 
 
 def strokes(rng: np.random.Generator, shape: Shape, height: int) -> Array:
-    """Return how much ink lies where on a page of text-like strokes in lines ``height`` pixels high: float32 (rows, columns), 0 to 1."""
+    """Return the ink density of a page of text-like strokes in lines ``height`` pixels high: float32 (rows, columns), 0 to 1."""
     page = Image.new("L", (shape[1], shape[0]))
     pen = ImageDraw.Draw(page)
     for top in range(height, shape[0] - height, int(height * 1.7)):
@@ -73,7 +73,7 @@ def polygon(shape: Shape, points: Array) -> Array:
 
 
 def ball(size: int) -> tuple[Array, Array]:
-    """Return the mask of a disc that fills a square, and the light that a ball of that outline shows: two float32 (size, size)."""
+    """Return the mask of a disc that fills a square, and the shading of a ball of that outline: two float32 (size, size)."""
     y, x = (np.indices((size, size), dtype=np.float32) + 0.5) / size * 2 - 1
     depth = np.sqrt(np.clip(1 - x**2 - y**2, 0, 1))
     light = 0.15 + 0.85 * np.clip(0.65 * depth - 0.45 * x - 0.6 * y, 0, 1)
@@ -82,11 +82,11 @@ def ball(size: int) -> tuple[Array, Array]:
 
 
 def tint(rng: np.random.Generator, hue: tuple[float, float] = (0, 1), saturation: float = 0.45, value: float = 0.6) -> Array:
-    """Return a colour near a hue (0 to 1, red to red): float32 (3,), linear light."""
+    """Return a color near a hue (0 to 1, red to red): float32 (3,), linear light."""
     pure, bright = min(1.0, saturation * rng.uniform(0.5, 1.5)), min(1.0, value * rng.uniform(0.7, 1.4))
     return np.asarray(colorsys.hsv_to_rgb(rng.uniform(*hue) % 1, pure, bright), np.float32) ** 2.2
 
 
 def blend(low: Array, high: Array, weight: Array) -> Array:
-    """Return colours between ``low`` and ``high`` (3,), by ``weight`` (rows, columns): float32 (rows, columns, 3)."""
+    """Return colors between ``low`` and ``high`` (3,), by ``weight`` (rows, columns): float32 (rows, columns, 3)."""
     return (low + (high - low) * weight[..., None]).astype(np.float32)

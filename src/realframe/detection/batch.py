@@ -1,193 +1,351 @@
-"""Which files a user means by the paths that they name.
+"""Score many files with one detector: the engine of the command ``detect``, of the scoring job and of the worker.
 
-Answers of many files: kept ones at once, the others by a detector that is loaded when the first of them needs it.
+For each file, in order: return the cached result where there is one; else load the detector, decode the file while others are scored,
+score it, cache the result unless its error is retryable, and count the attempt. A file that cannot be scored gives a result with the
+reason. So does a file at which the detector failed or its process ended in ``MAX_ATTEMPTS`` attempts.
 """
 
-import glob
+import hashlib
 import logging
-import os
-import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from realframe.data.file_hashes import HASHES, HashIndex
-from realframe.data.layouts import files_of
-from realframe.detection.progress import ProgressWatch, no_progress
-from realframe.detection.result import FRAMES, HEAT, DecodedFile, DetectionResult, display_path
+from realframe.data.file_hashes import HASH_INDEX_FILE, HashIndex
+from realframe.detection.crash_counter import MAX_ATTEMPTS, AttemptCounter, CrashCounter, RecordedAttempts
+from realframe.detection.result import FRAMES, HEAT, DecodedFile, DetectionResult, compute_digest, display_path
 from realframe.detection.result_cache import ResultCache
-from realframe.errors import MediaError, RealframeError
+from realframe.detection.step_timer import StepTimer
+from realframe.errors import CrashesDetectorError, MediaError, RealframeError
+from realframe.progress import ProgressCallback, no_progress
 from realframe.registry import model_registry
 from realframe.settings import Settings
-
-_PATTERN = re.compile(r"[*?\[]")
-
-
-def files_in(paths: Iterable[Path]) -> list[Path]:
-    """Return the files named, and for each folder the files below it that may be media (no hidden ones, no text); each once, in order."""
-    found: dict[Path, None] = {}
-    for path in paths:
-        inside = [path / name for name, _ in files_of(path)] if path.is_dir() else [path]
-        found |= dict.fromkeys(inside)
-    return list(found)
-
-
-def meant(name: str) -> list[Path]:
-    """Return what a word of the command line means: the path itself, or, where there is none, what a pattern such as ``**/*.mp4`` finds.
-
-    Raises:
-        FileNotFoundError: it names nothing that is there.
-    """
-    if os.path.lexists(name):
-        return [Path(name)]
-    found = sorted(glob.glob(name, recursive=True)) if _PATTERN.search(name) else []  # noqa: PTH207 - Path.glob takes no absolute ones
-    if not found:
-        raise FileNotFoundError(name)
-    return [Path(path) for path in found]
-
-
-def listed(data: bytes) -> Iterator[Path]:
-    """Yield the paths of a list: one a line, or with a NUL after each, as ``find -print0`` writes them."""
-    end = b"\0" if b"\0" in data else b"\n"
-    for name in data.split(end):
-        stripped = name if end == b"\0" else name.removesuffix(b"\r")
-        if stripped:
-            yield Path(os.fsdecode(stripped))
-
 
 if TYPE_CHECKING:
     from realframe.detection.detector import Detector
 
 log = logging.getLogger(__name__)
 
-_AHEAD = 8  # files that are decoded while another one is scored; each may hold 50 MB
-_TOGETHER = 256  # files whose digests are looked up at once
+_MAX_READ_AHEAD = 8  # files; each may hold 50 MB
+_HASHED_TOGETHER = 256  # files whose digests are looked up in one go
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file that has to be fetched.
+
+    Attributes:
+        key: identifies the file and its content.
+        fetch: opens a local copy of at most the given number of bytes, which is removed when the context ends. Raises MediaError.
+    """
+
+    key: str
+    fetch: Callable[[int], AbstractContextManager[Path]]
+
+
+@dataclass(frozen=True)
+class BatchFile:
+    """A file to score.
+
+    Attributes:
+        name: what the detection calls the file.
+        source: its path, or where to fetch it from.
+        folder: for its sprites; None for the folder of its cached result.
+        on_progress: receives the progress.
+        log_name: what the log calls the file; the name where it is empty.
+    """
+
+    name: str
+    source: Path | RemoteFile
+    folder: Path | None = None
+    on_progress: ProgressCallback = no_progress
+    log_name: str = ""
+
+    @classmethod
+    def from_path(cls, path: Path) -> Self:
+        """Return the file at a path, named after its path."""
+        return cls(display_path(path), path)
 
 
 @dataclass(frozen=True)
 class BatchItem:
-    """The answer of one file of many.
+    """The result of one file of a batch.
 
     Attributes:
-        file: which one.
-        answer: what comes of it.
-        kept: it was given before, and not computed anew.
-        folder: where its pictures lie, if the answer has ``tiles``.
+        file: the file.
+        result: its result.
+        is_cached: the result was computed before.
+        folder: of its sprites; None where there can be none.
+        failure: the unexpected error, a defect of a library or of this program, at which the attempt failed; another may succeed.
     """
 
-    file: Path
-    answer: DetectionResult
-    kept: bool
-    folder: Path
+    file: BatchFile
+    result: DetectionResult
+    is_cached: bool = False
+    folder: Path | None = None
+    failure: Exception | None = None
 
     def without_pictures(self) -> "BatchItem":
-        """Return what takes little memory."""
-        return replace(self, answer=self.answer.without_pictures())
+        """Return a copy that takes little memory."""
+        return replace(self, result=self.result.without_pictures())
+
+    def read_sprites(self) -> tuple[bytes, bytes] | None:
+        """Return the JPEG bytes of the frames and of the heat maps; None where the file has no sprites."""
+        if self.folder is None or self.result.detection.tiles is None:
+            return None
+        return (self.folder / FRAMES).read_bytes(), (self.folder / HEAT).read_bytes()
+
+
+@dataclass
+class _Task:
+    """A file on its way to its item.
+
+    Attributes:
+        file: the file.
+        sha256: of its bytes; empty where it is not known yet or cannot be read.
+        attempts: that began before and did not end with a result.
+        cached: the item, where the cache has the result.
+        decode: returns the decoded file, or its cached item; set when the attempt begins.
+        is_counted: the counter holds attempts at it.
+    """
+
+    file: BatchFile
+    sha256: str
+    attempts: int = 0
+    cached: BatchItem | None = None
+    decode: Callable[[], DecodedFile | BatchItem] | None = None
+    is_counted: bool = False
+
+    @property
+    def key(self) -> str:
+        """What the attempts at the file are counted under."""
+        if isinstance(self.file.source, RemoteFile):
+            return hashlib.sha256(self.file.source.key.encode("utf-8", "surrogateescape")).hexdigest()
+        return self.sha256 or hashlib.sha256(self.file.name.encode("utf-8", "surrogateescape")).hexdigest()
+
+    @property
+    def is_suspect(self) -> bool:
+        """An attempt at it did not end: it may end the process again."""
+        return self.cached is None and 0 < self.attempts < MAX_ATTEMPTS
 
 
 class BatchDetector:
-    """One version of the detector, and the answers that it has given.
+    """Scores files with one detector and caches the results.
 
     Args:
-        which: a version's number or alias, or a folder in which a run ended.
-        settings: of this machine; answers of a registered version are kept in its cache.
-        workspace: where those of a folder's model are, which are worth nothing when it is trained anew.
+        load_detector: returns the detector; called once, when a file needs it.
+        attempts: counts the attempts at each file; by default none is counted.
+        cache: of the results; None for no cache.
+        settings: of this machine; needed with a cache.
+        read_ahead: files that are decoded in threads while another one is scored; 0 to decode each file in the caller's thread.
 
-    Raises:
-        RegistryError: there is no such version.
+    Attributes:
+        is_registered: the detector is a version of the registry, so that its cache is kept.
+        storage_error: why results, sprites or attempts could not be stored; empty where they were.
     """
 
-    def __init__(self, which: str, settings: Settings, workspace: Path) -> None:
-        self._settings, self._which = settings, which
-        self.registered = which.isdecimal() or not Path(which).is_dir()
-        self.unkept = ""
-        """Why answers could not be kept; empty where they were."""
-        if self.registered:
-            version = model_registry.named(which)
-            self._which = str(version.version)
-            self._answers = ResultCache(settings.cache_dir, (version.sha256, version.evidence))
-        else:
-            self._answers = ResultCache(workspace, (which, ""))
+    def __init__(
+        self,
+        load_detector: "Callable[[], Detector]",
+        attempts: AttemptCounter | None = None,
+        cache: ResultCache | None = None,
+        settings: Settings | None = None,
+        read_ahead: int = 0,
+    ) -> None:
+        self._load_detector, self._attempts = load_detector, attempts or RecordedAttempts()
+        self._cache, self._settings, self._read_ahead = cache, settings, read_ahead
+        self.is_registered = True
+        self.storage_error = ""
 
-    def each(self, files: Sequence[Path], *, pictures: bool, anew: bool) -> Iterator[BatchItem]:
-        """Yield the answer of each file, in order; what is decoded ahead is dropped where nobody asks on.
+    @classmethod
+    def open(cls, which: str, settings: Settings, workspace: Path) -> Self:
+        """Return the batch detector of a version, with its cache on this machine.
 
         Args:
-            files: what to score.
-            pictures: whether the answers need ``frames.jpg`` and ``heat.jpg`` in their folder.
-            anew: whether kept answers are passed over.
+            which: a version's number or alias, or the folder of a run.
+            settings: of this machine.
+            workspace: the cache's folder for the model of a run's folder, whose results are worth nothing once it is trained again.
+
+        Raises:
+            RegistryError: there is no such version.
         """
-        workers = min(self._settings.workers, _AHEAD)
-        pool = ThreadPoolExecutor(workers)
-        waiting: deque[Callable[[], BatchItem]] = deque()
-        try:
-            for file, sha256 in self._digests(files):
-                kept = None if anew else self._kept(file, sha256, pictures)
-                waiting.append(kept or self._begun(pool, file, pictures))
-                if len(waiting) > workers:
-                    yield waiting.popleft()()
-            while waiting:
-                yield waiting.popleft()()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        is_registered = which.isdecimal() or not Path(which).is_dir()
+        if is_registered:
+            version = model_registry.resolve_version(which)
+            which, cache = str(version.version), ResultCache(settings.cache_dir, (version.sha256, version.evidence))
+        else:
+            cache = ResultCache(workspace, (which, ""))
+        counter = CrashCounter(cache.attempts_folder)
+        batch = cls(partial(_load_detector, which), counter, cache, settings, min(settings.workers, _MAX_READ_AHEAD))
+        batch.is_registered = is_registered
+        return batch
 
     @cached_property
     def detector(self) -> "Detector":
-        """The detector, loaded when it is first asked for."""
-        from realframe.detection.detector import Detector
+        """The detector, loaded at the first use."""
+        return self._load_detector()
 
-        return Detector.load(self._which)
+    def score_files(self, files: Sequence[BatchFile], *, with_sprites: bool = False, use_cache: bool = True) -> Iterator[BatchItem]:
+        """Yield the item of each file, in order. Files that are decoded ahead are dropped where the caller stops.
 
-    def _digests(self, files: Sequence[Path]) -> Iterator[tuple[Path, str]]:
-        """Yield each file with its digest, which is empty where it can't be read; what was read before is not read again."""
-        with HashIndex(self._settings.cache_dir / HASHES) as hashes:
-            for start in range(0, len(files), _TOGETHER):
-                some = files[start : start + _TOGETHER]
-                known = hashes.sha256([file for file in some if file.is_file()], self._settings.workers)
-                for file in some:
-                    digest = known.get(file)
+        A file at which an earlier attempt did not end is decoded and scored while no other file is in work, so that only the file at
+        fault is given up when the process ends again.
+
+        Args:
+            files: to score.
+            with_sprites: write ``frames.jpg`` and ``heat.jpg`` for each scored file.
+            use_cache: return cached results; results are stored in either case.
+
+        Raises:
+            RegistryError: the detector cannot be loaded.
+            RealframeError: of this machine, not of a file.
+        """
+        tasks: deque[_Task] = deque()
+        pool = ThreadPoolExecutor(self._read_ahead) if self._read_ahead else None
+        try:
+            for file, sha256 in self._hash_files(files):
+                task = self._create_task(file, sha256, with_sprites, use_cache)
+                if task.is_suspect:
+                    while tasks:
+                        yield self._finish_first(tasks, with_sprites)
+                    task = self._create_task(file, sha256, with_sprites, use_cache)  # a copy of the file may have been scored by now
+                tasks.append(task)
+                self._begin(task, pool, with_sprites, use_cache)
+                if task.is_suspect or len(tasks) > self._read_ahead:
+                    yield self._finish_first(tasks, with_sprites)
+            while tasks:
+                yield self._finish_first(tasks, with_sprites)
+        finally:
+            for task in tasks:  # the caller stopped, which is not the fault of these files
+                self._set_attempts(task, task.attempts)
+            if pool:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _hash_files(self, files: Sequence[BatchFile]) -> Iterator[tuple[BatchFile, str]]:
+        """Yield each file with its digest; empty where it is not needed, not known yet or cannot be read."""
+        if self._cache is None or self._settings is None:
+            yield from ((file, "") for file in files)
+            return
+        with HashIndex(self._settings.cache_dir / HASH_INDEX_FILE) as index:
+            for start in range(0, len(files), _HASHED_TOGETHER):
+                chunk = files[start : start + _HASHED_TOGETHER]
+                paths = [file.source for file in chunk if isinstance(file.source, Path) and file.source.is_file()]
+                digests = index.hash_files(paths, self._settings.workers)
+                for file in chunk:
+                    digest = digests.get(file.source) if isinstance(file.source, Path) else None
                     yield file, digest if isinstance(digest, str) else ""
 
-    def _kept(self, file: Path, sha256: str, pictures: bool) -> Callable[[], BatchItem] | None:
-        answer = self._answers.find(sha256, display_path(file)) if sha256 else None
-        folder = self._answers.folder(sha256)
-        if answer is None or (pictures and answer.features is not None and not _drawn(answer, folder)):
+    def _create_task(self, file: BatchFile, sha256: str, with_sprites: bool, use_cache: bool) -> _Task:
+        task = _Task(file, sha256, cached=self._find_cached(file, sha256, with_sprites) if use_cache else None)
+        if task.cached is None:
+            task.attempts = self._attempts.get(task.key)
+        return task
+
+    def _find_cached(self, file: BatchFile, sha256: str, with_sprites: bool) -> BatchItem | None:
+        result = self._cache.get(sha256, file.name) if self._cache and sha256 else None
+        folder = self._folder(file, sha256)
+        if result is None or (with_sprites and result.features is not None and not _has_sprites(result, folder)):
             return None
-        return lambda: BatchItem(file, answer, True, folder)
+        return BatchItem(file, result, is_cached=True, folder=folder)
 
-    def _begun(self, pool: ThreadPoolExecutor, file: Path, pictures: bool) -> Callable[[], BatchItem]:
-        looked = pool.submit(self._look, self.detector, file)
-        return lambda: self._given(file, self.detector.judge(looked.result()), pictures)
+    def _begin(self, task: _Task, pool: ThreadPoolExecutor | None, with_sprites: bool, use_cache: bool) -> None:
+        """Start to decode a file. The detector is loaded here, in the caller's thread, so that Ctrl-C stops it."""
+        if task.cached is not None:
+            return
+        detector, task.is_counted = self.detector, True
+        if task.attempts >= MAX_ATTEMPTS:
+            task.decode = partial(_give_up, task)
+            return
+        self._set_attempts(task, task.attempts + 1)
+        decode = partial(self._decode, detector, task.file, with_sprites, use_cache)
+        task.decode = pool.submit(decode).result if pool else decode
 
-    def _look(self, detector: "Detector", file: Path) -> DecodedFile:
-        """Decode a file. One that meets a defect of a library is told of, with all that helps to mend it, and costs the others nothing."""
+    def _decode(self, detector: "Detector", file: BatchFile, with_sprites: bool, use_cache: bool) -> DecodedFile | BatchItem:
+        """Decode a file; return the cached item of a remote file whose bytes turn out to be known."""
+        if isinstance(file.source, Path):
+            return detector.decode(file.source, file.name, file.on_progress)
         try:
-            return detector.look(file)
-        except RealframeError:  # of the machine, not of this file
+            with file.source.fetch(detector.loaded.params.limits.max_bytes) as path:
+                cached = self._find_cached(file, compute_digest(path), with_sprites) if use_cache else None
+                return cached or detector.decode(path, file.name, file.on_progress)
+        except MediaError as error:
+            return _undecoded(file, "", error)
+
+    def _finish_first(self, tasks: deque[_Task], with_sprites: bool) -> BatchItem:
+        """Return the item of the first task and remove it; an interruption leaves it in the queue."""
+        task = tasks[0]
+        try:
+            item = task.cached or self._score(task, with_sprites)
+        except RealframeError:  # of this machine, not of the file
             raise
-        except Exception as error:  # whatever a library may raise at what strangers hand in
-            log.exception("%s", display_path(file))
-            fault = MediaError(
-                display_path(file), f"makes a program that reads it fail: {type(error).__name__}: {error}", "Report it, please."
-            )
-            return DecodedFile(file, display_path(file), fault, None, ProgressWatch(no_progress))
+        except Exception as error:  # whatever a library raises at the file; its attempt stays counted
+            log.exception("cannot score %s", task.file.log_name or task.file.name)
+            item = self._fail(task, error)
+        else:
+            self._set_attempts(task, 0)
+        tasks.popleft()
+        return item
 
-    def _given(self, file: Path, answer: DetectionResult, pictures: bool) -> BatchItem:
-        """Keep an answer. Where that fails, as on a full disk, it is given all the same."""
-        folder = self._answers.folder(answer.detection.sha256)
+    def _score(self, task: _Task, with_sprites: bool) -> BatchItem:
+        assert task.decode is not None, "the attempt has begun"
+        decoded = task.decode()
+        if isinstance(decoded, BatchItem):
+            return decoded
+        result = self.detector.score(decoded)
+        folder = self._folder(task.file, result.detection.sha256)
         try:
-            if pictures:
-                answer = DetectionResult(self.detector.explain(answer, folder), answer.features, answer.pictures)
-            self._answers.keep(answer)
+            if with_sprites and folder:
+                detection = self.detector.explain(result, folder, task.file.on_progress)
+                result = replace(result, detection=detection)
+            if self._cache:
+                self._cache.put(result)
+        except OSError as error:  # such as a full disk: a result without sprites or cache is better than none
+            self.storage_error = str(error)
+        return BatchItem(task.file, result, folder=folder)
+
+    def _fail(self, task: _Task, error: Exception) -> BatchItem:
+        """Return the item of a file at which the detector failed."""
+        reason = f"cannot be scored, because a library failed at it: {type(error).__name__}: {error}"
+        decoded = _undecoded(task.file, task.sha256, MediaError(task.file.name, reason, "Please report this."))
+        return BatchItem(task.file, self.detector.score(decoded), failure=error)
+
+    def _set_attempts(self, task: _Task, attempts: int) -> None:
+        if not task.is_counted:
+            return
+        try:
+            self._attempts.set(task.key, attempts)
         except OSError as error:
-            self.unkept = str(error)
-        return BatchItem(file, answer, False, folder)
+            self.storage_error = str(error)
+
+    def _folder(self, file: BatchFile, sha256: str) -> Path | None:
+        return file.folder or (self._cache.folder(sha256) if self._cache and sha256 else None)
 
 
-def _drawn(answer: DetectionResult, folder: Path) -> bool:
-    """Say whether an answer has its pictures."""
-    return answer.detection.tiles is not None and all((folder / name).exists() for name in (FRAMES, HEAT))
+def _load_detector(which: str) -> "Detector":
+    from realframe.detection.detector import Detector  # imports TensorFlow
+
+    return Detector.load(which)
+
+
+def _give_up(task: _Task) -> DecodedFile:
+    reason = f"could not be scored: {MAX_ATTEMPTS} times the detector failed at it or its process ended"
+    hint = "Export the file again in a common format, such as JPEG, PNG or H.264 in MP4. If that does not help, please report it."
+    return _undecoded(task.file, task.sha256, CrashesDetectorError(task.file.name, reason, hint))
+
+
+def _undecoded(file: BatchFile, sha256: str, error: MediaError) -> DecodedFile:
+    """Return a decoded file that has an error in place of frames."""
+    if not sha256 and isinstance(file.source, Path):
+        sha256 = compute_digest(file.source)
+    return DecodedFile(file.name, sha256, error, None, StepTimer(file.on_progress))
+
+
+def _has_sprites(result: DetectionResult, folder: Path | None) -> bool:
+    if folder is None or result.detection.tiles is None:
+        return False
+    return all((folder / name).exists() for name in (FRAMES, HEAT))

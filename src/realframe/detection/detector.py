@@ -1,21 +1,23 @@
-"""The detector at work: a file in, a verdict out. What it does to a file is the very code of the pipeline's stages."""
+"""Score one file: decode it with the code of the pipeline's stages, and turn the scores of the network into a verdict."""
 
 from pathlib import Path
 from typing import Self
 
-from realframe.detection import heatmaps, loaded_model, result
-from realframe.detection.progress import ProgressCallback, ProgressWatch, no_progress
-from realframe.detection.result import DecodedFile, DetectionResult, display_path
+from realframe.detection import heatmaps, loaded_model
+from realframe.detection.detection_builder import build_scored_detection, build_unscored_detection
+from realframe.detection.result import DecodedFile, DetectionResult, compute_digest, display_path
+from realframe.detection.step_timer import StepTimer
 from realframe.errors import MediaError, NotMediaError
-from realframe.evaluation.item_scores import ItemScore, Scorer
-from realframe.media.file_frames import Frames, frames_of
-from realframe.provenance.read_origin import provenance_of
+from realframe.evaluation.item_scores import ItemScore, ItemScorer
+from realframe.media.file_frames import FileFrames, load_file_frames
+from realframe.progress import ProgressCallback, no_progress
+from realframe.provenance.origin_reader import read_provenance
 from realframe.registry import model_registry
 from realframe.store.detection_documents import Detection
 
 
 class Detector:
-    """A trained model with all that it takes to use it as it was evaluated.
+    """A trained model, applied to files as it was applied to the test set.
 
     Args:
         loaded: the model and what its evaluation found.
@@ -23,72 +25,75 @@ class Detector:
 
     def __init__(self, loaded: loaded_model.LoadedModel) -> None:
         self.loaded = loaded
-        self._scorer = Scorer(loaded.model, loaded.params, loaded.aggregate)
+        self._scorer = ItemScorer(loaded.model, loaded.params, loaded.aggregate)
 
     @classmethod
     def load(cls, which: str = model_registry.CHAMPION) -> Self:
         """Load a version of the registry by number or alias, or the model in the folder of a run.
 
         Raises:
-            RegistryError: there is none, nobody has approved one, or its file is not the one that was registered.
+            RegistryError: there is no such version, no version is approved, or its file is not the registered one.
         """
         return cls(loaded_model.load_detector_model(which))
 
     @property
     def version(self) -> str:
-        """What the answers call the detector."""
+        """The number of the version, or the folder of the run."""
         return self.loaded.version
 
-    def detect(self, path: Path, name: str = "", report: ProgressCallback = no_progress) -> DetectionResult:
-        """Score one file; one that can't be used is ``not scored``, with the reason. What it raises is a defect, never the file's fault.
+    def detect(self, path: Path, name: str = "", on_progress: ProgressCallback = no_progress) -> DetectionResult:
+        """Score one file. A file that cannot be scored has the verdict ``not scored`` with the reason; no error is raised for it.
 
         Args:
             path: of the file.
-            name: what the answer calls it; by default its path.
-            report: is told how far it has come.
+            name: what the detection calls the file; by default its path.
+            on_progress: receives the progress.
         """
-        return self.judge(self.look(path, name, report))
+        return self.score(self.decode(path, name, on_progress))
 
-    def look(self, path: Path, name: str = "", report: ProgressCallback = no_progress) -> DecodedFile:
-        """Do the first half of :meth:`detect`, reading and decoding, which several threads may do at once."""
-        watch = ProgressWatch(report)
-        watch("probing")
-        provenance = provenance_of(path)
-        frames: Frames | MediaError
+    def decode(self, path: Path, name: str = "", on_progress: ProgressCallback = no_progress) -> DecodedFile:
+        """Read and decode a file, the first half of :meth:`detect`. Several threads may do it at once."""
+        timer = StepTimer(on_progress)
+        timer("probing")
+        provenance = read_provenance(path)
+        frames: FileFrames | MediaError
         try:
-            frames = frames_of(path, self.loaded.params, watch)
-            self._refuse_other_kinds(frames, path)
+            frames = load_file_frames(path, self.loaded.params, timer)
+            self._refuse_images_for_clips(frames, path)
         except MediaError as error:
             frames = error
-        watch.stop()
-        return DecodedFile(path, name or display_path(path), frames, provenance, watch)
+        timer.stop()
+        sha256 = compute_digest(path) if isinstance(frames, MediaError) else frames.sha256
+        return DecodedFile(name or display_path(path), sha256, frames, provenance, timer)
 
-    def judge(self, looked: DecodedFile) -> DetectionResult:
-        """Do the other half of :meth:`detect`, scoring; one thread at a time."""
-        if isinstance(looked.frames, MediaError):
-            return DetectionResult(result.unscored(self.loaded, looked, looked.frames), None, None)
-        found = self._score(looked.frames, looked.watch)
-        return DetectionResult(
-            result.scored(self.loaded, looked, looked.frames, found), found.features, looked.frames.pictures[found.positions]
-        )
+    def score(self, decoded: DecodedFile) -> DetectionResult:
+        """Score a decoded file, the second half of :meth:`detect`. One thread at a time."""
+        frames = decoded.frames
+        if isinstance(frames, MediaError):
+            return DetectionResult(build_unscored_detection(self.loaded, decoded, frames), None, None)
+        item = self._score_frames(frames, decoded.timer)
+        detection = build_scored_detection(self.loaded, decoded, frames, item)
+        return DetectionResult(detection, item.features, frames.pictures[item.positions])
 
-    def explain(self, detected: DetectionResult, folder: Path, report: ProgressCallback = no_progress) -> Detection:
-        """Write ``frames.jpg`` and ``heat.jpg`` into ``folder``; return the answer with its tiles. Without pictures, return it as it is."""
-        detection, pictures = detected.detection, detected.pictures
+    def explain(self, result: DetectionResult, folder: Path, on_progress: ProgressCallback = no_progress) -> Detection:
+        """Write the sprites ``frames.jpg`` and ``heat.jpg`` into ``folder``; return the detection with its tiles.
+
+        A result without pictures has no sprites; its detection is returned as it is.
+        """
+        detection, pictures = result.detection, result.pictures
         if pictures is None:
             return detection
-        watch, shown = ProgressWatch(report), heatmaps.chosen(detection)
-        watch("explaining", 0, len(shown))
-        tiles = heatmaps.draw_heatmaps(self.loaded.model, pictures, shown, folder)
-        watch("explaining", len(shown), len(shown))
-        return detection.model_copy(update={"tiles": tiles, "seconds": detection.seconds | watch.stop()})
+        timer, selected = StepTimer(on_progress), heatmaps.select_frames(detection)
+        timer("explaining", 0, len(selected))
+        tiles = heatmaps.write_heatmaps(self.loaded.model, pictures, selected, folder)
+        timer("explaining", len(selected), len(selected))
+        return detection.model_copy(update={"tiles": tiles, "seconds": detection.seconds | timer.stop()})
 
-    def _score(self, frames: Frames, watch: ProgressWatch) -> ItemScore:
-        count = self._scorer.looked_at(len(frames.pictures))
-        watch("scoring", 0, count)
-        return self._scorer.score(frames.pictures, lambda scored: watch("scoring", scored, count))
+    def _score_frames(self, frames: FileFrames, timer: StepTimer) -> ItemScore:
+        timer("scoring", 0, self._scorer.count_scored_frames(len(frames.pictures)))
+        return self._scorer.score(frames.pictures, timer)
 
-    def _refuse_other_kinds(self, frames: Frames, path: Path) -> None:
-        if self._scorer.sequential and frames.facts.kind != "video":
-            hint = "Use a version whose recipe scores frames: `realframe registry list` shows their recipes."
+    def _refuse_images_for_clips(self, frames: FileFrames, path: Path) -> None:
+        if self._scorer.scores_clips and frames.facts.kind != "video":
+            hint = "Use a version whose recipe scores frames: `realframe registry list` shows the recipes."
             raise NotMediaError(path, f"is an image, and version {self.version} scores videos only", hint)

@@ -1,6 +1,6 @@
-"""The pictures of an answer: the frames that were looked at, and over each of them where the evidence for AI-generated stands.
+"""Draw the sprites of a detection: the scored frames, and the same frames with Grad-CAM heat maps of the evidence for AI-generated.
 
-They are Grad-CAM heat maps (``realframe.models.gradcam``). They show where the network found what it takes for traces; they don't prove that
+The heat maps (``realframe.models.gradcam``) show where the network found what it takes for traces of a generator. They do not prove that
 anything was done there.
 """
 
@@ -15,49 +15,49 @@ from PIL import Image
 
 from realframe.detection.result import FRAMES, HEAT
 from realframe.files import atomic_path
-from realframe.media.frame_sampling import evenly
+from realframe.media.frame_sampling import thin_evenly
 from realframe.models import gradcam
 from realframe.store.detection_documents import Detection, Tiles
 
-MOST = 64
-"""Frames that are shown."""
-_SIDE = 192
+MAX_FRAMES = 64
+"""Frames in a sprite."""
+_TILE_SIZE = 192  # pixels
 _COLUMNS = 8
-_QUALITY = 85
+_JPEG_QUALITY = 85
 
 
-def chosen(detection: Detection) -> tuple[int, ...]:
-    """Return the places of the frames that are shown, rising: at most 64, evenly spaced, the peaks of the moments always among them."""
+def select_frames(detection: Detection) -> tuple[int, ...]:
+    """Return the indices of the frames for the sprites, rising: at most 64, evenly spaced, with the peak of each moment."""
     times = [frame.time_s for frame in detection.frames]
     peaks = {times.index(moment.peak_s) for moment in detection.moments}
-    others = [place for place in range(len(times)) if place not in peaks]
-    return tuple(sorted({*peaks, *evenly(others, MOST - len(peaks))}))
+    others = [index for index in range(len(times)) if index not in peaks]
+    return tuple(sorted({*peaks, *thin_evenly(others, MAX_FRAMES - len(peaks))}))
 
 
-def draw_heatmaps(model: keras.Model, pictures: NDArray[np.uint8], shown: Sequence[int], folder: Path) -> Tiles:
-    """Write ``frames.jpg`` and ``heat.jpg`` into ``folder``, each whole or not at all.
+def write_heatmaps(model: keras.Model, pictures: NDArray[np.uint8], selected: Sequence[int], folder: Path) -> Tiles:
+    """Write ``frames.jpg`` and ``heat.jpg`` into ``folder``, each atomically.
 
     Args:
-        model: the detector.
-        pictures: the frames that it looked at, uint8 RGB (N, size, size, 3).
-        shown: which of them are shown, rising.
-        folder: is made where it is missing.
+        model: the detector's network.
+        pictures: the frames that it scored, uint8 RGB (N, size, size, 3).
+        selected: indices of the frames to draw, rising.
+        folder: is created where it is missing.
     """
-    frames = pictures[list(shown)]
+    frames = pictures[list(selected)]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "You are using a softmax over axis", UserWarning)  # attention in a clip of one frame
-        heat = gradcam.heatmaps(model, frames)
-    tiles = Tiles(size=min(_SIDE, frames.shape[1]), columns=min(_COLUMNS, len(shown)), shown=tuple(shown))
-    overlays = [gradcam.overlay(frame, warmth) for frame, warmth in zip(frames, heat, strict=True)]
-    _write(list(frames), tiles, folder / FRAMES)
-    _write(overlays, tiles, folder / HEAT)
+        heat = gradcam.compute_heatmaps(model, frames)
+    tiles = Tiles(size=min(_TILE_SIZE, frames.shape[1]), columns=min(_COLUMNS, len(selected)), frame_indices=tuple(selected))
+    overlays = [gradcam.overlay_heatmap(frame, frame_heat) for frame, frame_heat in zip(frames, heat, strict=True)]
+    _write_sprite(list(frames), tiles, folder / FRAMES)
+    _write_sprite(overlays, tiles, folder / HEAT)
     return tiles
 
 
-def _write(pictures: Sequence[NDArray[np.uint8]], tiles: Tiles, target: Path) -> None:
-    sheet = Image.new("RGB", (tiles.width, tiles.height))
-    for place, picture in enumerate(pictures):
+def _write_sprite(pictures: Sequence[NDArray[np.uint8]], tiles: Tiles, target: Path) -> None:
+    sprite = Image.new("RGB", (tiles.width, tiles.height))
+    for index, picture in enumerate(pictures):
         tile = Image.fromarray(picture).resize((tiles.size, tiles.size), Image.Resampling.LANCZOS)
-        sheet.paste(tile, tiles.corner(place))
+        sprite.paste(tile, tiles.corner(index))
     with atomic_path(target) as temporary:
-        sheet.save(temporary, "JPEG", quality=_QUALITY)
+        sprite.save(temporary, "JPEG", quality=_JPEG_QUALITY)

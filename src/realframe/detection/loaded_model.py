@@ -1,4 +1,4 @@
-"""A version of the detector out of the registry, or out of the folder of a run."""
+"""Load a trained model with what its evaluation found, from the model registry or from the folder of a run."""
 
 import json
 import tempfile
@@ -27,12 +27,12 @@ class LoadedModel:
 
     Attributes:
         model: takes float32 RGB frames (N, size, size, 3) in [0, 255], gives the probability of ``fake``, (N, 1), or (1, 1) of a clip.
-        run: the parameters with which it was trained: how files become frames and frames an item.
-        aggregate: how the scores of frames become that of an item.
-        rule: how an item's score becomes a verdict.
-        reference: what its answers are held against.
-        version: what it is called: its number, or the folder.
-        origin: the digests of its file and of its evidence; None where it is not registered.
+        params: the parameters of its training: how files become frames, and frames an item.
+        aggregate: how the scores of frames become the score of an item.
+        rule: how the score of an item becomes a verdict; it holds the fitted temperature.
+        reference: the training and validation items, for intervals and cautions.
+        version: the number of the version, or the folder.
+        digests: SHA-256 of its file and of its evidence; None where it is not registered.
     """
 
     model: keras.Model
@@ -41,60 +41,60 @@ class LoadedModel:
     rule: VerdictRule
     reference: TrainingReference
     version: str
-    origin: tuple[str, str] | None
+    digests: tuple[str, str] | None
 
 
 def load_detector_model(which: str) -> LoadedModel:
     """Load a version by number or alias, or the model in a folder.
 
     Raises:
-        RegistryError: there is none, nobody has approved one, or its file is not the one that was registered.
+        RegistryError: there is no such version, no version is approved, or its file is not the registered one.
     """
     if not which.isdecimal() and Path(which).is_dir():
-        return _from_folder(Path(which))
-    return _from_registry(model_registry.named(which))
+        return _load_from_folder(Path(which))
+    return _load_from_registry(model_registry.resolve_version(which))
 
 
-def _from_folder(folder: Path) -> LoadedModel:
-    files = [folder / path for path in (artifacts.MODEL, artifacts.METRICS, artifacts.RESOLVED)]
+def _load_from_folder(folder: Path) -> LoadedModel:
+    files = [folder / path for path in (artifacts.MODEL, artifacts.METRICS, artifacts.RESOLVED_PARAMS)]
     if missing := [file for file in files if not file.exists()]:
-        raise RegistryError(missing[0], "is not there, so the folder holds no evaluated model", "Run `realframe run train_model`.")
+        raise RegistryError(missing[0], "does not exist, so the folder holds no evaluated model", "Run `realframe run train_model`.")
     metrics = json.loads(files[1].read_text())
-    reference = TrainingReference.read(folder / artifacts.REFERENCE, folder / artifacts.SPLITS)
-    rule = VerdictRule.of(metrics, files[1])
-    return LoadedModel(load_model(files[0]), config.load(files[2]), metrics["aggregate"], rule, reference, str(folder), None)
+    reference = TrainingReference.read(folder / artifacts.TRAINING_REFERENCE, folder / artifacts.SPLITS)
+    rule = VerdictRule.from_evaluation(metrics, files[1])
+    return LoadedModel(load_model(files[0]), config.load_params(files[2]), metrics["aggregate"], rule, reference, str(folder), None)
 
 
-def _from_registry(version: model_registry.ModelVersion) -> LoadedModel:
+def _load_from_registry(version: model_registry.ModelVersion) -> LoadedModel:
     with tempfile.TemporaryDirectory() as folder:
-        kept = Path(mlflow.artifacts.download_artifacts(version.uri, dst_path=folder))
-        model, origin = _model(version, kept), _origin(kept)
+        downloaded = Path(mlflow.artifacts.download_artifacts(version.uri, dst_path=folder))
+        model, metadata = _load_registered_file(version, downloaded), _read_metadata(downloaded)
     name = f"version {version.version}"
     try:
-        params = Params.model_validate(origin["params"])
+        params = Params.model_validate(metadata["params"])
     except ValidationError as error:
         reason = f"was registered by a realframe with other parameters ({error.errors()[0]['loc']})"
-        raise RegistryError(name, reason, "Train it anew with this realframe: `realframe run`.") from error
-    rule, known_by = VerdictRule.of(origin, name), (version.sha256, version.evidence)
-    return LoadedModel(model, params, origin["aggregate"], rule, _reference(version), str(version.version), known_by)
+        raise RegistryError(name, reason, "Train a new version with this realframe: `realframe run`.") from error
+    rule, digests = VerdictRule.from_evaluation(metadata, name), (version.sha256, version.evidence)
+    return LoadedModel(model, params, metadata["aggregate"], rule, _read_reference(version), str(version.version), digests)
 
 
-def _model(version: model_registry.ModelVersion, kept: Path) -> keras.Model:
-    """Load the file of a version, if it is the one that was registered."""
-    file = next(kept.rglob("*.keras"), None)
+def _load_registered_file(version: model_registry.ModelVersion, downloaded: Path) -> keras.Model:
+    """Load the model file of a version after a check of its digest."""
+    file = next(downloaded.rglob("*.keras"), None)
     if file is None or sha256_of(file) != version.sha256:
         reason = "its file is not the one that was registered and reviewed"
         raise RegistryError(f"version {version.version}", reason, "Roll back: `realframe registry rollback`.")
     return load_model(file)
 
 
-def _origin(kept: Path) -> dict[str, Any]:
-    """Return what was registered with the model: its parameters and its rule."""
-    origin: dict[str, Any] = (Model.load(str(kept)).metadata or {})["realframe"]
-    return origin
+def _read_metadata(downloaded: Path) -> dict[str, Any]:
+    """Return what was registered with the model: its parameters, threshold, temperature and band."""
+    metadata: dict[str, Any] = (Model.load(str(downloaded)).metadata or {})["realframe"]
+    return metadata
 
 
-def _reference(version: model_registry.ModelVersion) -> TrainingReference:
-    """Return a version's reference; one that was registered without evidence has none."""
+def _read_reference(version: model_registry.ModelVersion) -> TrainingReference:
+    """Return the training reference of a version; an empty one where it was registered without evidence."""
     folder = evidence_bundle.fetch(version) if version.evidence else Path()
-    return TrainingReference.read(folder / artifacts.REFERENCE.name, folder / artifacts.SPLITS.name)
+    return TrainingReference.read(folder / artifacts.TRAINING_REFERENCE.name, folder / artifacts.SPLITS.name)

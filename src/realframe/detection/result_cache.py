@@ -1,4 +1,4 @@
-"""Answers that were given before, kept by the content of the file: a folder of thousands of files goes on where it stopped."""
+"""Cache the results of one detector by the content of the file, so that a folder of thousands of files resumes where it stopped."""
 
 import hashlib
 from pathlib import Path
@@ -8,65 +8,72 @@ from pydantic import ValidationError
 import realframe
 from realframe.caching.item_cache import ItemCache
 from realframe.detection.result import DetectionResult
+from realframe.errors import is_retryable_code
 from realframe.files import write_text
 from realframe.models import frame_features
 from realframe.store.detection_documents import Detection
-from realframe.store.document_base import Part
+from realframe.store.document_base import DocumentPart
 
-# What stays true of a file whenever it is asked again. That it can't be read, or took too long, does not.
-_LASTING = ("media.empty", "media.not-media", "media.no-video-stream", "media.undecodable", "media.too-small", "media.no-usable-frame")
-_ROOMS = ("detection", "evaluation", "media", "metadata", "models", "params", "provenance", "statistics")
-_ANSWER = "answer.json"
+_PACKAGES = ("config", "detection", "evaluation", "media", "models", "provenance", "statistics", "store")
+"""The packages on whose code a result depends."""
+_RESULT_FILE = "result.json"
 
 
-class _Kept(Part):
-    """An answer on disk; ``features`` as ``realframe.models.frame_features.as_text`` writes them, empty where there are none."""
+class _CachedResult(DocumentPart):
+    """A result on disk; ``features`` is text as of ``frame_features.encode_vector``, empty where there are none."""
 
     detection: Detection
     features: str
 
 
 class ResultCache:
-    """The answers of one detector.
+    """The results of one detector.
 
     Args:
-        root: where they lie; may be deleted at any time.
-        detector: what tells the detector from any other one: the digests of its file and of its evidence.
+        root: folder of the cache; may be deleted at any time.
+        model_digests: the digests of the model's file and of its evidence, which identify the detector.
     """
 
-    def __init__(self, root: Path, detector: tuple[str, str]) -> None:
-        self._cache = ItemCache(root, "answers", [*detector, _code()])
+    def __init__(self, root: Path, model_digests: tuple[str, str]) -> None:
+        self._cache = ItemCache(root, "results", [*model_digests, _code_digest()])
+
+    @property
+    def attempts_folder(self) -> Path:
+        """Where the attempts at files without a result are counted."""
+        return self._cache.folder / "attempts"
 
     def folder(self, sha256: str) -> Path:
-        """Return where the answer of a file and its pictures lie or would lie."""
-        return self._cache.path(sha256)
+        """Return the folder of the result and the sprites of a file, whether it exists or not."""
+        return self._cache.item_path(sha256)
 
-    def find(self, sha256: str, name: str) -> DetectionResult | None:
-        """Return the answer of a file by the digest of its bytes; None where there is none. It calls the file by ``name``."""
+    def get(self, sha256: str, name: str) -> DetectionResult | None:
+        """Return the result of the file with this digest, which then calls the file ``name``; None where there is none."""
         try:
-            kept = _Kept.model_validate_json((self.folder(sha256) / _ANSWER).read_bytes())
+            cached = _CachedResult.model_validate_json((self.folder(sha256) / _RESULT_FILE).read_bytes())
         except (OSError, ValidationError):
             return None
-        return DetectionResult(_renamed(kept.detection, name), frame_features.from_text(kept.features) if kept.features else None, None)
+        features = frame_features.decode_vector(cached.features) if cached.features else None
+        return DetectionResult(_rename_file(cached.detection, name), features, None)
 
-    def keep(self, answer: DetectionResult) -> None:
-        """Keep an answer, if it would be the same tomorrow. Raises OSError where the disk is full."""
-        detection = answer.detection
-        if not detection.sha256 or (detection.code and detection.code not in _LASTING):
+    def put(self, result: DetectionResult) -> None:
+        """Store a result, unless its error is retryable. Raises OSError where the disk is full."""
+        detection = result.detection
+        if not detection.sha256 or is_retryable_code(detection.code):
             return
-        kept = _Kept(detection=detection, features="" if answer.features is None else frame_features.as_text(answer.features))
-        write_text(self.folder(detection.sha256) / _ANSWER, kept.model_dump_json())
+        features = "" if result.features is None else frame_features.encode_vector(result.features)
+        cached = _CachedResult(detection=detection, features=features)
+        write_text(self.folder(detection.sha256) / _RESULT_FILE, cached.model_dump_json())
 
 
-def _renamed(detection: Detection, name: str) -> Detection:
-    """Return an answer that calls the file by another name, in its sentence too."""
+def _rename_file(detection: Detection, name: str) -> Detection:
+    """Return a detection that calls the file by another name, in its message too."""
     message = name + detection.message.removeprefix(detection.file) if detection.message else ""
     return detection.model_copy(update={"file": name, "message": message})
 
 
-def _code() -> str:
-    """Return a digest of the code on which an answer depends; it is read as text, since importing it takes seconds."""
-    package, digest = Path(str(realframe.__file__)).parent, hashlib.sha256()
-    for source in sorted(file for room in _ROOMS for file in (package / room).rglob("*.py")):
+def _code_digest() -> str:
+    """Return a digest of the code on which a result depends; it is read as text, because importing it takes seconds."""
+    root, digest = Path(str(realframe.__file__)).parent, hashlib.sha256()
+    for source in sorted(file for package in _PACKAGES for file in (root / package).rglob("*.py")):
         digest.update(source.read_bytes())
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Keeps what the detector said, so that it can be seen later whether what people show it has drifted."""
+"""Store the predictions of registered versions, so that `realframe drift` can compare the files of today with those of the training."""
 
 from collections.abc import Iterable
 from pathlib import PurePath
@@ -11,32 +11,32 @@ from realframe.store.takedown import taken_down_ids
 from realframe.store.user_documents import Prediction
 
 
-def keep(store: Store, answers: Iterable[DetectionResult]) -> int:
-    """Store what a registered version said; return how many are new.
+def store_predictions(store: Store, results: Iterable[DetectionResult]) -> int:
+    """Store the predictions of a registered version; return how many are new.
 
-    A file that this version has scored before is not stored again: it is no news. Nor is one that was taken down, nor one that a
-    model which is not registered has scored. Of the file itself, only its name and its digest are kept.
+    Left out are files without a score, files that this version has scored before, files that were taken down, and results of a model
+    that is not registered. Of the file itself only the name and the digest are stored.
     """
-    banned = taken_down_ids(store)
-    found = [prediction for answer in answers if (prediction := _prediction(answer))]
-    new = [prediction for prediction in found if prediction.sha256 not in banned and not store.get(Prediction, prediction.key)]
+    taken_down = taken_down_ids(store)
+    predictions = [prediction for result in results if (prediction := _build_prediction(result))]
+    new = [prediction for prediction in predictions if prediction.sha256 not in taken_down and not store.get(Prediction, prediction.key)]
     store.upsert(new)
     return len(new)
 
 
-def _prediction(answer: DetectionResult) -> Prediction | None:
-    said = answer.detection
-    if answer.features is None or said.facts is None or not said.model.isdecimal():
+def _build_prediction(result: DetectionResult) -> Prediction | None:
+    detection = result.detection
+    if result.features is None or detection.facts is None or not detection.model.isdecimal():
         return None
     return Prediction(
-        prediction_id=f"{said.model}-{said.sha256}",
-        sha256=said.sha256,
-        file=PurePath(said.file).name,
-        kind=said.facts.kind,
-        model=int(said.model),
-        verdict=said.verdict,  # type: ignore[arg-type]
-        probability=said.probability,  # type: ignore[arg-type]
-        score=said.score,  # type: ignore[arg-type]
-        features=frame_features.as_text(answer.features),
-        at=now(),
+        prediction_id=f"{detection.model}-{detection.sha256}",
+        sha256=detection.sha256,
+        file=PurePath(detection.file).name,
+        kind=detection.facts.kind,
+        model=int(detection.model),
+        verdict=detection.verdict,  # type: ignore[arg-type]
+        probability=detection.probability,  # type: ignore[arg-type]
+        score=detection.score,  # type: ignore[arg-type]
+        features=frame_features.encode_vector(result.features),
+        created=now(),
     )

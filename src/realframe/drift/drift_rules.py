@@ -1,4 +1,4 @@
-"""The rules by which a drift is told, from ``mlflow/drift.yaml``."""
+"""Load the rules of drift detection from ``mlflow/drift.yaml``."""
 
 from pathlib import Path
 from typing import Self
@@ -15,35 +15,35 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class Span(_Strict):
-    """How far a window reaches: a number of files, or of hours."""
+class WindowSize(_Strict):
+    """The size of a window: a number of files, or of hours."""
 
     items: int | None = Field(default=None, ge=2)
     hours: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
-    def _one_of_them(self) -> Self:
+    def _check_one_unit(self) -> Self:
         if (self.items is None) == (self.hours is None):
-            raise ValueError("name one of items and hours")
+            raise ValueError("set either items or hours")
         return self
 
 
 class DriftRules(_Strict):
-    """What ``mlflow/drift.yaml`` holds; each of its lines says what it is for."""
+    """The content of ``mlflow/drift.yaml``, which describes each rule."""
 
-    window: Span
+    window: WindowSize
     min_items: int = Field(ge=2)
-    last: int = Field(ge=1)
-    drifting: int = Field(ge=1)
-    psi: float = Field(gt=0)
-    level: float = Field(gt=0, lt=1)
+    recent_windows: int = Field(ge=1)
+    min_drifting: int = Field(ge=1)
+    max_psi: float = Field(gt=0)
+    significance: float = Field(gt=0, lt=1)
 
     @model_validator(mode="after")
-    def _can_be_met(self) -> Self:
-        if self.drifting > self.last:
-            raise ValueError("more windows must drift than are looked at")
+    def _check_consistency(self) -> Self:
+        if self.min_drifting > self.recent_windows:
+            raise ValueError(f"min_drifting ({self.min_drifting}) is greater than recent_windows ({self.recent_windows})")
         if self.window.items is not None and self.window.items < self.min_items:
-            raise ValueError("a window holds fewer items than it must")
+            raise ValueError(f"window.items ({self.window.items}) is less than min_items ({self.min_items})")
         return self
 
 

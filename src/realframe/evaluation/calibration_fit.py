@@ -1,50 +1,60 @@
-"""Calibration and the band of the three-word verdicts: both fitted on validation items alone, measured on test items."""
+"""Fit the temperature and the band of uncertain verdicts on the validation items, and measure both on the test items."""
 
 from dataclasses import asdict
 
 import numpy as np
 
-from realframe.evaluation.score_tables import Figures, Level
+from realframe.evaluation.scored_rows import Figures, ScoredRows
 from realframe.statistics import calibration, conformal
 from realframe.statistics.arrays import Bools, Floats
 from realframe.statistics.classification_metrics import PROBABILITY_METRICS
-from realframe.statistics.conformal import Band
+from realframe.statistics.conformal import UncertaintyBand
 
-_WORDS = ("real", "uncertain", "ai-generated")
-_WRONG = {"real": "ai-generated", "fake": "real"}
+_VERDICTS = ("real", "uncertain", "ai-generated")
+_WRONG_VERDICT = {"real": "ai-generated", "fake": "real"}
 
 
-def measure(val: Level, test: Level, column: str, temperature: float, error: float) -> Figures:
-    """Return ``temperature``, ``band``, ``calibration`` and ``verdicts`` as in ``metrics.json``.
+def fit_temperature(val: ScoredRows, column: str) -> float:
+    """Fit the temperature that calibrates the scores of a column.
+
+    Args:
+        val: the validation items.
+        column: the score column.
+    """
+    return calibration.fit_temperature(val.is_fake, val.scores(column))
+
+
+def compute_calibration_figures(val: ScoredRows, test: ScoredRows, column: str, temperature: float, error: float) -> Figures:
+    """Fit the band and return ``temperature``, ``band``, ``calibration`` and ``verdicts`` of ``metrics.json``.
 
     Args:
         val: the validation items.
         test: the test items.
-        column: of the raw scores.
-        temperature: fitted on the validation items.
-        error: the share of each class that may be wrong.
+        column: the score column.
+        temperature: result of :func:`fit_temperature`.
+        error: share of each class whose verdict may be wrong.
     """
-    band = conformal.fit(val.fake, calibration.apply(val.scores(column), temperature), error)
+    band = conformal.fit_band(val.is_fake, calibration.apply_temperature(val.scores(column), temperature), error)
     raw = test.scores(column)
-    calibrated = calibration.apply(raw, temperature)
+    calibrated = calibration.apply_temperature(raw, temperature)
     return {
         "temperature": temperature,
-        "band": {**asdict(band), "asked": error},
-        "calibration": {"before": _reliability(test, column, raw), "after": _reliability(test, column, calibrated)},
-        "verdicts": _verdicts(test, calibrated, band),
+        "band": {**asdict(band), "requested_error": error},
+        "calibration": {"before": _reliability_figures(test, column, raw), "after": _reliability_figures(test, column, calibrated)},
+        "verdicts": _verdict_figures(test, calibrated, band),
     }
 
 
-def _reliability(test: Level, column: str, probabilities: Floats) -> Figures:
-    summary = test.figures(column, 0.5, probabilities)
-    bins = [asdict(entry) for entry in calibration.reliability(test.fake, probabilities)]
-    return {name: summary[name] for name in PROBABILITY_METRICS} | {"bins": bins}
+def _reliability_figures(test: ScoredRows, column: str, probabilities: Floats) -> Figures:
+    metrics = test.compute_metrics(column, 0.5, probabilities)
+    bins = [asdict(entry) for entry in calibration.reliability_bins(test.is_fake, probabilities)]
+    return {name: metrics[name] for name in PROBABILITY_METRICS} | {"bins": bins}
 
 
-def _verdicts(test: Level, probabilities: Floats, band: Band) -> Figures:
-    """How often each word falls on each class; the shares of all that is uncertain, and of each class that is called the other."""
-    said = np.array([band.verdict(probability) for probability in probabilities])
-    classes: dict[str, Bools] = {"real": ~test.fake, "fake": test.fake}
-    counts = {label: {word: int((said[rows] == word).sum()) for word in _WORDS} for label, rows in classes.items()}
-    wrong = {label: test.share(said == _WRONG[label], rows) for label, rows in classes.items()}
-    return {**counts, "uncertain": test.share(said == "uncertain", np.ones_like(test.fake)), "wrong": wrong}
+def _verdict_figures(test: ScoredRows, probabilities: Floats, band: UncertaintyBand) -> Figures:
+    """Count each verdict per class; return also the share of uncertain items and the share of each class with the wrong verdict."""
+    verdicts = np.array([band.verdict(probability) for probability in probabilities])
+    classes: dict[str, Bools] = {"real": ~test.is_fake, "fake": test.is_fake}
+    counts = {label: {verdict: int((verdicts[rows] == verdict).sum()) for verdict in _VERDICTS} for label, rows in classes.items()}
+    wrong = {label: test.compute_share(verdicts == _WRONG_VERDICT[label], rows) for label, rows in classes.items()}
+    return {**counts, "uncertain": test.compute_share(verdicts == "uncertain", np.ones_like(test.is_fake)), "wrong": wrong}

@@ -1,4 +1,4 @@
-"""What a reader must know before the first figure: the reasons not to trust it."""
+"""Find the caveats of an evaluation: reasons to distrust its figures. The report and the model card list them first."""
 
 import logging
 from dataclasses import dataclass
@@ -6,167 +6,175 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from realframe.data.shortcut_audit import leaks
+from realframe.data.shortcut_audit import has_shortcut
 
-CHANCE = 0.5
-"""ROC-AUC and balanced accuracy of who guesses."""
-_DEMO = "demo-"  # what the names of the cameras and generators of `realframe demo-data` begin with
+CHANCE_LEVEL = 0.5
+"""ROC-AUC and balanced accuracy of guessing."""
+_DEMO = "demo-"  # prefix of the sources and generators of `realframe demo-data`
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Caveat:
-    """A reason for distrust.
+    """A reason to distrust the figures.
 
     Attributes:
-        level: ``danger`` says don't use the detector, ``caution`` says read its figures with care.
+        level: ``danger``: do not use the detector; ``warning``: interpret its figures with care.
         title: a few words.
-        text: a sentence or two, with the figures.
+        text: one or two sentences with the figures.
     """
 
-    level: Literal["danger", "caution"]
+    level: Literal["danger", "warning"]
     title: str
     text: str
 
 
-def caveats_of(metrics: dict[str, Any], splits: pd.DataFrame, shortcuts: dict[str, Any]) -> list[Caveat]:
-    """Return every reason for distrust, the gravest first.
+def find_caveats(metrics: dict[str, Any], splits: pd.DataFrame, shortcuts: dict[str, Any]) -> list[Caveat]:
+    """Return all caveats, those of level ``danger`` first.
 
     Args:
         metrics: the content of ``reports/metrics.json``.
         splits: the rows of ``splits.parquet``.
         shortcuts: the content of ``data/shortcuts.json``.
     """
-    dangers = [_below_floor(metrics), _near_chance(metrics)]
-    careful = [_demo(splits), _random(metrics), _allowed(metrics), _unseen(metrics), _blind(metrics), _too_few(metrics), _error(metrics)]
-    return [caution for caution in (*dangers, *careful, *_leaks(shortcuts)) if caution]
+    dangers = [_check_baseline(metrics), _check_unseen_mean(metrics)]
+    warnings = [
+        _check_demo_data(splits),
+        _check_random_weights(metrics),
+        _check_allowed_shortcuts(metrics),
+        _check_unseen_measured(metrics),
+        _check_each_unseen(metrics),
+        _check_item_count(metrics),
+        _check_stated_error(metrics),
+    ]
+    return [caveat for caveat in (*dangers, *warnings, *_check_file_facts(shortcuts)) if caveat]
 
 
-def announce(found: list[Caveat]) -> None:
-    """Write them into the log, those of level ``danger`` in a block that can't be overlooked."""
-    for caution in found:
-        text = f"{caution.title}: {caution.text}"
-        if caution.level == "danger":
+def log_caveats(caveats: list[Caveat]) -> None:
+    """Log the caveats as warnings, those of level ``danger`` in a conspicuous block."""
+    for caveat in caveats:
+        text = f"{caveat.title}: {caveat.text}"
+        if caveat.level == "danger":
             line = "!" * 100
-            text = f"\n{line}\n!! {caution.title.upper()}\n!! {caution.text}\n{line}"
+            text = f"\n{line}\n!! {caveat.title.upper()}\n!! {caveat.text}\n{line}"
         _log.warning(text)
 
 
-def _below_floor(metrics: dict[str, Any]) -> Caveat | None:
+def _check_baseline(metrics: dict[str, Any]) -> Caveat | None:
     if not metrics["below_baseline"]:
         return None
-    reached, baseline = metrics["test"]["item"]["roc_auc"]["value"], metrics["baseline"]["test"]["item"]["roc_auc"]["value"]
+    roc_auc, baseline = metrics["test"]["item"]["roc_auc"]["value"], metrics["baseline"]["test"]["item"]["roc_auc"]["value"]
     gap = metrics["gap_to_baseline"]
     margin = "" if gap["low"] is None else f" (difference {gap['value']:+.3f}, 95 % interval {gap['low']:+.3f} to {gap['high']:+.3f})"
-    sure = gap["high"] is not None and gap["high"] < 0
-    meaning = "The training has made the detector worse than doing without it" if sure else "Nothing shows that the training has helped"
+    is_significant = gap["high"] is not None and gap["high"] < 0
+    meaning = "Training made the detector worse than its baseline" if is_significant else "There is no evidence that training helped"
     text = (
-        f"ROC-AUC {reached:.3f} on the test items; a logistic regression on the features of the untrained backbone reaches "
-        f"{baseline:.3f}{margin}. {meaning}: don't put it into use."
+        f"ROC-AUC {roc_auc:.3f} on the test items; a logistic regression on the features of the untrained backbone reaches "
+        f"{baseline:.3f}{margin}. {meaning}: do not use it."
     )
     return Caveat("danger", "Below its baseline", text)
 
 
-def _near_chance(metrics: dict[str, Any]) -> Caveat | None:
-    """Where generators were held out and the interval of the mean ROC-AUC holds 0.5."""
+def _check_unseen_mean(metrics: dict[str, Any]) -> Caveat | None:
+    """Check that the interval of the mean ROC-AUC on held-out generators excludes 0.5."""
     macro = metrics["held_out"]["macro"] if metrics["held_out"] else None
-    if macro is None or macro["low"] is None or macro["low"] > CHANCE:
+    if macro is None or macro["low"] is None or macro["low"] > CHANCE_LEVEL:
         return None
     text = (
-        f"On generators that its training had not seen, the mean ROC-AUC is {macro['value']:.2f} (95 % interval {macro['low']:.2f} to "
-        f"{macro['high']:.2f}; {CHANCE:.2f} is chance). Nothing shows that it recognises media of a generator that it doesn't know."
+        f"On unseen generators the mean ROC-AUC is {macro['value']:.2f} (95 % interval {macro['low']:.2f} to "
+        f"{macro['high']:.2f}; {CHANCE_LEVEL:.2f} is chance). It is not shown to recognize media of an unseen generator."
     )
     return Caveat("danger", "Near chance on unseen generators", text)
 
 
-def _demo(splits: pd.DataFrame) -> Caveat | None:
+def _check_demo_data(splits: pd.DataFrame) -> Caveat | None:
     if not (splits["source"].str.startswith(_DEMO) | splits["generator"].str.startswith(_DEMO)).any():
         return None
-    text = "The media are rendered by `realframe demo-data`: these figures say nothing of real cameras or real generators."
-    return Caveat("caution", "Demo data", text)
+    text = "The media were rendered by `realframe demo-data`: the figures say nothing about real cameras or real generators."
+    return Caveat("warning", "Demo data", text)
 
 
-def _random(metrics: dict[str, Any]) -> Caveat | None:
+def _check_random_weights(metrics: dict[str, Any]) -> Caveat | None:
     if metrics["weights"] != "random":
         return None
     text = (
-        "The backbone began with random weights, not with ImageNet's. The baseline's features come from the same random weights, "
-        "so that the baseline is lower than a pretrained backbone would set it."
+        "The backbone was initialized with random weights, not with ImageNet weights. The baseline uses the same random weights, so it is "
+        "weaker than the baseline of a pretrained backbone."
     )
-    return Caveat("caution", "Random weights", text)
+    return Caveat("warning", "Random weights", text)
 
 
-def _allowed(metrics: dict[str, Any]) -> Caveat | None:
+def _check_allowed_shortcuts(metrics: dict[str, Any]) -> Caveat | None:
     if metrics["shortcuts"]["passed"] or not metrics["shortcuts"]["allowed"]:
         return None
     text = (
-        "File facts alone tell the classes apart, and the run went on by `shortcuts.allow_shortcuts: true`. The figures may be those of "
-        "the files' history; the mark stays on this model for ever."
+        "File facts alone separate the classes, and the run continued because of `shortcuts.allow_shortcuts: true`. The detector may have "
+        "learned how the files were processed instead of how they were generated. The model keeps this mark."
     )
-    return Caveat("caution", "Shortcuts allowed", text)
+    return Caveat("warning", "Shortcuts allowed", text)
 
 
-def _unseen(metrics: dict[str, Any]) -> Caveat | None:
+def _check_unseen_measured(metrics: dict[str, Any]) -> Caveat | None:
     if metrics["held_out"] and metrics["held_out"]["macro"]["value"] is not None:
         return None
     text = (
-        "All figures are of generators that the training has seen, or of too few items of others. On a new generator a detector can be far "
-        "worse. `evaluate.leave_one_generator_out: true` measures it where at least two generators have enough items."
+        "All figures are for generators of the training, or other generators have too few items. On an unseen generator a detector can be "
+        "much worse. Set `evaluate.leave_one_generator_out: true` to measure it; at least two generators need enough items."
     )
-    return Caveat("caution", "Not measured on unseen generators", text)
+    return Caveat("warning", "Not measured on unseen generators", text)
 
 
-def _blind(metrics: dict[str, Any]) -> Caveat | None:
+def _check_each_unseen(metrics: dict[str, Any]) -> Caveat | None:
     rows = metrics["held_out"]["generators"] if metrics["held_out"] else []
-    areas = {row["name"]: row["roc_auc"] for row in rows if row["roc_auc"]["low"] is not None}
-    blind = [
-        f"{name} ({area['value']:.2f}, 95 % interval {area['low']:.2f} to {area['high']:.2f})"
-        for name, area in areas.items()
-        if area["low"] <= 0.5
+    roc_aucs = {row["name"]: row["roc_auc"] for row in rows if row["roc_auc"]["low"] is not None}
+    failed = [
+        f"{name} ({roc_auc['value']:.2f}, 95 % interval {roc_auc['low']:.2f} to {roc_auc['high']:.2f})"
+        for name, roc_auc in roc_aucs.items()
+        if roc_auc["low"] <= CHANCE_LEVEL
     ]
-    if not blind:
+    if not failed:
         return None
-    text = f"Trained without them, nothing shows that the detector can do better than guessing (ROC-AUC 0.50) on {', '.join(blind)}."
-    return Caveat("caution", "Blind to some unseen generators", text)
+    text = f"If trained without them, the detector is not measurably better than guessing (ROC-AUC 0.50) on: {', '.join(failed)}."
+    return Caveat("warning", "Fails on some unseen generators", text)
 
 
-def _error(metrics: dict[str, Any]) -> Caveat | None:
+def _check_stated_error(metrics: dict[str, Any]) -> Caveat | None:
     band = metrics["band"]
-    if band["error"] <= band["asked"]:
+    if band["error"] <= band["requested_error"]:
         return None
     text = (
-        f"With so few validation items of a class, no error below {band['error']:.0%} can be stated for the verdicts; {band['asked']:.0%} "
-        "was asked for."
+        f"With so few validation items per class, the stated error of the verdicts is {band['error']:.0%} instead of the requested "
+        f"{band['requested_error']:.0%}."
     )
-    return Caveat("caution", "Few validation items", text)
+    return Caveat("warning", "Few validation items", text)
 
 
-def _too_few(metrics: dict[str, Any]) -> Caveat | None:
+def _check_item_count(metrics: dict[str, Any]) -> Caveat | None:
     reason = metrics["test"]["item"].get("too_few")
-    return Caveat("caution", "Too few test items", f"{reason} The figures below may be luck.") if reason else None
+    return Caveat("warning", "Too few test items", f"{reason} The figures may be due to chance.") if reason else None
 
 
-def _leaks(shortcuts: dict[str, Any]) -> list[Caveat]:
+def _check_file_facts(shortcuts: dict[str, Any]) -> list[Caveat]:
     known = {kind: audit for kind, audit in shortcuts["kinds"].items() if "balanced_accuracy" in audit}
     return [
-        _leak(kind, audit) if leaks(audit, shortcuts["limit"]) else _rest(kind, audit)
+        _leak_caveat(kind, audit) if has_shortcut(audit, shortcuts["limit"]) else _weak_leak_caveat(kind, audit)
         for kind, audit in known.items()
-        if (audit["low"] or 0.0) > CHANCE
+        if (audit["low"] or 0.0) > CHANCE_LEVEL
     ]
 
 
-def _rest(kind: str, audit: dict[str, Any]) -> Caveat:
+def _weak_leak_caveat(kind: str, audit: dict[str, Any]) -> Caveat:
     text = (
         f"{', '.join(list(audit['facts'])[:3])} alone reach a balanced accuracy of {audit['balanced_accuracy']:.2f} "
-        f"(95 % interval {audit['low']:.2f} to {audit['high']:.2f}; 0.50 is chance) on the {kind}s: below the limit, but not nothing."
+        f"(95 % interval {audit['low']:.2f} to {audit['high']:.2f}; 0.50 is chance) on the {kind}s: below the limit, but above chance."
     )
-    return Caveat("caution", f"File facts still say something of the {kind}s", text)
+    return Caveat("warning", f"File facts are informative for the {kind}s", text)
 
 
-def _leak(kind: str, audit: dict[str, Any]) -> Caveat:
+def _leak_caveat(kind: str, audit: dict[str, Any]) -> Caveat:
     text = (
-        f"Without a look at the pictures, facts such as {', '.join(list(audit['facts'])[:3])} tell real {kind}s from AI-generated ones "
-        f"with a balanced accuracy of {audit['balanced_accuracy']:.2f} (0.50 is chance). The detector may have learned traces of the "
-        "files' history, such as resolution and re-encoding, instead of generation."
+        f"File facts such as {', '.join(list(audit['facts'])[:3])} alone separate real {kind}s from AI-generated ones with a balanced "
+        f"accuracy of {audit['balanced_accuracy']:.2f} (0.50 is chance). The detector may have learned how the files were processed, such "
+        "as resolution and re-encoding, instead of how they were generated."
     )
-    return Caveat("caution", f"File facts give the {kind}s away", text)
+    return Caveat("warning", f"File facts reveal the class of the {kind}s", text)

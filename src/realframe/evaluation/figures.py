@@ -1,4 +1,7 @@
-"""Puts the figures together: the detector beside its baseline and the majority class, each with its interval, at both levels."""
+"""Compute the evaluation figures, the content of ``reports/metrics.json``.
+
+The detector, its baseline and the majority class are measured per item and per frame, each metric with its interval.
+"""
 
 import hashlib
 from collections.abc import Mapping
@@ -10,20 +13,21 @@ import pandas as pd
 
 from realframe.evaluation import calibration_fit, regression_set, slices, unseen_generators
 from realframe.evaluation import robustness as robustness_module
-from realframe.evaluation.score_tables import Figures, Level
-from realframe.models.aggregate import Aggregate, item_table
+from realframe.evaluation.scored_rows import Figures, ScoredRows
+from realframe.models.aggregate import Aggregate, aggregate_by_item
 from realframe.statistics import bootstrap, calibration, classification_metrics
 from realframe.statistics.arrays import Bools
-from realframe.statistics.classification_metrics import all_metrics
-from realframe.statistics.hypothesis_tests import PairedScores
+from realframe.statistics.classification_metrics import compute_metrics
+from realframe.statistics.hypothesis_tests import ModelScores
 
-MODEL, BASELINE = "score", "baseline_score"
-Levels = dict[str, dict[str, Level]]
+MODEL_SCORE, BASELINE_SCORE = "score", "baseline_score"
+RowsBySplit = dict[str, dict[str, ScoredRows]]
+"""The scored rows by split (``val``, ``test``) and unit (``item``, ``frame``)."""
 
 
 @dataclass(frozen=True)
-class Tables:
-    """What the figures are computed from; what was not measured is None, or has no rows.
+class EvaluationTables:
+    """The tables that the figures are computed from. A table that was not measured is None or has no rows.
 
     Attributes:
         predictions: the rows of ``reports/predictions.parquet``.
@@ -44,54 +48,60 @@ class Tables:
     regression: pd.DataFrame | None = None
 
 
-def assemble(tables: Tables, how: Aggregate, *, resamples: int, error: float, seed: int, per_frame: bool = True) -> Figures:
-    """Return the content of ``reports/metrics.json`` that follows from the tables.
+def compute_figures(
+    tables: EvaluationTables, aggregate: Aggregate, *, resamples: int, error: float, seed: int, per_frame: bool = True
+) -> Figures:
+    """Compute the part of ``reports/metrics.json`` that follows from the tables.
 
-    Threshold, temperature and band come from validation items alone. The figures of probabilities (log loss, ECE, Brier) of items are
-    those of calibrated probabilities, those of frames of the raw scores; all others are of the raw scores.
+    Threshold, temperature and band are fitted on the validation items only. Log loss, ECE and Brier score of items use calibrated
+    probabilities, those of frames raw scores. All other metrics use raw scores.
 
     Args:
-        tables: the inputs.
-        how: from frame scores to an item's score.
-        resamples: of the intervals.
-        error: the share of each class that a verdict other than ``uncertain`` may get wrong.
-        seed: of the resamples.
-        per_frame: the rows are frames; else they are clips, scored as a whole, and there are no figures of frames.
+        tables: the input tables.
+        aggregate: turns frame scores into the score of an item.
+        resamples: number of bootstrap resamples of an interval.
+        error: share of each class whose verdict may be wrong; ``uncertain`` is never wrong.
+        seed: seed of the resamples.
+        per_frame: whether the predictions are frames. Otherwise they are clips, and there are no figures of frames.
     """
-    levels = _levels(tables.predictions, how, resamples, seed, per_frame)
-    val, test = levels["val"]["item"], levels["test"]["item"]
-    at = {column: classification_metrics.choose_threshold(val.fake, val.scores(column)) for column in (MODEL, BASELINE)}
-    temperature = {column: calibration.fit(val.fake, val.scores(column)) for column in (MODEL, BASELINE)}
-    model, baseline = (PairedScores(test.scores(column), at[column]) for column in (MODEL, BASELINE))
-    gap = test.less(model, baseline, "roc_auc")
-    sliced = slices.dimensions(test.table, tables.splits, tables.quality)
+    rows_by_split = _group_rows(tables.predictions, aggregate, resamples, seed, per_frame)
+    val, test = rows_by_split["val"]["item"], rows_by_split["test"]["item"]
+    thresholds = {
+        column: classification_metrics.choose_threshold(val.is_fake, val.scores(column)) for column in (MODEL_SCORE, BASELINE_SCORE)
+    }
+    temperatures = {column: calibration_fit.fit_temperature(val, column) for column in (MODEL_SCORE, BASELINE_SCORE)}
+    model, baseline = (ModelScores(test.scores(column), thresholds[column]) for column in (MODEL_SCORE, BASELINE_SCORE))
+    gap = test.metric_difference(model, baseline, "roc_auc")
+    slice_names = slices.assign_slices(test.table, tables.splits, tables.quality)
     return {
-        "threshold": at[MODEL],
-        "aggregate": how,
+        "threshold": thresholds[MODEL_SCORE],
+        "aggregate": aggregate,
         "per_frame": per_frame,
-        "test_split": digest_of_test_split(tables.splits),
+        "test_split": compute_test_split_digest(tables.splits),
         "shortcuts": {mark: bool(tables.shortcuts.get(mark)) for mark in ("passed", "allowed")},
-        **_figures(levels, MODEL, at[MODEL], temperature[MODEL]),
+        **_metrics_by_split(rows_by_split, MODEL_SCORE, thresholds[MODEL_SCORE], temperatures[MODEL_SCORE]),
         "baseline": {
-            "threshold": at[BASELINE],
-            "temperature": temperature[BASELINE],
-            **_figures(levels, BASELINE, at[BASELINE], temperature[BASELINE]),
+            "threshold": thresholds[BASELINE_SCORE],
+            "temperature": temperatures[BASELINE_SCORE],
+            **_metrics_by_split(rows_by_split, BASELINE_SCORE, thresholds[BASELINE_SCORE], temperatures[BASELINE_SCORE]),
         },
-        "majority": _majority(tables.splits, levels),
+        "majority": _majority_figures(tables.splits, rows_by_split),
         "gap_to_baseline": gap,
         "below_baseline": bool((gap["value"] or 0.0) < 0),
-        **calibration_fit.measure(val, test, MODEL, temperature[MODEL], error),
-        "per_kind": {kind: _kind(test, (test.table["kind"] == kind).to_numpy(), at) for kind in sorted(test.table["kind"].unique())},
-        "slices": slices.measure(test, sliced, MODEL, at[MODEL]),
-        "held_out": unseen_generators.measure(tables.held_out, test.table, resamples, seed),
-        "robustness": robustness_module.robustness_figures(tables.robustness, at[MODEL], resamples, seed),
-        "regression": regression_set.measure(tables.regression, at[MODEL]),
-        "counts": _counts(tables.splits, levels),
+        **calibration_fit.compute_calibration_figures(val, test, MODEL_SCORE, temperatures[MODEL_SCORE], error),
+        "per_kind": {
+            kind: _kind_figures(test, (test.table["kind"] == kind).to_numpy(), thresholds) for kind in sorted(test.table["kind"].unique())
+        },
+        "slices": slices.compute_slice_figures(test, slice_names, MODEL_SCORE, thresholds[MODEL_SCORE]),
+        "held_out": unseen_generators.compute_unseen_figures(tables.held_out, test.table, resamples, seed),
+        "robustness": robustness_module.compute_robustness_figures(tables.robustness, thresholds[MODEL_SCORE], resamples, seed),
+        "regression": regression_set.compute_regression_figures(tables.regression, thresholds[MODEL_SCORE]),
+        "counts": _count_items(tables.splits, rows_by_split),
     }
 
 
-def digest_of_test_split(splits: pd.DataFrame) -> str:
-    """Return the 12 hex digits that name a test split: a SHA-256 over the sorted ids of its items.
+def compute_test_split_digest(splits: pd.DataFrame) -> str:
+    """Return the 12 hex digits that identify a test split: a SHA-256 over the sorted ids of its items.
 
     Args:
         splits: the rows of ``splits.parquet``.
@@ -100,47 +110,55 @@ def digest_of_test_split(splits: pd.DataFrame) -> str:
     return hashlib.sha256("\n".join(media_ids).encode()).hexdigest()[:12]
 
 
-def _levels(predictions: pd.DataFrame, how: Aggregate, resamples: int, seed: int, per_frame: bool) -> Levels:
+def _group_rows(predictions: pd.DataFrame, aggregate: Aggregate, resamples: int, seed: int, per_frame: bool) -> RowsBySplit:
     by_split = {split: predictions[predictions["split"] == split].reset_index(drop=True) for split in ("val", "test")}
-    levels = {split: {"item": Level(item_table(frames, how), resamples, seed)} for split, frames in by_split.items()}
+    rows_by_split = {
+        split: {"item": ScoredRows(aggregate_by_item(frames, aggregate), resamples, seed)} for split, frames in by_split.items()
+    }
     if per_frame:
-        levels = {split: {**both, "frame": Level(by_split[split], resamples, seed)} for split, both in levels.items()}
-    return levels
+        rows_by_split = {
+            split: {**by_unit, "frame": ScoredRows(by_split[split], resamples, seed)} for split, by_unit in rows_by_split.items()
+        }
+    return rows_by_split
 
 
-def _figures(levels: Levels, column: str, at: float, temperature: float) -> Figures:
-    """The figures of each split and level; a temperature is fitted to items, and is only theirs."""
+def _metrics_by_split(rows_by_split: RowsBySplit, column: str, threshold: float, temperature: float) -> Figures:
+    """Compute the metrics of each split and unit. The temperature is fitted to items and calibrates items only."""
 
-    def of(name: str, level: Level) -> Figures:
-        calibrated = calibration.apply(level.scores(column), temperature) if name == "item" else None
-        return level.figures(column, at, calibrated)
+    def measure(unit: str, rows: ScoredRows) -> Figures:
+        calibrated = calibration.apply_temperature(rows.scores(column), temperature) if unit == "item" else None
+        return rows.compute_metrics(column, threshold, calibrated)
 
-    return {split: {name: of(name, level) for name, level in both.items()} for split, both in levels.items()}
-
-
-def _kind(test: Level, chosen: Bools, at: dict[str, float]) -> Figures:
-    part = test.part(chosen)
-    if part.clusters < bootstrap.MIN_CLUSTERS:
-        return {"counts": part.counts, **part.too_few()}
-    return {"counts": part.counts, "model": part.figures(MODEL, at[MODEL]), "baseline": part.figures(BASELINE, at[BASELINE])}
+    return {split: {unit: measure(unit, rows) for unit, rows in by_unit.items()} for split, by_unit in rows_by_split.items()}
 
 
-def _majority(splits: pd.DataFrame, levels: Levels) -> Figures:
-    """What always naming the training split's larger class gives, with that split's share of fake as the probability.
+def _kind_figures(test: ScoredRows, mask: Bools, thresholds: dict[str, float]) -> Figures:
+    part = test.select(mask)
+    if part.minority_clusters < bootstrap.MIN_CLUSTERS:
+        return {"counts": part.class_counts, **part.missing_interval_note()}
+    return {
+        "counts": part.class_counts,
+        "model": part.compute_metrics(MODEL_SCORE, thresholds[MODEL_SCORE]),
+        "baseline": part.compute_metrics(BASELINE_SCORE, thresholds[BASELINE_SCORE]),
+    }
 
-    It ranks nothing, so its ROC-AUC is 0.5.
+
+def _majority_figures(splits: pd.DataFrame, rows_by_split: RowsBySplit) -> Figures:
+    """Compute the metrics of a classifier that always predicts the larger class of the training split.
+
+    Its probability is the share of fake items of that split. It ranks nothing, so its ROC-AUC is 0.5.
     """
     share = float((splits.loc[splits["split"] == "train", "label"] == "fake").mean())
 
-    def constant(level: Level) -> Figures:
-        values = all_metrics(level.fake, np.full(len(level.fake), share), 0.5)
+    def measure(rows: ScoredRows) -> Figures:
+        values = compute_metrics(rows.is_fake, np.full(len(rows.is_fake), share), 0.5)
         return {name: {"value": float(value[0])} for name, value in values.items()}
 
-    by_split = {split: {name: constant(level) for name, level in both.items()} for split, both in levels.items()}
+    by_split = {split: {unit: measure(rows) for unit, rows in by_unit.items()} for split, by_unit in rows_by_split.items()}
     return {"label": "fake" if share >= 0.5 else "real", **by_split}
 
 
-def _counts(splits: pd.DataFrame, levels: Levels) -> Figures:
+def _count_items(splits: pd.DataFrame, rows_by_split: RowsBySplit) -> Figures:
     train = splits.loc[splits["split"] == "train", "label"]
     counts: Figures = {"train": {"item": {label: int((train == label).sum()) for label in ("real", "fake")}}}
-    return counts | {split: {name: level.counts for name, level in both.items()} for split, both in levels.items()}
+    return counts | {split: {unit: rows.class_counts for unit, rows in by_unit.items()} for split, by_unit in rows_by_split.items()}

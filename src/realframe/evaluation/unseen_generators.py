@@ -1,10 +1,8 @@
-"""Leave one generator out: the dataset as it would be had a generator never been seen, and on what its detector is then tested.
+"""Leave-one-generator-out evaluation: build the dataset without one generator, and measure the detector that is trained on it.
 
-What a detector finds of generators that it was trained on says little of the next one; see Wang et al., "CNN-generated images are
-surprisingly easy to spot... for now" (2020), and Ojha et al., "Towards Universal Fake Image Detectors that Generalize Across
-Generative Models" (2023), who test across generators for that reason.
-
-Leave-one-generator-out: what a detector is worth on a generator that its training has not seen.
+Metrics on the generators of the training say little about other generators. For that reason Wang et al., "CNN-generated images are
+surprisingly easy to spot... for now" (2020), and Ojha et al., "Towards Universal Fake Image Detectors that Generalize Across Generative
+Models" (2023), test across generators.
 """
 
 from dataclasses import dataclass
@@ -13,16 +11,19 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from realframe.config import Balance
-from realframe.data.split import balanced_train
+from realframe.config import BalanceParams
+from realframe.data.split import balance_train
 from realframe.evaluation import score_tables
-from realframe.evaluation.score_tables import Figures, Level
+from realframe.evaluation.scored_rows import Figures, ScoredRows
 from realframe.statistics import bootstrap, classification_metrics
 from realframe.statistics.arrays import Floats, Ints
-from realframe.statistics.classification_metrics import Draws, all_metrics
+from realframe.statistics.bootstrap import Resamples
+from realframe.statistics.classification_metrics import compute_metrics
 
-LEAST_ITEMS = 5
-"""A generator with fewer items says nothing, and is not held out."""
+MIN_ITEMS = 5
+"""A generator with fewer items is not held out: its metrics would mean nothing."""
+_SEEN, _UNSEEN = "seen", "unseen"
+_NO_INTERVAL = bootstrap.Interval(np.nan, np.nan, np.nan).as_dict()
 
 
 @dataclass(frozen=True)
@@ -30,151 +31,156 @@ class Fold:
     """The dataset without one generator.
 
     Attributes:
-        generator: the one that is held out.
-        splits: rows as of ``splits.parquet``: ``train`` and ``val`` without its items and without what shares a cluster with one of them;
-            ``test`` all its items, and the test split's real items of the kinds that it makes.
+        generator: the generator that is held out.
+        splits: rows as in ``splits.parquet``. ``train`` and ``val`` lack its items and the clusters of its items. ``test`` holds all its
+            items and the real test items of the same kinds.
     """
 
     generator: str
     splits: pd.DataFrame
 
     @property
-    def hindrance(self) -> str:
-        """Why no detector can be trained without the generator; empty where one can."""
+    def obstacle(self) -> str:
+        """Why no detector can be trained and tested on this fold; empty if it can."""
         for split in ("train", "val"):
-            if missing := {"real", "fake"} - set(self._of(split)["label"]):
-                return f"{self.generator} is not held out: without it and what belongs to its items {split} has no {missing.pop()} item"
-        return "" if "real" in set(self._of("test")["label"]) else f"{self.generator} is not held out: test has no real item of its kind"
+            if missing := {"real", "fake"} - set(self._rows(split)["label"]):
+                return f"{self.generator} is not held out: without its items and their clusters, {split} has no {missing.pop()} item"
+        return (
+            ""
+            if "real" in set(self._rows("test")["label"])
+            else f"{self.generator} is not held out: test has no real item of the same kind"
+        )
 
     @property
-    def consequence(self) -> str:
-        """What the fold means beyond an unseen generator: a kind of which no fake item is left to learn from; empty where there is none."""
-        made, left = (set(rows.loc[rows["label"] == "fake", "kind"]) for rows in (self._of("test"), self._of("train")))
+    def limitation(self) -> str:
+        """Which kinds have no AI-generated training item in this fold, as a sentence; empty if there are none."""
+        made, left = (set(rows.loc[rows["label"] == "fake", "kind"]) for rows in (self._rows("test"), self._rows("train")))
         unseen = " and ".join(f"{kind}s" for kind in sorted(made - left))
-        return f"without {self.generator} no AI-generated {unseen} are left to learn from; it is tested on a kind never seen" * bool(unseen)
+        return f"without {self.generator}, no AI-generated {unseen} are left for training; the detector is tested on an unseen kind" * bool(
+            unseen
+        )
 
-    def _of(self, split: str) -> pd.DataFrame:
+    def _rows(self, split: str) -> pd.DataFrame:
         return self.splits[self.splits["split"] == split]
 
 
-def generators_of(splits: pd.DataFrame) -> list[str]:
-    """Return the generators that can be held out, in the order of their names: those of at least 5 items; none where that is only one."""
+def list_generators(splits: pd.DataFrame) -> list[str]:
+    """Return the generators that can be held out, sorted: those with at least 5 items. A single one gives an empty list."""
     counts = splits.loc[(splits["label"] == "fake") & (splits["generator"] != ""), "generator"].value_counts()
-    enough = sorted(counts.index[counts >= LEAST_ITEMS])
+    enough = sorted(counts.index[counts >= MIN_ITEMS])
     return enough if len(enough) > 1 else []
 
 
-def without(generator: str, splits: pd.DataFrame, balance: Balance, seed: int) -> Fold:
-    """Return the dataset without a generator, its training classes balanced anew by the same method.
+def leave_out_generator(generator: str, splits: pd.DataFrame, balance: BalanceParams, seed: int) -> Fold:
+    """Return the dataset without a generator. Its training classes are balanced again with the same method.
 
     Args:
-        generator: of :func:`generators_of`.
+        generator: one of :func:`list_generators`.
         splits: the rows of ``splits.parquet``.
-        balance: its method is that of the training.
-        seed: which items are repeated.
+        balance: the parameters of the balancing.
+        seed: decides which items are repeated.
     """
     own = (splits["generator"] == generator) & (splits["label"] == "fake")
     related = splits["cluster"].isin(splits.loc[own, "cluster"])
-    learned = splits[splits["split"].isin(["train", "val"]) & ~own & ~related]
-    rivals = (splits["split"] == "test") & (splits["label"] == "real") & splits["kind"].isin(splits.loc[own, "kind"])
-    tested = splits[own | rivals].assign(split="test")
-    return Fold(generator, balanced_train(pd.concat([learned, tested], ignore_index=True), balance, seed))
+    remaining = splits[splits["split"].isin(["train", "val"]) & ~own & ~related]
+    real = (splits["split"] == "test") & (splits["label"] == "real") & splits["kind"].isin(splits.loc[own, "kind"])
+    tested = splits[own | real].assign(split="test")
+    return Fold(generator, balance_train(pd.concat([remaining, tested], ignore_index=True), balance, seed))
 
 
-def rows_of(fold: Fold, scores: dict[str, float]) -> pd.DataFrame:
-    """Return the rows of ``reports/held_out.parquet`` that a fold gives.
+def build_held_out_rows(fold: Fold, scores: dict[str, float]) -> pd.DataFrame:
+    """Build the rows of a fold for ``reports/held_out.parquet``.
 
     Args:
         fold: the dataset without a generator.
-        scores: of its val and test items, by ``media_id``, by the detector that was trained on its train items.
+        scores: scores of its val and test items by ``media_id``, from the detector that was trained on its train items.
     """
     scored = fold.splits[fold.splits["split"] != "train"].sort_values(["split", "media_id"], ascending=[False, True])
     return scored.assign(held_out=fold.generator, score=scored["media_id"].map(scores))[score_tables.HELD_OUT.names].reset_index(drop=True)
 
 
-_SEEN, _UNSEEN = "seen", "unseen"
-_NOTHING = bootstrap.Interval(np.nan, np.nan, np.nan).as_dict()
+def compute_unseen_figures(rows: pd.DataFrame | None, test: pd.DataFrame, resamples: int, seed: int) -> Figures | None:
+    """Compute ``held_out`` of ``metrics.json``; None if no generator was held out.
 
-
-def measure(rows: pd.DataFrame | None, test: pd.DataFrame, resamples: int, seed: int) -> Figures | None:
-    """Return ``held_out`` as in ``metrics.json``; None where no generator was held out.
-
-    ``generators``: for each, by the detector that was trained without it, ROC-AUC and recall over all its items and the test split's real
-    items; ``threshold`` comes from that detector's own validation items. ``macro``: the mean ROC-AUC over the generators with enough
-    items; a resample draws the clusters of all of them together, since they share their real items. ``same_items``: the mean ROC-AUC on
-    the generators' test items alone, by the detector that has ``seen`` them in training and by those that have not, and the ``drop``.
+    ``generators``: ROC-AUC and recall of the detector that was trained without the generator, on all items of the generator and the real
+    test items. Its ``threshold`` is chosen on its own validation items. ``macro``: mean ROC-AUC over the generators with enough items. A
+    resample draws the clusters of all generators together, because they share the real items. ``same_items``: mean ROC-AUC on the test
+    split only, of the detector that has ``seen`` the generators and of those that have not (``unseen``), and the ``drop``.
 
     Args:
-        rows: of ``held_out.parquet``, or None.
-        test: the test items and the ``score`` that the detector itself gives them.
-        resamples: of the intervals.
-        seed: of the resamples.
+        rows: the rows of ``held_out.parquet``, or None.
+        test: the test items with the ``score`` of the evaluated detector.
+        resamples: number of bootstrap resamples of an interval.
+        seed: seed of the resamples.
     """
     if rows is None or rows.empty:
         return None
     val, tested = (rows[rows["split"] == split].reset_index(drop=True) for split in ("val", "test"))
-    at = {name: _threshold(part) for name, part in val.groupby("held_out")}
-    generators = [_generator(str(name), part, at[name], resamples, seed) for name, part in tested.groupby("held_out")]
+    thresholds = {name: _choose_threshold(part) for name, part in val.groupby("held_out")}
+    generators = [_generator_figures(str(name), part, thresholds[name], resamples, seed) for name, part in tested.groupby("held_out")]
     scores = test.set_index("media_id")["score"]
-    both = tested.rename(columns={"score": _UNSEEN}).assign(**{_SEEN: tested["media_id"].map(scores)})
-    shared = _Folds(both.dropna(subset=_SEEN).reset_index(drop=True), resamples, seed)
+    with_seen = tested.rename(columns={"score": _UNSEEN}).assign(**{_SEEN: tested["media_id"].map(scores)})
+    shared = _PooledFolds(with_seen.dropna(subset=_SEEN).reset_index(drop=True), resamples, seed)
     return {
         "generators": generators,
-        "macro": _Folds(tested, resamples, seed).mean("score"),
-        "same_items": {**{name: shared.mean(name) for name in (_SEEN, _UNSEEN)}, "drop": shared.drop(_SEEN, _UNSEEN)},
+        "macro": _PooledFolds(tested, resamples, seed).mean_roc_auc("score"),
+        "same_items": {**{name: shared.mean_roc_auc(name) for name in (_SEEN, _UNSEEN)}, "drop": shared.roc_auc_drop(_SEEN, _UNSEEN)},
     }
 
 
-def _generator(name: str, part: pd.DataFrame, at: float, resamples: int, seed: int) -> Figures:
-    level = Level(part.reset_index(drop=True), resamples, seed)
-    summary = level.figures("score", at)
-    kept = {figure: summary[figure] for figure in ("roc_auc", "recall")}
-    return {"name": name, **level.counts, "threshold": at, **kept, **level.too_few()}
+def _generator_figures(name: str, part: pd.DataFrame, threshold: float, resamples: int, seed: int) -> Figures:
+    scored_rows = ScoredRows(part.reset_index(drop=True), resamples, seed)
+    metrics = scored_rows.compute_metrics("score", threshold)
+    selected = {metric: metrics[metric] for metric in ("roc_auc", "recall")}
+    return {"name": name, **scored_rows.class_counts, "threshold": threshold, **selected, **scored_rows.missing_interval_note()}
 
 
-class _Folds(Level):
-    """What several detectors, each trained without one generator, say of the items on which it is tested.
-
-    Its rows have ``held_out`` too; a real item has a row in each fold that it serves.
-    """
+class _PooledFolds(ScoredRows):
+    """The test rows of all folds. They have ``held_out`` too, and a real item has one row per fold."""
 
     @cached_property
-    def draws(self) -> Draws:
-        """Resamples of the clusters of all folds together, every generator in each."""
-        return bootstrap.draw(self.table["cluster"], np.where(self.fake, self.table["held_out"], ""), self.resamples, self.seed)
+    def draws(self) -> Resamples:
+        """Resamples of the clusters of all folds together. Each contains every generator."""
+        return bootstrap.draw_resamples(
+            self.table["cluster"], np.where(self.is_fake, self.table["held_out"], ""), self.resamples, self.seed
+        )
 
     @cached_property
-    def enough(self) -> dict[str, Ints]:
-        """The places of the rows of each generator with enough clusters of both classes."""
-        places = {str(name): np.asarray(rows) for name, rows in self.table.groupby("held_out").indices.items()}
-        return {name: rows for name, rows in places.items() if self.clusters_of(rows) >= bootstrap.MIN_CLUSTERS}
+    def rows_by_generator(self) -> dict[str, Ints]:
+        """Row positions of each generator with enough clusters of both classes."""
+        rows_of = {str(name): np.asarray(rows) for name, rows in self.table.groupby("held_out").indices.items()}
+        return {name: rows for name, rows in rows_of.items() if self.count_minority_clusters(rows) >= bootstrap.MIN_CLUSTERS}
 
-    def clusters_of(self, rows: Ints) -> int:
-        """How many clusters of the rows hold the rarer class."""
-        return bootstrap.smaller_class(self.table["cluster"].iloc[rows], self.fake[rows])
+    def count_minority_clusters(self, rows: Ints) -> int:
+        """Return the number of clusters that contain the smaller class of the rows."""
+        return bootstrap.count_minority_clusters(self.table["cluster"].iloc[rows], self.is_fake[rows])
 
-    def areas(self, column: str, draws: Draws | None) -> Floats:
-        """The mean ROC-AUC over the generators, (resamples,); without resamples, that of the rows as they are."""
+    def mean_roc_aucs(self, column: str, draws: Resamples | None) -> Floats:
+        """Return the mean ROC-AUC over the generators per resample, (resamples,); without resamples, of the rows themselves, (1,)."""
         scores = self.scores(column)
-        drawn = {name: Draws(draws.times, draws.cluster[rows]) if draws else None for name, rows in self.enough.items()}
-        each = [all_metrics(self.fake[rows], scores[rows], 0.5, drawn[name])["roc_auc"] for name, rows in self.enough.items()]
+        drawn = {
+            name: Resamples(draws.counts, draws.row_clusters[rows]) if draws else None for name, rows in self.rows_by_generator.items()
+        }
+        each = [
+            compute_metrics(self.is_fake[rows], scores[rows], 0.5, drawn[name])["roc_auc"] for name, rows in self.rows_by_generator.items()
+        ]
         return np.asarray(np.mean(each, axis=0))
 
-    def mean(self, column: str) -> Figures:
-        """The mean ROC-AUC over the generators with its interval, and which generators they are; nulls where there are none."""
-        if not self.enough:
-            return {**_NOTHING, "generators": []}
-        fewest = min(self.clusters_of(rows) for rows in self.enough.values())
-        found = bootstrap.interval(float(self.areas(column, None)[0]), self.areas(column, self.draws), fewest)
-        return {**found.as_dict(), "generators": list(self.enough)}
+    def mean_roc_auc(self, column: str) -> Figures:
+        """Return the mean ROC-AUC over the generators with its interval and their names; nulls if there are none."""
+        if not self.rows_by_generator:
+            return {**_NO_INTERVAL, "generators": []}
+        fewest = min(self.count_minority_clusters(rows) for rows in self.rows_by_generator.values())
+        interval = bootstrap.percentile_interval(float(self.mean_roc_aucs(column, None)[0]), self.mean_roc_aucs(column, self.draws), fewest)
+        return {**interval.as_dict(), "generators": list(self.rows_by_generator)}
 
-    def drop(self, column: str, other: str) -> Figures:
-        """By how much it is lower by ``other``, paired over the same resamples."""
-        if not self.enough:
-            return dict(_NOTHING)
-        value, drawn = (self.areas(column, draws) - self.areas(other, draws) for draws in (None, self.draws))
-        return bootstrap.Interval(float(value[0]), *bootstrap.percentiles(drawn)).as_dict()
+    def roc_auc_drop(self, column: str, other: str) -> Figures:
+        """Return by how much the mean ROC-AUC of the column ``other`` is lower, with an interval from paired resamples."""
+        if not self.rows_by_generator:
+            return dict(_NO_INTERVAL)
+        value, drawn = (self.mean_roc_aucs(column, draws) - self.mean_roc_aucs(other, draws) for draws in (None, self.draws))
+        return bootstrap.Interval(float(value[0]), *bootstrap.percentile_bounds(drawn)).as_dict()
 
 
-def _threshold(val: pd.DataFrame) -> float:
+def _choose_threshold(val: pd.DataFrame) -> float:
     return classification_metrics.choose_threshold((val["label"] == "fake").to_numpy(), val["score"].to_numpy(np.float64))

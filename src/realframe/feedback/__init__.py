@@ -1,1 +1,1 @@
-"""Collect people's labels of files and accept those that people agree on."""
+"""Collect people's labels of files, and accept the files on whose label they agree."""

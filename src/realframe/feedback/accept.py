@@ -1,80 +1,42 @@
-"""The regression set: files that every later model is scored on. What is in stays in.
-
-Taking in what people agree on: into the originals of the next dataset version, and into the regression set.
-"""
+"""Accept the files on whose label people agree: into the originals of the next dataset version, and into the regression set."""
 
 import logging
-from pathlib import Path
 
 from realframe.data.ingest import ingest
 from realframe.data.labels import FileEntry
 from realframe.errors import DatasetError, MediaError
-from realframe.feedback.feedback_labels import LabelCase, agreed, cases, checked, copy
+from realframe.feedback.feedback_labels import LabelCase, list_cases, select_agreed
+from realframe.feedback.regression_items import add_regression_item
 from realframe.settings import Settings
-from realframe.store.document_base import Label, now
 from realframe.store.repository import Store
-from realframe.store.user_documents import RegressionItem
 
-
-def add(store: Store, folder: Path, file: Path, label: Label, why: str, by: str, name: str = "") -> RegressionItem:
-    """Put a file into the set, or return it as it stands there.
-
-    Args:
-        store: the record of who brought it in and why.
-        folder: the living folder of the set, ``settings.regression_dir``.
-        file: copied to ``<label>/<sha256>.<ext>``.
-        label: what it is.
-        why: why it must never be got wrong again.
-        by: who brought it in.
-        name: the file's own name, where the file bears another one.
-
-    Raises:
-        NotMediaError: the file is no image and no video.
-        TakenDownError: somebody asked to use it no longer.
-        DatasetError: it is in the set under the other label.
-    """
-    media_id = checked(store, file)
-    known = store.get(RegressionItem, media_id)
-    if known and known.label != label:
-        raise DatasetError(file, f"is in the regression set as {known.label} ({known.by}: {known.why})", "Settle which is right first.")
-    kept = f"{label}/{media_id}{file.suffix.lower()}"
-    item = known or RegressionItem(media_id=media_id, label=label, kept=kept, file=name or file.name, why=why, by=by, at=now())
-    copy(file, folder / item.kept)
-    store.upsert([item])
-    return item
-
-
-def items(store: Store) -> list[RegressionItem]:
-    """Return the set, the latest last."""
-    return sorted(store.find(RegressionItem), key=lambda item: item.at)
-
-
-SOURCE = "feedback"
+FEEDBACK_SOURCE = "feedback"
+"""The source of accepted files in the dataset."""
 _log = logging.getLogger(__name__)
 
 
 def accept_agreed(store: Store, settings: Settings) -> int:
-    """Take in every file on which people agree, under the label that they give it; return how many.
+    """Accept every file on whose label people agree, with that label; return how many.
 
-    A file that can't be taken (the originals give it the other label, say) is named in the log, and waits.
+    A file that cannot be accepted, for example because the originals have it with the other label, is named in the log and stays waiting.
     """
-    taken = 0
-    for case in agreed(cases(store)):
+    accepted = 0
+    for case in select_agreed(list_cases(store)):
         try:
-            _take(case, store, settings)
+            _accept(case, store, settings)
         except (DatasetError, MediaError) as error:
-            _log.warning("feedback by %s is not taken in: %s", case.by, error)
+            _log.warning("feedback by %s is not accepted: %s", case.people, error)
         else:
-            taken += 1
-    if taken:
-        _log.info("feedback: %s files that people agree on are taken in", taken)
-    return taken
+            accepted += 1
+    if accepted:
+        _log.info("feedback: accepted %s files on whose label people agree", accepted)
+    return accepted
 
 
-def _take(case: LabelCase, store: Store, settings: Settings) -> None:
-    """The record comes last: what a kill leaves undone, the next run does."""
-    first = case.said[0]
-    file = settings.feedback_dir / first.kept
-    facts = FileEntry("", first.label, source=SOURCE)
-    ingest(file, settings.raw_dir, cache_dir=settings.cache_dir, facts=facts, workers=settings.workers)
-    add(store, settings.regression_dir, file, first.label, case.why, case.by, first.file)
+def _accept(case: LabelCase, store: Store, settings: Settings) -> None:
+    """Copy the file to the originals, then add it to the regression set, which marks it as accepted: a killed run is repeated."""
+    first = case.votes[0]
+    file = settings.feedback_dir / first.stored_name
+    entry = FileEntry("", first.label, source=FEEDBACK_SOURCE)
+    ingest(file, settings.raw_dir, cache_dir=settings.cache_dir, overrides=entry, workers=settings.workers)
+    add_regression_item(store, settings.regression_dir, file, first.label, case.reasons, case.people, first.file)

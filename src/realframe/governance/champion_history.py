@@ -1,6 +1,6 @@
-"""The line of champions, as the ledger tells it: who was champion after whom, and whether a review had made them so.
+"""Derive from the ledger which versions were champion, in order, and how often each test split was used for decisions.
 
-How often a locked test split was used for a decision: each use lets the choice fit it a little more.
+A test split that many decisions rest on is no longer independent of them: each use lets the choice fit it a little more.
 """
 
 from collections.abc import Iterable
@@ -9,21 +9,24 @@ from dataclasses import dataclass
 from realframe.governance import ledger
 from realframe.registry import model_registry
 from realframe.registry.model_registry import ModelVersion
-from realframe.store.documents import LedgerEntry
 from realframe.store.repository import Store
+from realframe.store.user_documents import LedgerEntry
 
 PROMOTING_ACTIONS = ("approve", "rollback", "ungated", "removed")
-"""The actions after which another version, or none, is champion."""
+"""The actions that change the champion; ``removed`` leaves none."""
+
+TEST_SPLIT_ACTIONS = ("approve", "reject", "changes")
+"""The actions that rest on the metrics of the test split."""
 
 
 @dataclass(frozen=True)
 class ChampionPeriod:
-    """A stretch of time with one champion.
+    """A period with one champion.
 
     Attributes:
-        version: the champion; None where the alias was taken off by hand.
-        gated: a reviewer made it champion, and not someone who set the alias past the review.
-        entry: of the ledger, which says so.
+        version: the champion; None where the alias was removed by hand.
+        gated: whether a reviewer approved it, rather than someone setting the alias in MLflow.
+        entry: the ledger entry that began the period.
     """
 
     version: int | None
@@ -31,48 +34,44 @@ class ChampionPeriod:
     entry: LedgerEntry
 
 
-def binding(chain: Iterable[LedgerEntry], versions: Iterable[ModelVersion]) -> list[LedgerEntry]:
-    """Return the entries about the very files that are in the registry; after that was replaced, the older ones bind nothing."""
+def valid_entries(chain: Iterable[LedgerEntry], versions: Iterable[ModelVersion]) -> list[LedgerEntry]:
+    """Return the entries whose model file is still the registered one; entries of a registry that was replaced have no effect."""
     files = {version.version: version.sha256 for version in versions}
     return [entry for entry in chain if files.get(entry.version) == entry.model_sha256]
 
 
-def champion_periods(bound: Iterable[LedgerEntry]) -> list[ChampionPeriod]:
-    """Return the reigns, the present one last: a rollback cuts the line back to the version that it returns to."""
-    reigns: list[ChampionPeriod] = []
-    for entry in bound:
+def champion_periods(entries: Iterable[LedgerEntry]) -> list[ChampionPeriod]:
+    """Return the champion periods, the current one last. A rollback removes the periods after the version that it returns to."""
+    periods: list[ChampionPeriod] = []
+    for entry in entries:
         if entry.action == "rollback":
-            while reigns and reigns[-1].version != entry.version:
-                reigns.pop()
-            gated = reigns.pop().gated if reigns else True
-            reigns.append(ChampionPeriod(entry.version, gated, entry))
+            while periods and periods[-1].version != entry.version:
+                periods.pop()
+            gated = periods.pop().gated if periods else True
+            periods.append(ChampionPeriod(entry.version, gated, entry))
         elif entry.action in PROMOTING_ACTIONS:
-            reigns.append(ChampionPeriod(None if entry.action == "removed" else entry.version, entry.action == "approve", entry))
-    return reigns
+            periods.append(ChampionPeriod(None if entry.action == "removed" else entry.version, entry.action == "approve", entry))
+    return periods
 
 
 def former_champions(chain: Iterable[LedgerEntry], versions: Iterable[ModelVersion]) -> list[int]:
-    """Return the versions that were champion before the present one, each once, the latest last."""
-    reigns = champion_periods(binding(chain, versions))
-    if not reigns:
+    """Return the versions that were champion before the current one, each once, the latest last."""
+    periods = champion_periods(valid_entries(chain, versions))
+    if not periods:
         return []
-    before = [reign.version for reign in reigns[:-1] if reign.version not in (None, reigns[-1].version)]
-    return [version for place, version in enumerate(before) if version is not None and version not in before[place + 1 :]]
+    earlier = [period.version for period in periods[:-1] if period.version not in (None, periods[-1].version)]
+    return [version for index, version in enumerate(earlier) if version is not None and version not in earlier[index + 1 :]]
 
 
-def ungated(chain: Iterable[LedgerEntry], versions: Iterable[ModelVersion]) -> LedgerEntry | None:
-    """Return the entry which says that the present champion, or that there is none, came past the review; None where a review did it."""
-    reigns = champion_periods(binding(chain, versions))
-    return reigns[-1].entry if reigns and not reigns[-1].gated else None
-
-
-RESTED = ("approve", "reject", "changes")
-"""The actions that rest on the figures of the test split."""
+def ungated_entry(chain: Iterable[LedgerEntry], versions: Iterable[ModelVersion]) -> LedgerEntry | None:
+    """Return the entry that changed the current champion without a review, or None where a review did."""
+    periods = champion_periods(valid_entries(chain, versions))
+    return periods[-1].entry if periods and not periods[-1].gated else None
 
 
 @dataclass(frozen=True)
-class TestSplitUsage:
-    """The use of one test split.
+class SplitUsage:
+    """How often one test split was used.
 
     Attributes:
         digest: of the split's items; empty where unknown.
@@ -86,16 +85,16 @@ class TestSplitUsage:
 
     def __str__(self) -> str:
         if not self.digest:
-            return "Which test split it was tested on is not known."
-        decisions = "no decision" if not self.decisions else f"{self.decisions} decision{'s' * (self.decisions > 1)}"
+            return "The test split of this version is unknown."
+        decisions = f"{self.decisions or 'no'} decision{'s' * (self.decisions > 1)}"
         versions = f"{self.versions} version{'s' * (self.versions > 1)}"
-        return f"Test split {self.digest}: {versions} tested on it, and {decisions} so far rested on it."
+        return f"Test split {self.digest}: used to test {versions} and for {decisions} so far."
 
 
-def count_test_split_usage(version: ModelVersion, store: Store) -> TestSplitUsage:
+def count_split_usage(version: ModelVersion, store: Store) -> SplitUsage:
     """Count the uses of the split that a version was tested on. Raises MetadataError."""
     digest = version.test_split
-    rested = [entry.evidence.get("candidate") or {} for entry in ledger.entries(store) if entry.action in RESTED]
-    decisions = sum(bool(digest) and facts.get("test_split") == digest for facts in rested)
-    tested = sum(bool(digest) and other.test_split == digest for other in model_registry.versions())
-    return TestSplitUsage(digest, decisions, tested)
+    candidates = [entry.evidence.get("candidate") or {} for entry in ledger.entries(store) if entry.action in TEST_SPLIT_ACTIONS]
+    decisions = sum(bool(digest) and facts.get("test_split") == digest for facts in candidates)
+    versions = sum(bool(digest) and other.test_split == digest for other in model_registry.list_versions())
+    return SplitUsage(digest, decisions, versions)

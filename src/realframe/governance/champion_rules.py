@@ -1,74 +1,91 @@
-"""The rules that a version meets or fails beside the present champion, on the same items."""
+"""Check the gate rules that compare a version with the champion on the same items."""
 
 import numpy as np
 import pandas as pd
 
-from realframe.governance import paired_predictions
-from realframe.governance.evidence_files import SCORE, Documents
+from realframe.governance.evidence_files import SCORE, EvidenceFiles
 from realframe.governance.gate_rules import ChampionRule, RegressionRule, RuleResult
-from realframe.governance.paired_predictions import PairedPredictions, pair_predictions
+from realframe.governance.originals import regression_originals
+from realframe.governance.paired_predictions import PairedPredictions, pair_predictions, score_items
 from realframe.registry.model_registry import ModelVersion
 from realframe.settings import get_settings
-from realframe.statistics.hypothesis_tests import difference, mcnemar
+from realframe.statistics.hypothesis_tests import mcnemar_test, paired_difference
 
 RANKING, MISTAKES, REGRESSION = "ranks no worse than the champion", "no more mistakes than the champion", "regression set no worse"
-_NO_RIVAL = "there is no other champion to compare it with"
+_NO_CHAMPION = "there is no other champion to compare with"
 _RESAMPLES, _SEED = 2000, 0
 
 
-def champion(rule: ChampionRule, candidate: Documents, rival: ModelVersion | None) -> list[RuleResult]:
-    """Compare both on the candidate's test items: ROC-AUC by the paired bootstrap over clusters, mistakes by McNemar's exact test.
+def check_against_champion(rule: ChampionRule, candidate: EvidenceFiles, champion: ModelVersion | None) -> list[RuleResult]:
+    """Compare both versions on the candidate's test items.
 
-    Raises RegistryError where the evidence of one of them is missing or was changed.
+    The ROC-AUC is compared by the paired bootstrap over clusters, the mistakes by McNemar's exact test.
+
+    Raises:
+        RegistryError: the evidence of one version is missing or was changed.
     """
-    needed = (f"difference of ROC-AUC surely above -{rule.margin:g}", f"not more mistakes with p at or below {rule.alpha:g}")
-    if rival is None:
-        return [RuleResult(name, True, _NO_RIVAL, need) for name, need in zip((RANKING, MISTAKES), needed, strict=True)]
-    same = pair_predictions(candidate, rival)
-    beside = f"version {rival.version} on {_items(same)}"
-    if same.fake.all() or not same.fake.any():
-        said = f"too few items are left beside {beside}"
-        return [RuleResult(name, None, said, need) for name, need in zip((RANKING, MISTAKES), needed, strict=True)]
-    gap = difference(same.fake, same.clusters, same.candidate, same.rival, "roc_auc", _RESAMPLES, _SEED)
+    ranking_required = f"lower end of the ROC-AUC difference at least -{rule.margin:g}"
+    mistakes_required = f"no more mistakes with McNemar p at most {rule.alpha:g}"
+    requirements = ((RANKING, ranking_required), (MISTAKES, mistakes_required))
+    if champion is None:
+        return [RuleResult(name, True, _NO_CHAMPION, required) for name, required in requirements]
+    paired = pair_predictions(candidate, champion)
+    items = _describe_items(paired)
+    if paired.fake.all() or not paired.fake.any():
+        return [
+            RuleResult(name, None, f"too few items to compare with version {champion.version}: {items}", required)
+            for name, required in requirements
+        ]
+    gap = paired_difference(paired.fake, paired.clusters, paired.candidate, paired.champion, "roc_auc", _RESAMPLES, _SEED)
     ranks = None if np.isnan(gap.low) else gap.low >= -rule.margin
     interval = "too few clusters for an interval" if ranks is None else f"{gap.low:+.3f} to {gap.high:+.3f}"
-    counts = mcnemar(same.candidate.wrong(same.fake), same.rival.wrong(same.fake))
-    alone = f"it alone is wrong {counts.only_a} times, version {rival.version} alone {counts.only_b} times"
-    told = f"of {_items(same)} {alone}, McNemar p {_probability(counts.p)}"
+    ranking = f"ROC-AUC {gap.value:+.3f} ({interval}) compared with version {champion.version} on {items}"
+    counts = mcnemar_test(paired.candidate.find_errors(paired.fake), paired.champion.find_errors(paired.fake))
+    mistakes = (
+        f"of {items}, {counts.only_a} are wrong only by this version and {counts.only_b} only by version {champion.version}, "
+        f"McNemar p {_format_p_value(counts.p_value)}"
+    )
     return [
-        RuleResult(RANKING, ranks, f"ROC-AUC {gap.value:+.3f} ({interval}) beside {beside}", needed[0]),
-        RuleResult(MISTAKES, not (counts.only_a > counts.only_b and counts.p <= rule.alpha), told, needed[1]),
+        RuleResult(RANKING, ranks, ranking, ranking_required),
+        RuleResult(MISTAKES, not (counts.only_a > counts.only_b and counts.p_value <= rule.alpha), mistakes, mistakes_required),
     ]
 
 
-def regression(rule: RegressionRule, candidate: Documents, rival: ModelVersion | None) -> RuleResult:
-    """Count the mistakes of both on the items that were once reported wrong. Raises RegistryError as ``champion`` does."""
-    needed = f"at most {rule.more_mistakes_at_most} more mistakes than the champion"
+def check_regression_set(rule: RegressionRule, candidate: EvidenceFiles, champion: ModelVersion | None) -> RuleResult:
+    """Compare the mistakes of both versions on the regression set, the items that were once reported wrong.
+
+    Raises:
+        RegistryError: the evidence of one version is missing or was changed.
+    """
+    required = f"at most {rule.extra_mistakes_at_most} more mistakes than the champion"
     items = candidate.regression
     if items is None:
-        return RuleResult(REGRESSION, None, "the regression set was not scored", needed)
+        return RuleResult(REGRESSION, None, "the regression set was not scored", required)
     if items.empty:
-        return RuleResult(REGRESSION, True, "the regression set is empty", needed)
-    if rival is None:
-        return RuleResult(REGRESSION, True, f"{_mistakes(items, candidate.threshold)} mistakes on {len(items)} items; {_NO_RIVAL}", needed)
-    other = Documents.of(rival)
-    known = {} if other.regression is None else dict(zip(other.regression["media_id"], other.regression[SCORE], strict=True))
-    fresh = [media_id for media_id in items["media_id"] if media_id not in known]
-    known |= paired_predictions.scores(rival, fresh, paired_predictions.of_regression(get_settings()))
-    both = items[items["media_id"].isin(known)]
-    mine, theirs = _mistakes(both, candidate.threshold), _mistakes(both.assign(score=both["media_id"].map(known)), other.threshold)
-    said = f"{mine} mistakes on {len(both)} items, version {rival.version} makes {theirs}"
-    return RuleResult(REGRESSION, None if both.empty else mine - theirs <= rule.more_mistakes_at_most, said, needed)
+        return RuleResult(REGRESSION, True, "the regression set is empty", required)
+    if champion is None:
+        mistakes = _count_mistakes(items, candidate.threshold)
+        return RuleResult(REGRESSION, True, f"{mistakes} mistakes on {len(items)} items; {_NO_CHAMPION}", required)
+    other = EvidenceFiles.fetch(champion)
+    scores = {} if other.regression is None else dict(zip(other.regression["media_id"], other.regression[SCORE], strict=True))
+    unscored = [media_id for media_id in items["media_id"] if media_id not in scores]
+    scores |= score_items(champion, unscored, regression_originals(get_settings()))
+    common = items[items["media_id"].isin(scores)]
+    mine = _count_mistakes(common, candidate.threshold)
+    theirs = _count_mistakes(common.assign(score=common["media_id"].map(scores)), other.threshold)
+    observed = f"{mine} mistakes on {len(common)} items, version {champion.version} makes {theirs}"
+    return RuleResult(REGRESSION, None if common.empty else mine - theirs <= rule.extra_mistakes_at_most, observed, required)
 
 
-def _mistakes(items: pd.DataFrame, threshold: float) -> int:
+def _count_mistakes(items: pd.DataFrame, threshold: float) -> int:
     return int(((items[SCORE] >= threshold) != (items["label"] == "fake")).sum())
 
 
-def _probability(p: float) -> str:
+def _format_p_value(p: float) -> str:
     return "below 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def _items(same: PairedPredictions) -> str:
-    left_out = [f"{number} {why}" for number, why in ((same.seen, "seen in its training"), (same.lost, "lost")) if number]
-    return f"{len(same.table)} test items" + (f" ({', '.join(left_out)} left out)" if left_out else "")
+def _describe_items(paired: PairedPredictions) -> str:
+    excluded = [(paired.seen_in_training, "seen in the champion's training"), (paired.missing, "not available")]
+    reasons = [f"{number} {reason}" for number, reason in excluded if number]
+    return f"{len(paired.table)} test items" + (f" ({', '.join(reasons)} left out)" if reasons else "")

@@ -1,4 +1,4 @@
-"""What a version's evidence says, read from the files that were kept with it."""
+"""Read the evidence files that were stored with a model version: metrics, parameters, splits, predictions."""
 
 import json
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import pandas as pd
 from realframe import artifacts
 from realframe.config import read_yaml
 from realframe.errors import RegistryError
-from realframe.models.aggregate import item_table
+from realframe.models.aggregate import aggregate_by_item
 from realframe.registry import evidence_bundle
 from realframe.registry.model_registry import ModelVersion
 
@@ -19,22 +19,22 @@ SCORE = "score"
 
 
 @dataclass(frozen=True)
-class Documents:
+class EvidenceFiles:
     """The evidence of one version.
 
     Attributes:
-        version: whose it is.
-        folder: where its files lie.
+        version: the model version.
+        folder: the folder of its files.
     """
 
     version: ModelVersion
     folder: Path
 
     @classmethod
-    def of(cls, version: ModelVersion) -> Self:
-        """Fetch a version's evidence. Raises RegistryError where it was registered without, or where it was changed since.
+    def fetch(cls, version: ModelVersion) -> Self:
+        """Fetch a version's evidence. Raises RegistryError if it has none or if it was changed since.
 
-        A file that is missing from it raises RegistryError when it is read.
+        A file that is missing raises RegistryError when it is read.
         """
         return cls(version, evidence_bundle.fetch(version))
 
@@ -46,7 +46,7 @@ class Documents:
     @cached_property
     def params(self) -> dict[str, Any]:
         """The parameters of its run, nested."""
-        return read_yaml(self._file(artifacts.RESOLVED))
+        return read_yaml(self._file(artifacts.RESOLVED_PARAMS))
 
     @cached_property
     def splits(self) -> pd.DataFrame:
@@ -55,16 +55,16 @@ class Documents:
 
     @cached_property
     def test_items(self) -> pd.DataFrame:
-        """One row per test item: ``media_id``, ``path``, ``label``, ``kind``, ``cluster``, ``score`` (as the network gives it)."""
+        """One row per test item: ``media_id``, ``path``, ``label``, ``kind``, ``cluster``, ``score`` (of the network, not calibrated)."""
         frames = pd.read_parquet(self._file(artifacts.PREDICTIONS))
-        items = item_table(frames[frames["split"] == "test"], self.metrics["aggregate"], [SCORE])
+        items = aggregate_by_item(frames[frames["split"] == "test"], self.metrics["aggregate"], [SCORE])
         paths = self.splits.set_index("media_id")["path"]
         return items.assign(path=items["media_id"].map(paths))[["media_id", "path", "label", "kind", "cluster", SCORE]]
 
     @cached_property
     def regression(self) -> pd.DataFrame | None:
-        """The rows of ``reports/regression.parquet``: ``media_id``, ``label``, ``kind``, ``split``, ``score``; None where not scored."""
-        path = self.folder / artifacts.REGRESSION.name
+        """The rows of ``reports/regression.parquet``: ``media_id``, ``label``, ``kind``, ``split``, ``score``; None if not scored."""
+        path = self.folder / artifacts.REGRESSION_SCORES.name
         return pd.read_parquet(path) if path.exists() else None
 
     @property
@@ -75,6 +75,6 @@ class Documents:
     def _file(self, path: Path) -> Path:
         file = self.folder / path.name
         if not file.exists():
-            hint = f"Evaluate it anew: `realframe evaluate {self.version.version}`."
+            hint = f"Evaluate it again: `realframe evaluate {self.version.version}`."
             raise RegistryError(f"version {self.version.version}", f"its evidence has no {path.name}", hint)
         return file

@@ -1,7 +1,4 @@
-"""The rules of the gate, as data: ``mlflow/gate.yaml``.
-
-What came of one rule of the gate.
-"""
+"""Load and validate the gate rules of ``mlflow/gate.yaml``, and hold the result of one rule."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,51 +17,51 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class FigureRule(_Strict):
-    """A figure of ``reports/metrics.json`` that must not be lower, or not be higher, than so much."""
+class MetricRule(_Strict):
+    """A bound on one metric of ``reports/metrics.json``."""
 
-    name: str = Field(min_length=1, description="what people call the rule")
-    figure: str = Field(pattern=r"^\w+(\.\w+)*$", description="dotted path, such as test.item.roc_auc.low")
+    name: str = Field(min_length=1, description="shown to reviewers")
+    metric: str = Field(pattern=r"^\w+(\.\w+)*$", description="dotted path, such as test.item.roc_auc.low")
     at_least: float | None = None
     at_most: float | None = None
 
     @model_validator(mode="after")
-    def _one_way(self) -> Self:
+    def _require_one_bound(self) -> Self:
         if (self.at_least is None) == (self.at_most is None):
-            raise ValueError("needs one of at_least and at_most")
+            raise ValueError("needs exactly one of at_least and at_most")
         return self
 
 
 class SliceRule(_Strict):
-    """How many of the items of any slice must be called right."""
+    """A bound on the accuracy of every slice with enough items."""
 
-    right_at_least: float = Field(ge=0, le=1, description="share")
+    accuracy_at_least: float = Field(ge=0, le=1, description="share")
 
 
 class RobustnessRule(_Strict):
-    """How much of the ROC-AUC a degraded file may cost."""
+    """A bound on the ROC-AUC lost to the worst perturbation."""
 
     drop_at_most: float = Field(ge=0, le=1)
 
 
 class ChampionRule(_Strict):
-    """How the challenger must stand beside the champion, on the same items."""
+    """Bounds on the comparison with the champion on the same test items."""
 
     margin: float = Field(ge=0, le=1, description="of ROC-AUC")
     alpha: float = Field(gt=0, lt=1, description="level of McNemar's test")
 
 
 class RegressionRule(_Strict):
-    """How the challenger must stand on the items that were once reported wrong."""
+    """A bound on the mistakes on the regression set, the items that were once reported wrong."""
 
-    more_mistakes_at_most: int = Field(ge=0)
+    extra_mistakes_at_most: int = Field(ge=0)
 
 
 class GateRules(_Strict):
-    """The content of ``mlflow/gate.yaml``; a rule that is null is not asked for."""
+    """The content of ``mlflow/gate.yaml``; a rule that is null is not checked."""
 
     four_eyes: bool
-    figures: tuple[FigureRule, ...]
+    metrics: tuple[MetricRule, ...]
     slices: SliceRule | None
     robustness: RobustnessRule | None
     shortcuts_passed: bool
@@ -73,10 +70,10 @@ class GateRules(_Strict):
 
 
 def load_gate_rules(settings: Settings) -> GateRules:
-    """Read the rules of a checkout. Raises GateError: without rules nothing is approved."""
+    """Read the rules of a checkout. Raises GateError if they are missing or invalid: without rules nothing is approved."""
     path = settings.root / PATH
     if not path.exists():
-        raise GateError(path, "is not there, so there are no rules to approve by", "Restore it: `git checkout -- mlflow/gate.yaml`.")
+        raise GateError(path, "does not exist, so there are no rules to approve by", "Restore it: `git checkout -- mlflow/gate.yaml`.")
     try:
         return GateRules.model_validate(read_yaml(path))
     except ValidationError as error:
@@ -88,21 +85,21 @@ def load_gate_rules(settings: Settings) -> GateRules:
 
 @dataclass(frozen=True)
 class RuleResult:
-    """A rule, and whether a version meets it.
+    """Whether a version meets one rule.
 
     Attributes:
         name: of the rule.
-        met: whether it is met; None where nobody can say, which counts as not met.
-        said: a sentence with the figures.
-        needed: what the rule asks for.
+        met: whether it is met; None if unknown, which counts as not met.
+        observed: the measured values, in words.
+        required: the bound, in words.
     """
 
     name: str
     met: bool | None
-    said: str
-    needed: str
+    observed: str
+    required: str
 
     @property
-    def word(self) -> str:
+    def status(self) -> str:
         """Return ``met``, ``not met`` or ``unknown``."""
         return "unknown" if self.met is None else "met" if self.met else "not met"

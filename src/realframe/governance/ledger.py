@@ -1,10 +1,8 @@
-"""What the ledger keeps of the evidence that a decision rests on.
+"""Append decisions to the ledger, a hash chain: each entry holds the hash of the one before.
 
-The ledger of decisions: append-only, each entry holding the hash of the one before.
-
-The store has no safe transactions. An entry therefore claims its sequence number under a unique index: of two who write at once the
-second is refused, reads again and decides again on what it then finds. What is in an entry can't be changed, and no entry can be taken
-out of the middle, without ``verify`` seeing it; that the newest ones were taken off shows by the decisions noted on the model versions.
+The store has no safe transactions. An entry therefore claims its sequence number under a unique index: of two writers at once the second
+is refused, reads again and decides again. ``verify`` detects an entry that was changed or removed from the middle; newest entries that were
+removed show by the references stored on the model versions.
 """
 
 import hashlib
@@ -17,9 +15,12 @@ from pydantic import BaseModel
 
 from realframe.errors import LedgerError
 from realframe.registry.model_registry import ModelVersion
-from realframe.store.documents import Action, Authenticated, LedgerEntry, Via
 from realframe.store.repository import Store
+from realframe.store.user_documents import Action, Authentication, Channel, LedgerEntry
 
+_ATTEMPTS = 20
+_NO_PREVIOUS_HASH = ""  # the previous hash of the first entry
+_FIELDS_ADDED_LATER = ("channel", "authentication", "overrides", "reason")  # older entries were hashed without these fields
 _FACTS = (
     "version",
     "sha256",
@@ -38,34 +39,20 @@ _FACTS = (
 )
 
 
-def evidence_record(candidate: ModelVersion, champion: ModelVersion | None) -> dict[str, Any]:
-    """Return the candidate's facts, and those of the champion at that time."""
-    return {"candidate": _facts(candidate), "champion": _facts(champion) if champion else None}
-
-
-def _facts(version: ModelVersion) -> dict[str, Any]:
-    return {name: getattr(version, name) for name in _FACTS}
-
-
-_ATTEMPTS = 20
-_FIRST = ""  # what stands in the first entry as the hash of the one before
-_SINCE = ("via", "authenticated", "overrides", "reason")  # entries from before these fields were hashed without them
-
-
 class Decision(BaseModel):
-    """What is to be written down.
+    """A decision to append.
 
     Attributes:
         action: what was decided.
-        version: the model version that it is about.
-        model_sha256: of that version's Keras file.
-        reviewer: who decided; empty where nobody did.
+        version: the model version.
+        model_sha256: SHA-256 of that version's Keras file.
+        reviewer: who decided; empty for a time-out or a change by hand.
         comment: why.
-        evidence: what the reviewer was shown, and who was champion then.
-        via: the door that it came through.
-        authenticated: what vouches for the reviewer's name.
-        overrides: the rules that were not met and are overridden.
-        reason: why they are.
+        evidence: the facts of the candidate and the champion, the gate result and the uses of the test split.
+        channel: the interface that the decision was entered in.
+        authentication: how the reviewer's name was verified.
+        overrides: names of the unmet rules that are overridden.
+        reason: why they are overridden.
     """
 
     action: Action
@@ -74,8 +61,8 @@ class Decision(BaseModel):
     reviewer: str
     comment: str
     evidence: dict[str, Any]
-    via: Via
-    authenticated: Authenticated
+    channel: Channel
+    authentication: Authentication
     overrides: tuple[str, ...] = ()
     reason: str = ""
 
@@ -86,25 +73,25 @@ def entries(store: Store) -> list[LedgerEntry]:
 
 
 def append(store: Store, decide: Callable[[], Decision]) -> LedgerEntry:
-    """Write the next entry and return it once it is safe on disk.
+    """Write the next entry and return it once it is on disk.
 
     Args:
         store: of the ledger.
-        decide: gives the decision, or refuses it; asked again where another writer came first, since that may change the answer.
+        decide: returns the decision or raises; called again if another writer came first, since that may change the decision.
 
     Raises:
-        LedgerError: others come first every time.
+        LedgerError: other writers came first every time.
     """
     for _ in range(_ATTEMPTS):
-        last = store.newest(LedgerEntry, "sequence")
+        last = store.find_highest(LedgerEntry, "sequence")
         decision = decide()
         facts = {
             "sequence": last.sequence + 1 if last else 1,
-            "previous": last.hash if last else _FIRST,
+            "previous": last.hash if last else _NO_PREVIOUS_HASH,
             **decision.model_dump(mode="json"),
-            "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "created": datetime.now(UTC).isoformat(timespec="milliseconds"),
         }
-        entry = LedgerEntry(hash=digest(facts), **facts)
+        entry = LedgerEntry(hash=hash_entry(facts), **facts)
         try:
             store.insert(entry)
         except LedgerError:
@@ -113,44 +100,53 @@ def append(store: Store, decide: Callable[[], Decision]) -> LedgerEntry:
     raise LedgerError("ledger", f"other writers came first {_ATTEMPTS} times", "Try again.")
 
 
-def digest(facts: dict[str, Any]) -> str:
+def hash_entry(facts: dict[str, Any]) -> str:
     """Return the SHA-256 of an entry without its hash, as canonical JSON: keys sorted, no spaces, ASCII."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()).hexdigest()
 
 
-def verify(store: Store, noted: Iterable[str] = ()) -> int:
-    """Walk the chain and return its length.
+def verify(store: Store, references: Iterable[str] = ()) -> int:
+    """Verify the hash chain and return its length.
 
     Args:
         store: of the ledger.
-        noted: decisions as they stand on the model versions, ``<sequence> <hash>``; each must be in the chain.
+        references: the references stored on the model versions, ``<sequence> <hash>``; each must be in the chain.
 
     Raises:
-        LedgerError: naming the first entry that is not as it was written.
+        LedgerError: names the first entry that is missing, replaced or changed.
     """
     chain = entries(store)
-    before = _FIRST
-    for place, entry in enumerate(chain, start=1):
-        if entry.sequence != place:
-            raise LedgerError(f"ledger entry {place}", f"is missing; entry {entry.sequence} stands in its place")
-        if entry.previous != before:
-            raise LedgerError(f"ledger entry {place}", "does not follow from the one before: that one was replaced")
-        if digest(_decision_facts(entry)) != entry.hash:
-            raise LedgerError(f"ledger entry {place}", "was changed after it was written")
-        before = entry.hash
-    known = {note(entry) for entry in chain}
-    for decision in noted:
-        if decision not in known:
-            raise LedgerError(f"ledger entry {decision.partition(' ')[0]}", "is noted on a model version, but is not in the ledger")
+    previous = _NO_PREVIOUS_HASH
+    for number, entry in enumerate(chain, start=1):
+        if entry.sequence != number:
+            raise LedgerError(f"ledger entry {number}", f"is missing; entry {entry.sequence} is in its place")
+        if entry.previous != previous:
+            raise LedgerError(f"ledger entry {number}", "does not follow from the entry before: that one was replaced")
+        if hash_entry(_decision_facts(entry)) != entry.hash:
+            raise LedgerError(f"ledger entry {number}", "was changed after it was written")
+        previous = entry.hash
+    valid_references = {entry_reference(entry) for entry in chain}
+    for reference in references:
+        if reference not in valid_references:
+            raise LedgerError(f"ledger entry {reference.partition(' ')[0]}", "is referenced by a model version, but is not in the ledger")
     return len(chain)
 
 
 def _decision_facts(entry: LedgerEntry) -> dict[str, Any]:
-    """Return the fields that the entry was written with."""
+    """Return the fields that the entry was hashed with."""
     facts = entry.model_dump(mode="json", exclude={"hash"})
-    return {name: value for name, value in facts.items() if value is not None or name not in _SINCE}
+    return {name: value for name, value in facts.items() if value is not None or name not in _FIELDS_ADDED_LATER}
 
 
-def note(entry: LedgerEntry) -> str:
-    """Return what is noted on the model version: where the entry stands, and its hash."""
+def entry_reference(entry: LedgerEntry) -> str:
+    """Return the reference to an entry that is stored on its model version: ``<sequence> <hash>``."""
     return f"{entry.sequence} {entry.hash}"
+
+
+def evidence_record(candidate: ModelVersion, champion: ModelVersion | None) -> dict[str, Any]:
+    """Return the facts of the candidate and of the current champion that an entry records."""
+    return {"candidate": _facts(candidate), "champion": _facts(champion) if champion else None}
+
+
+def _facts(version: ModelVersion) -> dict[str, Any]:
+    return {name: getattr(version, name) for name in _FACTS}

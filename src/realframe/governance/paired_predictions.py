@@ -1,156 +1,55 @@
-"""Finds the originals of media items by their ids: their bytes are what the id is the SHA-256 of.
+"""Pair two versions' scores of the same locked test items, which neither version was trained on.
 
-What a version says of items that it has not been tested on: its own detector on the originals, computed once per item.
-
-Two versions on the same locked test items, which neither was trained on.
+Where the champion was tested on another split, its detector scores the candidate's items; each score is computed once and cached.
 """
 
 import json
 import logging
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
-from functools import cache as once
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from realframe import artifacts
 from realframe.caching.item_cache import ItemCache
-from realframe.errors import MetadataError
-from realframe.files import sha256_of, write_bytes, write_text
-from realframe.governance.evidence_files import SCORE, Documents
+from realframe.files import write_text
+from realframe.governance.evidence_files import SCORE, EvidenceFiles
+from realframe.governance.originals import FindOriginal, dataset_originals
 from realframe.registry.model_registry import ModelVersion
-from realframe.settings import Settings, get_settings
+from realframe.settings import get_settings
 from realframe.statistics.arrays import Bools
-from realframe.statistics.hypothesis_tests import PairedScores
-from realframe.store.run_artifacts import RevisionSource
-
-Find = Callable[[str], Path | None]
-"""From a media id to a file with those bytes, or None where it is lost."""
-
-
-@contextmanager
-def of_dataset(paths: Mapping[str, str], commit: str, settings: Settings) -> Iterator[Find]:
-    """Look in the living folder of originals, and where it does not hold them any more, in the DVC cache as of a run's commit.
-
-    Args:
-        paths: media id -> path relative to the folder of originals.
-        commit: of the run whose items they are.
-        settings: of the checkout.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-
-        @cache
-        def revision() -> RevisionSource | None:
-            return _revision(settings.root, commit)
-
-        def find(media_id: str) -> Path | None:
-            living = settings.raw_dir / paths[media_id]
-            if living.is_file() and sha256_of(living) == media_id:
-                return living
-            return _restored(revision(), artifacts.RAW / paths[media_id], Path(folder))
-
-        yield find
-
-
-def of_regression(settings: Settings) -> Find:
-    """Look in the folder of items that were reported wrong: ``data/regression/<label>/<media id>.<ext>``."""
-    folder = settings.root / artifacts.REGRESSION_MEDIA
-    return lambda media_id: next(folder.glob(f"*/{media_id}.*"), None)
-
-
-def _revision(root: Path, commit: str) -> RevisionSource | None:
-    from dvc.exceptions import DvcException  # takes half a second to import
-
-    try:
-        return RevisionSource(root, commit)
-    except DvcException:  # the commit of another clone, whose runs were not pushed to here
-        return None
-
-
-def _restored(revision: RevisionSource | None, path: Path, folder: Path) -> Path | None:
-    try:
-        data = revision.read(path) if revision else None
-    except MetadataError:  # neither in the cache nor on the remote
-        return None
-    if data is None:
-        return None
-    write_bytes(folder / path.name, data)
-    return folder / path.name
-
+from realframe.statistics.hypothesis_tests import ModelScores
 
 if TYPE_CHECKING:
     from realframe.detection.detector import Detector
 
 log = logging.getLogger(__name__)
-
-
-def scores(version: ModelVersion, media_ids: Iterable[str], original: Find) -> dict[str, float]:
-    """Return the score that a version gives to each item, as its network gives it; items that are lost or unusable are left out.
-
-    Args:
-        version: whose detector scores.
-        media_ids: SHA-256 of each item's original.
-        original: finds the file.
-
-    Raises:
-        RegistryError: the version's file is not the one that was registered.
-    """
-    cache = ItemCache(get_settings().cache_dir, "rescored", version.sha256)
-    wanted = list(media_ids)
-    if missing := [media_id for media_id in wanted if not cache.path(media_id).exists()]:
-        _score(version, missing, original, cache)
-    said = {media_id: json.loads(path.read_text()) for media_id in wanted if (path := cache.path(media_id)).exists()}
-    return {media_id: score for media_id, score in said.items() if score is not None}
-
-
-def _score(version: ModelVersion, media_ids: list[str], original: Find, cache: ItemCache) -> None:
-    @once
-    def detector() -> "Detector":
-        from realframe.detection.detector import Detector
-
-        return Detector.load(str(version.version))
-
-    for media_id in tqdm(media_ids, f"version {version.version} on items that it was not tested on", unit="item", disable=None):
-        path = original(media_id)
-        if path is None:
-            log.warning("%s: its original is neither in its folder nor in the DVC cache", media_id[:12])
-            continue
-        detection = detector().detect(path).detection
-        if detection.score is None:
-            log.warning("%s", detection.message)
-        write_text(cache.path(media_id), json.dumps(detection.score))
-
-
-_SEEN = ("train", "val")  # validation items chose the epoch, the threshold and the calibration
-_RIVAL = "rival"
+CHAMPION_SCORE = "champion_score"
+_SEEN_SPLITS = ("train", "val")  # validation items chose the epoch, the threshold and the calibration
 
 
 @dataclass(frozen=True)
 class PairedPredictions:
-    """The candidate's test items with the scores of both.
+    """The candidate's test items with the scores of both versions.
 
     Attributes:
-        table: rows with ``media_id``, ``label``, ``cluster``, ``score`` (the candidate's) and ``rival`` (the other one's).
-        thresholds: the candidate's and the other one's; a score at or above it is called fake.
-        seen: how many test items are left out, as the other one, or their cluster, was in its training or validation.
-        lost: how many are left out because the other one could not be asked about them.
+        table: rows with ``media_id``, ``label``, ``cluster``, ``score`` (the candidate's) and ``champion_score``.
+        thresholds: the candidate's and the champion's; a score at or above it is called fake.
+        seen_in_training: number of test items left out because their cluster was in the champion's training or validation.
+        missing: number of test items left out because the champion could not score them.
     """
 
     table: pd.DataFrame
     thresholds: tuple[float, float]
-    seen: int
-    lost: int
+    seen_in_training: int
+    missing: int
 
     @property
     def fake(self) -> Bools:
-        """The truth, (n,)."""
+        """Whether each item is fake, (n,)."""
         return (self.table["label"] == "fake").to_numpy()
 
     @property
@@ -159,43 +58,77 @@ class PairedPredictions:
         return self.table["cluster"]
 
     @cached_property
-    def candidate(self) -> PairedScores:
-        """What the candidate says of them."""
-        return PairedScores(self.table[SCORE].to_numpy(np.float64), self.thresholds[0])
+    def candidate(self) -> ModelScores:
+        """The candidate's scores and threshold."""
+        return ModelScores(self.table[SCORE].to_numpy(np.float64), self.thresholds[0])
 
     @cached_property
-    def rival(self) -> PairedScores:
-        """What the other one says of them."""
-        return PairedScores(self.table[_RIVAL].to_numpy(np.float64), self.thresholds[1])
+    def champion(self) -> ModelScores:
+        """The champion's scores and threshold."""
+        return ModelScores(self.table[CHAMPION_SCORE].to_numpy(np.float64), self.thresholds[1])
 
 
-def pair_predictions(candidate: Documents, rival: ModelVersion) -> PairedPredictions:
+def pair_predictions(candidate: EvidenceFiles, champion: ModelVersion) -> PairedPredictions:
     """Return both versions' scores of the candidate's test items.
 
-    Where the other one was tested on the same locked split, its scores are in its evidence. Else its detector scores the originals; what
-    it has seen in training is left out then.
+    If the champion was tested on the same split, its scores come from its evidence. Otherwise its detector scores the originals, and
+    clusters that it saw in training or validation are left out.
 
     Raises:
-        RegistryError: the evidence of one of them is missing or was changed.
+        RegistryError: the evidence of one version is missing or was changed.
     """
-    items, other = candidate.test_items, Documents.of(rival)
+    items, other = candidate.test_items, EvidenceFiles.fetch(champion)
     thresholds = (candidate.threshold, other.threshold)
-    if rival.test_split and rival.test_split == candidate.version.test_split:
+    if champion.test_split and champion.test_split == candidate.version.test_split:
         scores = other.test_items.set_index("media_id")[SCORE]
-        return PairedPredictions(items.assign(**{_RIVAL: items["media_id"].map(scores)}), thresholds, 0, 0)
-    fresh = _unseen(items, other.splits)
-    scored = fresh.assign(**{_RIVAL: fresh["media_id"].map(_rescored(fresh, candidate.version, rival))}).dropna(subset=[_RIVAL])
-    return PairedPredictions(scored.reset_index(drop=True), thresholds, len(items) - len(fresh), len(fresh) - len(scored))
+        return PairedPredictions(items.assign(**{CHAMPION_SCORE: items["media_id"].map(scores)}), thresholds, 0, 0)
+    unseen = _drop_seen_clusters(items, other.splits)
+    paths = dict(zip(unseen["media_id"], unseen["path"], strict=True))
+    with dataset_originals(paths, candidate.version.commit, get_settings()) as find_original:
+        champion_scores = score_items(champion, paths, find_original)
+    scored = unseen.assign(**{CHAMPION_SCORE: unseen["media_id"].map(champion_scores)}).dropna(subset=[CHAMPION_SCORE])
+    return PairedPredictions(scored.reset_index(drop=True), thresholds, len(items) - len(unseen), len(unseen) - len(scored))
 
 
-def _unseen(items: pd.DataFrame, splits: pd.DataFrame) -> pd.DataFrame:
-    """Leave out each cluster of which the other version saw an item."""
-    seen = splits.loc[splits["split"].isin(_SEEN), "media_id"]
-    touched = items.loc[items["media_id"].isin(seen), "cluster"]
-    return items[~items["cluster"].isin(touched)]
+def score_items(version: ModelVersion, media_ids: Iterable[str], find_original: FindOriginal) -> dict[str, float]:
+    """Return the network score that a version gives to each item; items that are missing or unusable are left out.
+
+    Args:
+        version: whose detector scores.
+        media_ids: SHA-256 of each item's original.
+        find_original: finds the file of a media id.
+
+    Raises:
+        RegistryError: the version's file is not the one that was registered.
+    """
+    item_cache = ItemCache(get_settings().cache_dir, "rescored", version.sha256)
+    requested = list(media_ids)
+    if unscored := [media_id for media_id in requested if not item_cache.item_path(media_id).exists()]:
+        _fill_cache(version, unscored, find_original, item_cache)
+    scores = {media_id: json.loads(path.read_text()) for media_id in requested if (path := item_cache.item_path(media_id)).exists()}
+    return {media_id: score for media_id, score in scores.items() if score is not None}
 
 
-def _rescored(items: pd.DataFrame, candidate: ModelVersion, rival: ModelVersion) -> dict[str, float]:
-    paths = dict(zip(items["media_id"], items["path"], strict=True))
-    with of_dataset(paths, candidate.commit, get_settings()) as find:
-        return scores(rival, paths, find)
+def _fill_cache(version: ModelVersion, media_ids: list[str], find_original: FindOriginal, item_cache: ItemCache) -> None:
+    @cache
+    def detector() -> "Detector":
+        from realframe.detection.detector import Detector
+
+        return Detector.load(str(version.version))
+
+    for media_id in tqdm(media_ids, f"scoring new items by version {version.version}", unit="item", disable=None):
+        path = find_original(media_id)
+        if path is None:
+            log.warning("%s: the original is neither in its folder nor in the DVC cache", media_id[:12])
+            continue
+        detection = detector().detect(path).detection
+        if detection.score is None:
+            log.warning("%s", detection.message)
+        write_text(item_cache.item_path(media_id), json.dumps(detection.score))
+
+
+def _drop_seen_clusters(items: pd.DataFrame, champion_splits: pd.DataFrame) -> pd.DataFrame:
+    """Drop each cluster that has an item which the champion saw in training or validation."""
+    seen_ids = champion_splits.loc[champion_splits["split"].isin(_SEEN_SPLITS), "media_id"]
+    seen_clusters = items.loc[items["media_id"].isin(seen_ids), "cluster"]
+    return items[~items["cluster"].isin(seen_clusters)]

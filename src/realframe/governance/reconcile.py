@@ -1,9 +1,10 @@
-"""Makes the model registry say what the ledger says, and writes into the ledger what was done to the registry past the review.
+"""Reconcile the model registry with the ledger: apply decisions to the registry, and record alias changes made by hand.
 
-A decision is first written into the ledger; then the alias ``champion`` is set, and last the decision is noted on its version. An entry
-that is not noted is therefore left over from a process that died, and is carried out. Where the newest entry about the champion is
-noted and the alias points elsewhere, someone has moved it by hand: it stays where it is, and the ledger gets an entry that says so.
-Tags are read before aliases and these before the ledger, so that a decision on another machine at that moment is not taken for a hand.
+A decision is first written to the ledger; then the alias ``champion`` is set; last, a reference to the entry is stored on its version. An
+entry without that reference is therefore pending: a process died before it was applied. If the newest entry about the champion is not
+pending and the alias points to another version, someone moved the alias by hand: it stays, and the ledger gets an entry about it.
+Tags are read before aliases and aliases before the ledger, so that a decision on another machine at that moment is not mistaken for a
+change by hand.
 """
 
 import logging
@@ -13,127 +14,117 @@ from contextlib import contextmanager
 from filelock import FileLock
 
 from realframe.governance import ledger
-from realframe.governance.champion_history import binding, champion_periods
+from realframe.governance.champion_history import champion_periods, valid_entries
 from realframe.governance.ledger import Decision
+from realframe.governance.promotion import clear_challenger, current_champion, set_champion
 from realframe.registry import model_registry
 from realframe.registry.model_registry import CHALLENGER, CHAMPION, ModelVersion
 from realframe.settings import get_settings
-from realframe.store.documents import LedgerEntry
 from realframe.store.repository import Store
+from realframe.store.user_documents import LedgerEntry
 
 log = logging.getLogger(__name__)
-_DECIDED = ("approve", "reject", "changes")
+_DECIDING_ACTIONS = ("approve", "reject", "changes")
 
 
-class _NothingMovedError(Exception):
-    """The alias is where the ledger says that it is."""
+class _NoManualChangeError(Exception):
+    """The alias is where the ledger says."""
 
 
 @contextmanager
 def review_lock() -> Iterator[None]:
-    """Let one process of this machine at a time decide; decisions on several machines are kept apart by the ledger."""
-    state = get_settings().state
+    """Let one process of this machine decide at a time; decisions on several machines are kept apart by the ledger."""
+    state = get_settings().state_dir
     state.mkdir(parents=True, exist_ok=True)
     with FileLock(state / "review.lock"):
         yield
 
 
 def detect_manual_changes(store: Store) -> list[LedgerEntry]:
-    """Carry out what is left over, and record an alias ``champion`` that was set or taken off by hand; return the entries for that.
+    """Apply pending entries, record an alias ``champion`` that was set or removed by hand, and return the entries recorded for that.
 
     Raises LedgerError, MetadataError.
     """
     with review_lock():
-        before = store.newest(LedgerEntry, "sequence")
+        newest = store.find_highest(LedgerEntry, "sequence")
         apply_ledger(store)
-        return [entry for entry in ledger.entries(store) if before is None or entry.sequence > before.sequence]
+        return [entry for entry in ledger.entries(store) if newest is None or entry.sequence > newest.sequence]
 
 
 def apply_ledger(store: Store) -> LedgerEntry | None:
-    """Do as ``notice`` does, for one who is alone; return the newest entry where it was left over and has been carried out."""
-    done = None
+    """Do the same without taking the lock, for a caller that holds it; return the newest entry if it was pending and is now applied."""
+    applied = None
     while True:
-        versions = model_registry.versions()
+        versions = model_registry.list_versions()
         chain = ledger.entries(store)
-        if _carried_out(chain, versions):
-            done = chain[-1]
-        elif _moved(chain, versions):
-            _record(store)
+        if _apply_entries(chain, versions):
+            applied = chain[-1]
+        elif _manual_change(chain, versions):
+            _record_manual_change(store)
         else:
-            return done
+            return applied
 
 
-def _carried_out(chain: list[LedgerEntry], versions: list[ModelVersion]) -> bool:
-    """Change what differs; return whether anything did."""
-    bound = binding(chain, versions)
-    reigns = champion_periods(bound)
-    changed = _left_over(chain, versions) and reigns[-1].version is not None and _set_champion(reigns[-1].version, versions)
+def _apply_entries(chain: list[LedgerEntry], versions: list[ModelVersion]) -> bool:
+    """Change aliases and references that differ from the ledger; return whether anything changed."""
+    entries = valid_entries(chain, versions)
+    periods = champion_periods(entries)
+    changed = _is_pending(chain, versions) and periods[-1].version is not None and set_champion(periods[-1].version, versions)
     for version in versions:
-        about = [entry for entry in bound if entry.version == version.version]
-        if CHALLENGER in version.aliases and any(entry.action in _DECIDED for entry in about):
-            model_registry.drop_alias(CHALLENGER)
+        own_entries = [entry for entry in entries if entry.version == version.version]
+        if CHALLENGER in version.aliases and any(entry.action in _DECIDING_ACTIONS for entry in own_entries):
+            clear_challenger()
             changed = True
-        if about and version.decision != ledger.note(about[-1]):
-            model_registry.note_decision(version.version, ledger.note(about[-1]))
+        if own_entries and version.decision != ledger.entry_reference(own_entries[-1]):
+            model_registry.set_decision(version.version, ledger.entry_reference(own_entries[-1]))
             changed = True
     return changed
 
 
-def _set_champion(champion: int, versions: list[ModelVersion]) -> bool:
-    if _holder(versions) == champion:
-        return False
-    model_registry.set_alias(CHAMPION, champion)
-    log.info("champion: version %s, as the ledger says (was: %s)", champion, _holder(versions) or "none")
-    return True
-
-
-def _moved(chain: list[LedgerEntry], versions: list[ModelVersion]) -> Decision | None:
-    """Return what is to be written where the alias was moved by hand."""
-    reigns = champion_periods(binding(chain, versions))
-    expected = reigns[-1].version if reigns else None
-    holder = _holder(versions)
-    if holder == expected or _left_over(chain, versions):
+def _manual_change(chain: list[LedgerEntry], versions: list[ModelVersion]) -> Decision | None:
+    """Return the decision to record if the alias was moved by hand, else None."""
+    periods = champion_periods(valid_entries(chain, versions))
+    expected = periods[-1].version if periods else None
+    actual = current_champion(versions)
+    if actual == expected or _is_pending(chain, versions):
         return None
-    about = next(version for version in versions if version.version == (holder or expected))
+    changed = next(version for version in versions if version.version == (actual or expected))
     before = next((version for version in versions if version.version == expected), None)
     return Decision(
-        action="ungated" if holder else "removed",
-        version=about.version,
-        model_sha256=about.sha256,
+        action="ungated" if actual else "removed",
+        version=changed.version,
+        model_sha256=changed.sha256,
         reviewer="",
-        comment=f"the alias {CHAMPION} was {'set' if holder else 'taken off'} by hand in MLflow, past the review",
-        evidence=ledger.evidence_record(about, before if holder else None),
-        via="mlflow",
-        authenticated="none",
+        comment=f"the alias {CHAMPION} was {'set' if actual else 'removed'} by hand in MLflow, without a review",
+        evidence=ledger.evidence_record(changed, before if actual else None),
+        channel="mlflow",
+        authentication="none",
     )
 
 
-def _record(store: Store) -> None:
-    """Write down that the alias was moved, unless another machine has done so meanwhile."""
+def _record_manual_change(store: Store) -> None:
+    """Record that the alias was moved, unless another machine has done so meanwhile."""
 
     def decide() -> Decision:
-        versions = model_registry.versions()
-        decision = _moved(ledger.entries(store), versions)
+        versions = model_registry.list_versions()
+        decision = _manual_change(ledger.entries(store), versions)
         if decision is None:
-            raise _NothingMovedError
+            raise _NoManualChangeError
         return decision
 
     try:
         entry = ledger.append(store, decide)
-    except _NothingMovedError:
+    except _NoManualChangeError:
         return
     log.warning("version %s: %s (ledger entry %s)", entry.version, entry.comment, entry.sequence)
 
 
-def _left_over(chain: list[LedgerEntry], versions: list[ModelVersion]) -> bool:
-    """Say whether the newest entry about the champion has not been carried out: neither it nor a later one is noted on its version."""
-    reigns = champion_periods(binding(chain, versions))
-    if not reigns:
+def _is_pending(chain: list[LedgerEntry], versions: list[ModelVersion]) -> bool:
+    """Return whether the newest entry about the champion is pending: its version refers neither to it nor to a later entry."""
+    periods = champion_periods(valid_entries(chain, versions))
+    if not periods:
         return False
-    places = {ledger.note(entry): entry.sequence for entry in chain}
-    noted = {version.version: places.get(version.decision, 0) for version in versions}
-    return reigns[-1].entry.sequence > noted[reigns[-1].entry.version]
-
-
-def _holder(versions: list[ModelVersion]) -> int | None:
-    return next((version.version for version in versions if CHAMPION in version.aliases), None)
+    sequences = {ledger.entry_reference(entry): entry.sequence for entry in chain}
+    applied = {version.version: sequences.get(version.decision, 0) for version in versions}
+    newest = periods[-1].entry
+    return newest.sequence > applied[newest.version]

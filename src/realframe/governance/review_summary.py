@@ -1,26 +1,32 @@
-"""What a challenger said, unseen, of the files that people gave while the champion answered.
+"""Build the summary that a reviewer decides on, the same for the terminal, Airflow and the web, and render it as Markdown.
 
-The one page that a reviewer decides on, for the terminal, Airflow and the web alike.
-
-The reviewer's page as Markdown, for Airflow.
+It holds the gate result, the metrics and parameters next to the champion's, the worst mistakes, the uses of the test split, and the shadow
+comparison: how often the challenger, which also scores the files that users submit, agrees with the champion on them.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import get_args
 
 from realframe.errors import RegistryError
-from realframe.governance import champion_history, gate, ledger, version_comparison
-from realframe.governance.champion_history import TestSplitUsage
+from realframe.governance import champion_history, gate, ledger
+from realframe.governance.champion_history import SplitUsage
 from realframe.governance.evidence_files import SCORE
-from realframe.governance.gate import Gate
-from realframe.governance.version_comparison import Rows, Side
+from realframe.governance.gate import GateResult
+from realframe.governance.version_comparison import (
+    ComparedVersion,
+    Rows,
+    change_rows,
+    figure_rows,
+    load_compared_version,
+    version_warnings,
+)
 from realframe.registry import model_registry
-from realframe.reports.mistakes import wrongest
-from realframe.statistics.conformal import Verdict
-from realframe.store.documents import LedgerEntry
+from realframe.reports.mistakes import select_worst_items
+from realframe.store.predictions import verdicts_by_file
 from realframe.store.repository import Store
-from realframe.store.user_documents import Prediction
+from realframe.store.user_documents import LedgerEntry
+
+_MAX_MISTAKES = 8
 
 
 @dataclass(frozen=True)
@@ -30,8 +36,8 @@ class ShadowComparison:
     Attributes:
         challenger: the version that waits for a decision.
         champion: the version that serves.
-        scored: how many files both have scored.
-        agreed: of how many they have the same verdict.
+        scored: number of files that both scored.
+        agreed: number of these with the same verdict.
     """
 
     challenger: int
@@ -40,30 +46,13 @@ class ShadowComparison:
     agreed: int
 
     def __str__(self) -> str:
-        given = f"{self.scored or 'none'} of the files that people gave"
-        agreed = f"; the verdict was that of version {self.champion} in {self.agreed} of them" if self.scored else ""
-        return f"In the shadow: version {self.challenger} scored {given}{agreed}."
-
-
-def compare_shadow(store: Store, challenger: int, champion: int) -> ShadowComparison:
-    """Compare what two versions said of the same files. Raises MetadataError."""
-    ours, theirs = _said(store, challenger), _said(store, champion)
-    both = ours.keys() & theirs.keys()
-    return ShadowComparison(challenger, champion, len(both), sum(ours[file] == theirs[file] for file in both))
-
-
-def _said(store: Store, version: int) -> dict[str, Verdict]:
-    """Return the verdicts of a version by the digests of the files, out of the keys alone: the documents are large."""
-    keys = {verdict: store.keys(Prediction, {"model": version, "verdict": verdict}) for verdict in get_args(Verdict)}
-    return {key.partition("-")[2]: verdict for verdict, found in keys.items() for key in found}
-
-
-_WORST = 8
+        agreement = f"; its verdict equals that of version {self.champion} for {self.agreed} of them" if self.scored else ""
+        return f"Shadow scoring: version {self.challenger} scored {self.scored or 'none'} of the files that users submitted{agreement}."
 
 
 @dataclass(frozen=True)
 class ReviewedMistake:
-    """An item that was called wrong: its original's path, what it is, and its score as the network gives it."""
+    """A misclassified item: path of its original, true label, and the network's score."""
 
     path: str
     label: str
@@ -72,96 +61,103 @@ class ReviewedMistake:
 
 @dataclass(frozen=True)
 class ReviewSummary:
-    """What a reviewer is shown.
+    """What a reviewer sees.
 
     Attributes:
         title: one line.
-        warnings: sentences that must not be overlooked.
-        heads: of the columns: what the row is, the candidate, and the champion where there is another one.
-        figures: side by side, with intervals.
-        changes: what differs in how they were made.
-        gate: each rule, met or not.
-        uses: of the test split.
-        shadow: how often it agreed with the champion on the files that people gave; None where there is no other champion.
-        mistakes: the candidate's worst ones, the worst first.
+        warnings: sentences that the reviewer must not overlook.
+        column_titles: of the two tables: the row title, the candidate, and the champion if there is another one.
+        figures: one row per metric, with its 95 % interval.
+        changes: one row per difference in how the versions were made.
+        gate: the gate result.
+        split_usage: the uses of the test split.
+        shadow: the shadow comparison with the champion; None if there is no other champion.
+        mistakes: the candidate's worst mistakes, the worst first.
     """
 
     title: str
     warnings: list[str]
-    heads: tuple[str, ...]
+    column_titles: tuple[str, ...]
     figures: Rows
     changes: Rows
-    gate: Gate
-    uses: TestSplitUsage
+    gate: GateResult
+    split_usage: SplitUsage
     shadow: ShadowComparison | None
     mistakes: list[ReviewedMistake]
 
 
-def gather(version: int, store: Store) -> ReviewSummary:
-    """Put the page of a version together; checking the gate may take a while. Raises RegistryError, MetadataError."""
-    candidate = model_registry.get(version)
-    checked = gate.check(version, store)
-    rival = model_registry.get(checked.rival) if checked.rival else None
-    sides = [version_comparison.side(candidate), *([version_comparison.side(rival)] if rival else [])]
-    beside = f"beside version {rival.version}" if rival else "with no other champion beside it"
+def build_review_summary(version: int, store: Store) -> ReviewSummary:
+    """Build the summary of a version; checking the gate may take a while. Raises RegistryError, MetadataError."""
+    candidate = model_registry.get_version(version)
+    gate_result = gate.check(version, store)
+    champion = model_registry.get_version(gate_result.champion) if gate_result.champion else None
+    compared = [load_compared_version(candidate), *([load_compared_version(champion)] if champion else [])]
+    title = f"compared with version {champion.version}" if champion else "without another champion to compare with"
     return ReviewSummary(
-        title=f"Version {version} {beside}",
-        warnings=[*ungated(store), *version_comparison.warnings(sides)],
-        heads=("", *(side.head for side in sides)),
-        figures=version_comparison.figure_rows(sides),
-        changes=version_comparison.change_rows(sides),
-        gate=checked,
-        uses=champion_history.count_test_split_usage(candidate, store),
-        shadow=compare_shadow(store, version, rival.version) if rival else None,
-        mistakes=_mistakes(sides[0]),
+        title=f"Version {version} {title}",
+        warnings=[*ungated_warnings(store), *version_warnings(compared)],
+        column_titles=("", *(column.title for column in compared)),
+        figures=figure_rows(compared),
+        changes=change_rows(compared),
+        gate=gate_result,
+        split_usage=champion_history.count_split_usage(candidate, store),
+        shadow=compare_shadow(store, version, champion.version) if champion else None,
+        mistakes=_worst_mistakes(compared[0]),
     )
 
 
-def ungated(store: Store) -> list[str]:
-    """Return a sentence where the present champion, or that there is none, came past the review."""
-    entry = champion_history.ungated(ledger.entries(store), model_registry.versions())
-    return [told(entry)] if entry else []
+def compare_shadow(store: Store, challenger: int, champion: int) -> ShadowComparison:
+    """Compare two versions' verdicts of the same files. Raises MetadataError."""
+    ours, theirs = verdicts_by_file(store, challenger), verdicts_by_file(store, champion)
+    common = ours.keys() & theirs.keys()
+    return ShadowComparison(challenger, champion, len(common), sum(ours[file] == theirs[file] for file in common))
 
 
-def told(entry: LedgerEntry) -> str:
-    """Return what is said of an alias that was set or taken off by hand."""
-    noticed = f"by hand, as noticed on {entry.at[:10]}."
+def ungated_warnings(store: Store) -> list[str]:
+    """Return a warning if the current champion was set, or the last one removed, without a review."""
+    entry = champion_history.ungated_entry(ledger.entries(store), model_registry.list_versions())
+    return [describe_manual_change(entry)] if entry else []
+
+
+def describe_manual_change(entry: LedgerEntry) -> str:
+    """Return a warning about an alias that was set or removed by hand."""
+    how = f"by hand, detected on {entry.created[:10]}."
     if entry.action == "removed":
-        return f"UNGATED: nothing serves. The alias champion of version {entry.version} was taken off {noticed}"
-    return f"UNGATED: version {entry.version} serves past the review. Its alias champion was set {noticed}"
+        return f"UNGATED: there is no champion. The alias champion of version {entry.version} was removed {how}"
+    return f"UNGATED: version {entry.version} is the champion without a review. Its alias champion was set {how}"
 
 
-def _mistakes(candidate: Side) -> list[ReviewedMistake]:
-    if candidate.documents is None:
+def _worst_mistakes(candidate: ComparedVersion) -> list[ReviewedMistake]:
+    if candidate.evidence is None:
         return []
     try:
-        wrong = wrongest(candidate.documents.test_items, candidate.documents.threshold, _WORST)
+        wrong = select_worst_items(candidate.evidence.test_items, candidate.evidence.threshold, _MAX_MISTAKES)
     except RegistryError:  # the evidence has no predictions
         return []
     return [ReviewedMistake(str(row["path"]), str(row["label"]), float(row[SCORE])) for row in wrong.to_dict("records")]
 
 
-def markdown(page: ReviewSummary) -> str:
-    """Return the page as Markdown."""
-    rules = [(rule.name, rule.word if rule.met else f"**{rule.word}**", rule.said, rule.needed) for rule in page.gate.rules]
-    unmet = len(page.gate.unmet)
-    verdict = f"{unmet} of {len(rules)} rules are not met: approving needs an override reason." if unmet else "Every rule is met."
-    mistakes = [(mistake.path, mistake.label, f"{mistake.score:.3f}") for mistake in page.mistakes]
+def summary_markdown(summary: ReviewSummary) -> str:
+    """Render the summary as Markdown, for Airflow."""
+    rules = [(rule.name, rule.status if rule.met else f"**{rule.status}**", rule.observed, rule.required) for rule in summary.gate.rules]
+    unmet = len(summary.gate.unmet)
+    outcome = f"{unmet} of {len(rules)} rules are not met: an approval needs an override reason." if unmet else "Every rule is met."
+    mistakes = [(mistake.path, mistake.label, f"{mistake.score:.3f}") for mistake in summary.mistakes]
     return "\n\n".join(
         [
-            f"## {page.title}",
-            *(f"> **Note:** {warning}" for warning in page.warnings),
-            f"### The gate\n\n{verdict}",
-            _table(("rule", "", "found", "needed"), rules),
-            "### The figures, with 95 % intervals",
-            _table(page.heads, page.figures),
-            "### What changed",
-            _table(page.heads, page.changes),
-            "### The worst mistakes",
-            _table(("file", "is", "score"), mistakes) if mistakes else "None on the test split.",
-            str(page.uses),
-            *([str(page.shadow)] if page.shadow else []),
-            "Nobody's answer in time is no approval.",
+            f"## {summary.title}",
+            *(f"> **Note:** {warning}" for warning in summary.warnings),
+            f"### Gate\n\n{outcome}",
+            _table(("rule", "", "observed", "required"), rules),
+            "### Metrics, with 95 % intervals",
+            _table(summary.column_titles, summary.figures),
+            "### Changes",
+            _table(summary.column_titles, summary.changes),
+            "### Worst mistakes",
+            _table(("file", "true label", "score"), mistakes) if mistakes else "None on the test split.",
+            str(summary.split_usage),
+            *([str(summary.shadow)] if summary.shadow else []),
+            "If nobody answers in time, the version is not approved.",
         ]
     )
 

@@ -1,13 +1,13 @@
-"""A version beside the champion: each figure with its 95 % interval, what differs in how they were made, and what speaks against them."""
+"""Compare a version with the champion: metrics with 95 % intervals, differences in how they were made, and warnings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from realframe.config import leaves
+from realframe.config import flatten
 from realframe.errors import RegistryError
-from realframe.governance.evidence_files import Documents
-from realframe.registry.model_registry import ModelVersion, shown
+from realframe.governance.evidence_files import EvidenceFiles
+from realframe.registry.model_registry import ModelVersion, format_figure
 from realframe.registry.model_version import ALLOWED
 
 Rows = list[tuple[str, ...]]
@@ -30,89 +30,96 @@ _UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
-class Side:
-    """One of the two.
+class ComparedVersion:
+    """One column of the comparison.
 
     Attributes:
-        version: which.
-        documents: its evidence; None where there is none, or none that can be trusted.
+        version: the model version.
+        evidence: its evidence; None if it is missing or was changed.
     """
 
     version: ModelVersion
-    documents: Documents | None
+    evidence: EvidenceFiles | None
 
     @property
     def metrics(self) -> Mapping[str, Any]:
-        """The content of its ``reports/metrics.json``; empty where unknown."""
-        return self.documents.metrics if self.documents else {}
+        """The content of its ``reports/metrics.json``; empty if unknown."""
+        return self.evidence.metrics if self.evidence else {}
 
     @property
-    def head(self) -> str:
-        """Its number and aliases."""
+    def title(self) -> str:
+        """The number and aliases."""
         aliases = f" ({', '.join(self.version.aliases)})" if self.version.aliases else ""
         return f"version {self.version.version}{aliases}"
 
 
-def side(version: ModelVersion) -> Side:
-    """Fetch the evidence of a version, as far as there is any."""
+def load_compared_version(version: ModelVersion) -> ComparedVersion:
+    """Fetch the evidence of a version, if there is any."""
     try:
-        return Side(version, Documents.of(version))
+        return ComparedVersion(version, EvidenceFiles.fetch(version))
     except RegistryError:
-        return Side(version, None)
+        return ComparedVersion(version, None)
 
 
-def figure_rows(sides: list[Side]) -> Rows:
-    """Return the figures: the held-out ones first, then those of the test split, then the baseline's."""
-    unseen = [_held_out(side.metrics) for side in sides]
-    degraded = [_robustness(side.metrics) for side in sides]
+def figure_rows(columns: list[ComparedVersion]) -> Rows:
+    """Return one row per metric: unseen generators first, then the test split, the baseline and robustness."""
+    unseen = [_held_out(column.metrics) for column in columns]
+    degraded = [_robustness(column.metrics) for column in columns]
     return [
         ("ROC-AUC on unseen generators", *unseen),
         *(
-            (f"{words}, {level_words}", *(shown(side.version.figures[level][name]) for side in sides))
+            (f"{words}, {level_words}", *(format_figure(column.version.figures[level][name]) for column in columns))
             for level, level_words in _LEVELS.items()
             for name, words in _FIGURES.items()
-            if all(name in side.version.figures.get(level, {}) for side in sides)
+            if all(name in column.version.figures.get(level, {}) for column in columns)
         ),
-        ("baseline, ROC-AUC per item", *(shown(side.version.baseline["item"]["roc_auc"]) for side in sides)),
+        ("baseline, ROC-AUC per item", *(format_figure(column.version.baseline["item"]["roc_auc"]) for column in columns)),
         ("ROC-AUC lost to the worst degradation", *degraded),
     ]
 
 
-def change_rows(sides: list[Side]) -> Rows:
-    """Return how the versions were made, and every parameter in which they differ."""
-    versions = [side.version for side in sides]
+def change_rows(columns: list[ComparedVersion]) -> Rows:
+    """Return one row per fact of how the versions were made, and per parameter that differs."""
+    versions = [column.version for column in columns]
     return [
         ("recipe", *(version.recipe for version in versions)),
         ("weights", *(version.weights for version in versions)),
         ("dataset", *(version.dataset for version in versions)),
-        ("items for training, validation, test", *(_counts(side.metrics) for side in sides)),
+        ("items for training, validation, test", *(_counts(column.metrics) for column in columns)),
         ("test split", *(version.test_split or _UNKNOWN for version in versions)),
         ("shortcut audit", *(version.shortcuts for version in versions)),
         ("commit", *(version.commit[:10] for version in versions)),
         ("trained by", *(version.trainer or _UNKNOWN for version in versions)),
-        ("called fake from", *(f"{version.threshold:.3f}" for version in versions)),
+        ("fake from score", *(f"{version.threshold:.3f}" for version in versions)),
         ("Keras file, SHA-256", *(version.sha256[:12] for version in versions)),
-        *_parameters(sides),
+        *_parameters(columns),
     ]
 
 
-def warnings(sides: list[Side]) -> list[str]:
-    """Return what a reviewer must not overlook, of the candidate (the first) above all."""
-    candidate, found = sides[0].version, []
+def version_warnings(columns: list[ComparedVersion]) -> list[str]:
+    """Return what a reviewer must not overlook, mostly about the candidate, the first of ``columns``."""
+    candidate = columns[0].version
+    warnings = []
     if candidate.below_baseline:
-        found.append(f"Version {candidate.version} ranks the test items worse than its baseline, a regression on frozen features.")
+        warnings.append(
+            f"Version {candidate.version} ranks the test items worse than its baseline, a logistic regression on frozen features."
+        )
     if candidate.shortcuts == ALLOWED:
-        found.append(f"Version {candidate.version}: file facts alone tell its dataset's classes apart; the run was let through.")
-    if len({side.version.test_split for side in sides}) > 1:
-        found.append("The two were tested on different items: the gate compares them on the same ones, this table does not.")
+        warnings.append(
+            f"Version {candidate.version}: file facts alone separate the classes of its dataset; the run was allowed by allow_shortcuts."
+        )
+    if len({column.version.test_split for column in columns}) > 1:
+        warnings.append("The versions were tested on different items: the gate compares them on the same items, this table does not.")
     if any(figure.get("low") is None for figure in candidate.figures["item"].values()):
-        found.append(f"Version {candidate.version}: too few independent test items for intervals; much of it may be chance.")
-    found += [f"The evidence of version {side.version.version} is missing or was changed." for side in sides if side.documents is None]
-    return found
+        warnings.append(f"Version {candidate.version}: too few independent test items for intervals; the metrics may be due to chance.")
+    warnings += [
+        f"The evidence of version {column.version.version} is missing or was changed." for column in columns if column.evidence is None
+    ]
+    return warnings
 
 
-def _parameters(sides: list[Side]) -> Rows:
-    flat = [dict(leaves(side.documents.params)) if side.documents else {} for side in sides]
+def _parameters(columns: list[ComparedVersion]) -> Rows:
+    flat = [dict(flatten(column.evidence.params)) if column.evidence else {} for column in columns]
     if len(flat) < 2 or not all(flat):
         return []
     keys = sorted({key for values in flat for key in values})
@@ -128,9 +135,9 @@ def _counts(metrics: Mapping[str, Any]) -> str:
 
 def _held_out(metrics: Mapping[str, Any]) -> str:
     held_out = metrics.get("held_out")
-    return shown(held_out["macro"]) if held_out else "not measured"
+    return format_figure(held_out["macro"]) if held_out else "not measured"
 
 
 def _robustness(metrics: Mapping[str, Any]) -> str:
     worst = (metrics.get("robustness") or {}).get("worst")
-    return f"{worst['perturbation']} {worst['level']:g}: {shown(worst['drop'])}" if worst else "not measured"
+    return f"{worst['perturbation']} {worst['level']:g}: {format_figure(worst['drop'])}" if worst else "not measured"

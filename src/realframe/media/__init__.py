@@ -1,1 +1,1 @@
-"""Read media files: probe, decode, extract frames, clean them."""
+"""Process media files: refuse hostile ones, probe, harmonize, decode, extract frames and clean them."""

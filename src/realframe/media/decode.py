@@ -1,4 +1,4 @@
-"""Decoding a video with FFmpeg: all its frames in order, of which the chosen ones are kept, each with its tick."""
+"""Decode a video with FFmpeg: all frames in order, of which the requested ones are passed on, each with its presentation time."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -10,87 +10,87 @@ from typing import IO, Any
 import ffmpeg
 
 from realframe.config import Limits
-from realframe.media.ffmpeg import run
+from realframe.media.ffmpeg import run_ffmpeg
 from realframe.media.signature import DEMUXERS
 from realframe.media.video_stream import OPEN_OPTIONS
 
-# zlib level 1: a third of the time of level 6 for a fifth more bytes, of files that live as long as a stage.
+# zlib level 1 takes a third of the time of level 6 for a fifth more bytes, and these files live only as long as a stage.
 _PNG: dict[str, Any] = {"f": "image2pipe", "vcodec": "png", "compression_level": 1, "pred": "mixed", "threads": 1}
 _SCALER = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp+bitexact"  # the same pixels on every processor
-_SHOWN = re.compile(r"^\[Parsed_showinfo\S* @ \S+\] n: *\d+ pts: *(-?\d+) ", re.MULTILINE)
-_DECODED = re.compile(r"(\d+) frames decoded")
+_PTS_LINE = re.compile(r"^\[Parsed_showinfo\S* @ \S+\] n: *\d+ pts: *(-?\d+) ", re.MULTILINE)
+_DECODED_LINE = re.compile(r"(\d+) frames decoded")
 
 
 @dataclass(frozen=True)
 class DecodedFrames:
-    """What a decoder showed.
+    """What a decoder returned.
 
     Attributes:
-        ticks: when each of the chosen frames is shown, in the stream's time base.
-        decoded: how many frames the decoder gave in all.
+        pts: presentation time of each requested frame, in the stream's time base.
+        decoded_count: number of all frames that the decoder returned.
     """
 
-    ticks: tuple[int, ...]
-    decoded: int
+    pts: tuple[int, ...]
+    decoded_count: int
 
 
 def decode_frames(
-    source: Path, container: str, stream: int, chosen: Sequence[int], limits: Limits, take: Callable[[int, bytes], None]
+    source: Path, container: str, stream: int, indices: Sequence[int], limits: Limits, on_frame: Callable[[int, bytes], None]
 ) -> DecodedFrames:
-    """Decode a video once and hand over its ``chosen`` frames, each as soon as it is there.
+    """Decode a video once and pass on the frames at ``indices``, each as soon as it is decoded.
 
     Args:
         source: the video.
-        container: of ``signature.DEMUXERS``.
-        stream: the index of its picture stream.
-        chosen: indices among the decoded frames.
+        container: a key of ``signature.DEMUXERS``.
+        stream: index of its video stream.
+        indices: indices of the requested frames among the decoded ones.
         limits: what the decoder may cost.
-        take: is given a place among the chosen frames, and the frame: an upright, lossless PNG, RGB, or RGBA where the video has
+        on_frame: called with the position in ``indices`` and the frame: an upright, lossless PNG, RGB, or RGBA if the video has
             transparency.
 
     Raises:
-        UndecodableError: the decoder met an error.
-        OverLimitError: it takes more than ``limits`` allows.
+        UndecodableError: the decoder fails.
+        OverLimitError: the decoder needs more than ``limits`` allows.
     """
-    kept = pictures_of(source, container, stream, limits).filter("select", _any_of(chosen)).filter("showinfo", checksum=0)
-    upright = kept.filter("scale", flags=_SCALER).filter("format", "rgb24|rgba")
+    selected = video_input(source, container, stream, limits).filter("select", _select_expression(indices)).filter("showinfo", checksum=0)
+    upright = selected.filter("scale", flags=_SCALER).filter("format", "rgb24|rgba")
     piped = upright.output("pipe:1", fps_mode="passthrough", bitexact=None, **_PNG)
-    log = run(piped, limits, source, partial(_hand_over, take=take))
-    return DecodedFrames(_ticks(log), sum(int(count) for count in _DECODED.findall(log)))
+    log = run_ffmpeg(piped, limits, source, partial(_pass_frames, on_frame=on_frame))
+    return DecodedFrames(_parse_pts(log), sum(int(count) for count in _DECODED_LINE.findall(log)))
 
 
-def decode_ticks(source: Path, container: str, stream: int, limits: Limits) -> tuple[int, ...]:
-    """Decode a video once and return the tick of each decoded frame. Raises as ``decode_frames``."""
-    shown = pictures_of(source, container, stream, limits).filter("showinfo", checksum=0)
-    return _ticks(run(shown.output("-", f="null", fps_mode="passthrough"), limits, source))
+def decode_pts(source: Path, container: str, stream: int, limits: Limits) -> tuple[int, ...]:
+    """Decode a video once and return the presentation time of each decoded frame. Raises as ``decode_frames``."""
+    shown = video_input(source, container, stream, limits).filter("showinfo", checksum=0)
+    return _parse_pts(run_ffmpeg(shown.output("-", f="null", fps_mode="passthrough"), limits, source))
 
 
-def _any_of(chosen: Sequence[int]) -> str:
-    """Return FFmpeg's expression for "n is one of these", nested by halves: of a plain sum it takes 100 terms and no more."""
-    if len(chosen) == 1:
-        return f"eq(n,{chosen[0]})"
-    middle = len(chosen) // 2
-    return f"({_any_of(chosen[:middle])}+{_any_of(chosen[middle:])})"
-
-
-def pictures_of(source: Path, container: str, stream: int, limits: Limits) -> Any:
-    """Return the picture stream of a video as an input of ffmpeg-python: one demuxer, no other file, one thread, any error an end."""
-    # reinit_filter: where the picture size changes midway, a new filter graph would count the frames from 0 again
+def video_input(source: Path, container: str, stream: int, limits: Limits) -> Any:
+    """Return the video stream of a file as an ffmpeg-python input: one demuxer, no other file, one thread, ending at the first error."""
+    # without reinit_filter=0, a change of the picture size would start a new filter graph, which counts frames from 0 again
     strict = {"xerror": None, "copyts": None, "reinit_filter": 0, "threads": 1, "max_pixels": limits.max_pixels}
     return ffmpeg.input(f"file:{source}", f=DEMUXERS[container], **OPEN_OPTIONS, **strict)[str(stream)]
 
 
-def _ticks(log: str) -> tuple[int, ...]:
-    return tuple(int(tick) for tick in _SHOWN.findall(log))
+def _select_expression(indices: Sequence[int]) -> str:
+    """Return FFmpeg's expression for "n is one of these", nested by halves, since a flat sum may have at most 100 terms."""
+    if len(indices) == 1:
+        return f"eq(n,{indices[0]})"
+    middle = len(indices) // 2
+    return f"({_select_expression(indices[:middle])}+{_select_expression(indices[middle:])})"
 
 
-def _hand_over(pipe: IO[bytes], take: Callable[[int, bytes], None]) -> None:
-    for place, picture in enumerate(_pngs(pipe)):
-        take(place, picture)
+def _parse_pts(log: str) -> tuple[int, ...]:
+    return tuple(int(pts) for pts in _PTS_LINE.findall(log))
 
 
-def _pngs(pipe: IO[bytes]) -> Iterator[bytes]:
-    """Yield each PNG that stands whole in ``pipe``: a signature of 8 bytes, then chunks up to ``IEND`` (ISO/IEC 15948)."""
+def _pass_frames(pipe: IO[bytes], on_frame: Callable[[int, bytes], None]) -> None:
+    for position, png in enumerate(_iter_pngs(pipe)):
+        on_frame(position, png)
+
+
+def _iter_pngs(pipe: IO[bytes]) -> Iterator[bytes]:
+    """Yield each complete PNG in ``pipe``: a signature of 8 bytes, then chunks up to ``IEND`` (ISO/IEC 15948)."""
     while signature := pipe.read(8):
         parts, kind = [signature], b""
         while kind != b"IEND":
@@ -98,5 +98,5 @@ def _pngs(pipe: IO[bytes]) -> Iterator[bytes]:
             length, kind = int.from_bytes(head[:4], "big") + 4, head[4:]  # and the checksum
             parts += [head, pipe.read(length)]
             if len(head) < 8 or len(parts[-1]) < length:
-                return  # the decoder broke off; its log says why
+                return  # the decoder stopped; its log has the reason
         yield b"".join(parts)

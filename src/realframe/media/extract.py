@@ -1,7 +1,7 @@
-"""The sampled frames of one media item, in a shard. A video is decoded by one FFmpeg process with one thread, whole, in order.
+"""Extract the sampled frames of one media item into a shard. A video is decoded by one FFmpeg process with one thread, whole, in order.
 
-The display matrix of a video is applied here, by FFmpeg, and nowhere else: the frames in the shard stand upright. A still image
-enters the shard byte by byte, so its EXIF orientation is applied when it is cleaned.
+FFmpeg applies the display matrix of a video here and nowhere else: the frames in the shard are upright. A still image is copied
+into the shard unchanged, so its EXIF orientation is applied when it is cleaned.
 """
 
 from collections.abc import Callable
@@ -11,97 +11,102 @@ from typing import TypeVar
 
 from PIL import Image
 
-from realframe.config import Extract, Limits
+from realframe.config import ExtractParams, Limits
 from realframe.errors import UndecodableError
-from realframe.media.decode import DecodedFrames, decode_frames, decode_ticks
-from realframe.media.frame_sampling import choose
+from realframe.media.decode import DecodedFrames, decode_frames, decode_pts
+from realframe.media.frame_sampling import sample_indices
 from realframe.media.probe import MediaFacts
 from realframe.media.shards import write_shard
-from realframe.media.still_image import flattened, opened
-from realframe.media.video_stream import PictureStream, read_stream
+from realframe.media.still_image import flatten_image, open_image
+from realframe.media.video_stream import VideoStreamInfo, read_video_stream
 
-Made = TypeVar("Made")
+Converted = TypeVar("Converted")
 
 _SUFFIXES = {"jpeg": "jpg", "heif": "heic"}
 
 
-def extract(source: Path, media_id: str, facts: MediaFacts, extract: Extract, limits: Limits, target: Path) -> None:
-    """Write the shard of ``source`` to ``target``, atomically; ``source`` is only read.
+def extract_frames(source: Path, media_id: str, facts: MediaFacts, params: ExtractParams, limits: Limits, target: Path) -> None:
+    """Write the shard of a media file to ``target``, atomically; ``source`` is not changed.
 
     Args:
         source: the media file.
-        media_id: the sha256 of its bytes.
-        facts: what ``probe`` found.
-        extract: which frames and how they are encoded.
+        media_id: SHA-256 of its bytes.
+        facts: of the file, from ``probe_media``.
+        params: which frames and how they are encoded.
         limits: what the decoder may cost.
         target: the shard.
 
     Raises:
         UndecodableError: the file is cut short or damaged.
-        OverLimitError: decoding it takes more than ``limits`` allows.
+        OverLimitError: decoding it needs more than ``limits`` allows.
     """
     if facts.kind == "image":
-        with opened(source, facts.container, limits.max_pixels, source) as image:
-            image.load()  # finds a file that is cut short
-        times, frames = [0.0], [(f"00000.{_SUFFIXES.get(facts.container, facts.container)}", source.read_bytes())]
+        with open_image(source, facts.container, limits.max_pixels, source) as image:
+            image.load()  # fails for a file that is cut short
+        times_s, frames = [0.0], [(f"00000.{_SUFFIXES.get(facts.container, facts.container)}", source.read_bytes())]
     else:
-        times, frames = sampled(source, facts.container, extract, limits, lambda frame, _: frame)
-    shard = {"media_id": media_id, "kind": facts.kind, "container": facts.container, "rotation": facts.rotation, "times_s": times}
+        times_s, frames = sample_video(source, facts.container, params, limits, lambda frame, _: frame)
+    shard = {"media_id": media_id, "kind": facts.kind, "container": facts.container, "rotation": facts.rotation, "times_s": times_s}
     write_shard(target, shard, frames)
 
 
-def sampled(
-    source: Path, container: str, extract: Extract, limits: Limits, make: Callable[[tuple[str, bytes], int], Made]
-) -> tuple[list[float], list[Made]]:
-    """Return when each sampled frame of a video is shown, seconds since its first frame, and what ``make`` makes of it.
+def sample_video(
+    source: Path, container: str, params: ExtractParams, limits: Limits, convert: Callable[[tuple[str, bytes], int], Converted]
+) -> tuple[list[float], list[Converted]]:
+    """Return the time of each sampled frame of a video, seconds since its first frame, and what ``convert`` returns for it.
 
     Args:
         source: the video.
-        container: of ``signature.DEMUXERS``.
-        extract: which frames and how they are encoded.
+        container: a key of ``signature.DEMUXERS``.
+        params: which frames and how they are encoded.
         limits: what the decoder may cost.
-        make: is given a frame as it stands in a shard, its name and its bytes, as soon as it is decoded, and how many there will be. Where
-            the decoder shows other frames than the packets promise, it is called anew from the first.
+        convert: called with a frame as it is stored in a shard (name and bytes), as soon as it is decoded, and the number of sampled
+            frames. If the decoder returns other frames than the packets announce, it is called again from the first frame.
 
     Raises:
         UndecodableError: the file is cut short or damaged.
-        OverLimitError: decoding it takes more than ``limits`` allows.
+        OverLimitError: decoding it needs more than ``limits`` allows.
     """
-    stream = read_stream(source, container, limits)
-    chosen, made, shown = _decoded(source, container, stream, extract, limits, make)
-    if shown.decoded != len(stream.ticks) or list(shown.ticks) != [stream.ticks[index] for index in chosen]:
-        stream = _as_decoded(source, container, stream, limits)
-        chosen, made, shown = _decoded(source, container, stream, extract, limits, make)
-    if list(shown.ticks) != [stream.ticks[index] for index in chosen]:
-        raise UndecodableError(source, "gives other frames each time that it is decoded", "Export it again.")
-    return [round(float(stream.times[index]), 6) for index in chosen], made
+    stream = read_video_stream(source, container, limits)
+    indices, converted, decoded = _decode_sampled(source, container, stream, params, limits, convert)
+    if decoded.decoded_count != len(stream.pts) or list(decoded.pts) != [stream.pts[index] for index in indices]:
+        stream = _with_decoded_pts(source, container, stream, limits)
+        indices, converted, decoded = _decode_sampled(source, container, stream, params, limits, convert)
+    if list(decoded.pts) != [stream.pts[index] for index in indices]:
+        raise UndecodableError(source, "gives other frames each time it is decoded", "Export it again.")
+    return [round(float(stream.times_s[index]), 6) for index in indices], converted
 
 
-def _decoded(
-    source: Path, container: str, stream: PictureStream, extract: Extract, limits: Limits, make: Callable[[tuple[str, bytes], int], Made]
-) -> tuple[list[int], list[Made], DecodedFrames]:
-    """Choose frames and decode them: the indices, what was made of each, and what the decoder showed, which is to be compared."""
-    made: list[Made] = []
-    chosen = choose(stream.times, extract.sampling, extract.max_frames)
+def _decode_sampled(
+    source: Path,
+    container: str,
+    stream: VideoStreamInfo,
+    params: ExtractParams,
+    limits: Limits,
+    convert: Callable[[tuple[str, bytes], int], Converted],
+) -> tuple[list[int], list[Converted], DecodedFrames]:
+    """Return the indices of the sampled frames, what ``convert`` returned for each, and what the decoder returned."""
+    converted: list[Converted] = []
+    indices = sample_indices(stream.times_s, params.sampling, params.max_frames)
 
-    def take(place: int, picture: bytes) -> None:
-        made.append(make(_encoded(place, picture, extract.encoding), len(chosen)))
+    def convert_frame(position: int, png: bytes) -> None:
+        converted.append(convert(_encode(position, png, params.encoding), len(indices)))
 
-    return chosen, made, decode_frames(source, container, stream.index, chosen, limits, take)
-
-
-def _as_decoded(source: Path, container: str, stream: PictureStream, limits: Limits) -> PictureStream:
-    """Take the ticks from a decoder that shows other frames than the packets promise, as where a recording was cut mid-sequence."""
-    ticks = decode_ticks(source, container, stream.index, limits)
-    if not ticks:
-        raise UndecodableError(source, "holds no frame that can be decoded", "Check that it plays; export it again.")
-    return stream.shown_at(ticks)
+    return indices, converted, decode_frames(source, container, stream.index, indices, limits, convert_frame)
 
 
-def _encoded(place: int, picture: bytes, encoding: str) -> tuple[str, bytes]:
+def _with_decoded_pts(source: Path, container: str, stream: VideoStreamInfo, limits: Limits) -> VideoStreamInfo:
+    """Return the stream with the times that the decoder gives; they differ from the packets' if a recording was cut mid-sequence."""
+    pts = decode_pts(source, container, stream.index, limits)
+    if not pts:
+        raise UndecodableError(source, "has no frame that can be decoded", "Check that it plays; export it again.")
+    return stream.with_pts(pts)
+
+
+def _encode(position: int, png: bytes, encoding: str) -> tuple[str, bytes]:
     if encoding == "png":
-        return f"{place:05d}.png", picture
+        return f"{position:05d}.png", png
     data = BytesIO()
-    with Image.open(BytesIO(picture)) as image:
-        flattened(image).save(data, "JPEG", quality=95, subsampling=0)
-    return f"{place:05d}.jpg", data.getvalue()
+    with Image.open(BytesIO(png)) as image:
+        flatten_image(image).save(data, "JPEG", quality=95, subsampling=0)
+    return f"{position:05d}.jpg", data.getvalue()

@@ -1,4 +1,4 @@
-"""The FFmpeg program: which one is used, and running it within limits, so that no file can hang or flood the machine."""
+"""Find the FFmpeg program and run it within limits, so that no file can hang or flood the machine."""
 
 import re
 import shutil
@@ -14,84 +14,82 @@ import imageio_ffmpeg
 
 from realframe.config import Limits
 from realframe.errors import OverLimitError, SetupError, UndecodableError
-from realframe.media.limits import limited
+from realframe.media.limits import limited_process
 
-_OLDEST = (5, 1)  # the first with -fps_mode
+_MIN_VERSION = (5, 1)  # the first with -fps_mode
 _COMPLAINT = re.compile(r"error|invalid|corrupt|truncat|missing|prematurely|unsupported|fail", re.IGNORECASE)
 
 
 @lru_cache(maxsize=1)
-def executable() -> str:
-    """Return the FFmpeg binary: the system's, else the one inside imageio-ffmpeg. Raises SetupError."""
+def ffmpeg_executable() -> str:
+    """Return the path of FFmpeg: the system's if it is new enough, else that of imageio-ffmpeg. Raises SetupError."""
     system = shutil.which("ffmpeg")
     if system and _is_new_enough(_banner(system)):
         return system
     try:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:
-        raise SetupError("ffmpeg", "there is no FFmpeg on this machine", "Run `make setup`, or install FFmpeg.") from error
+        raise SetupError("ffmpeg", "is not installed on this machine", "Run `make setup`, or install FFmpeg.") from error
 
 
 @lru_cache(maxsize=1)
-def version() -> str:
-    """Return the version string of the FFmpeg in use; decoded pixels may depend on it."""
-    return _banner(executable()).split("\n", 1)[0]
+def ffmpeg_version() -> str:
+    """Return the version line of FFmpeg, on which decoded pixels may depend."""
+    return _banner(ffmpeg_executable()).split("\n", 1)[0]
 
 
-def run(stream: Any, limits: Limits, thing: object, read: Callable[[IO[bytes]], None] | None = None) -> str:
-    """Run an ffmpeg-python output within ``limits``, alone in its process group, and return its log.
+def run_ffmpeg(stream: Any, limits: Limits, subject: object, consume_stdout: Callable[[IO[bytes]], None] | None = None) -> str:
+    """Run an output of ffmpeg-python within ``limits``, in a process group of its own, and return its log.
 
     Args:
         stream: an output node of ffmpeg-python.
         limits: wall clock and CPU time (``timeout_s``), address space (``max_memory_mb``).
-        thing: the file that it is about, for errors.
-        read: is given what FFmpeg writes to its standard output while it runs, and takes it all; by default nothing is read.
+        subject: the name of the file in errors.
+        consume_stdout: reads FFmpeg's standard output to its end while FFmpeg runs; without it nothing is read.
 
     Raises:
-        OverLimitError: it took too long or too much memory; the whole process group has been killed.
-        UndecodableError: FFmpeg failed; its last word is in the reason.
+        OverLimitError: FFmpeg needs too much time or memory; the whole process group is killed.
+        UndecodableError: FFmpeg fails; the reason contains its first complaint.
     """
-    command = [executable(), "-nostdin", "-hide_banner", "-nostats", "-loglevel", "verbose", *ffmpeg.get_args(stream)]
-    with tempfile.TemporaryFile() as log:
-        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE if read else log, "stderr": log}
-        with limited(command, limits.max_memory_mb, limits.timeout_s, **streams) as process:
-            if read and process.stdout:
-                read(process.stdout)
-            code = process.wait()
-        log.seek(0)
-        text = log.read().decode(errors="replace")
-    if code != 0:
-        raise _failure(code, text, limits, thing)
-    return text
+    command = [ffmpeg_executable(), "-nostdin", "-hide_banner", "-nostats", "-loglevel", "verbose", *ffmpeg.get_args(stream)]
+    with tempfile.TemporaryFile() as log_file:
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE if consume_stdout else log_file, "stderr": log_file}
+        with limited_process(command, limits.max_memory_mb, limits.timeout_s, **streams) as process:
+            if consume_stdout and process.stdout:
+                consume_stdout(process.stdout)
+            exit_code = process.wait()
+        log_file.seek(0)
+        log = log_file.read().decode(errors="replace")
+    if exit_code != 0:
+        raise _classify_failure(exit_code, log, limits, subject)
+    return log
 
 
-def _failure(code: int, log: str, limits: Limits, thing: object) -> Exception:
-    if code in (-signal.SIGXCPU, -signal.SIGKILL):
-        return _too_slow(limits, thing)
+def _classify_failure(exit_code: int, log: str, limits: Limits, subject: object) -> Exception:
+    if exit_code in (-signal.SIGXCPU, -signal.SIGKILL):
+        return OverLimitError(subject, f"takes more than {limits.timeout_s:,.0f} s to decode", "Cut it, or raise limits.timeout_s.")
     if "exceeds specified max pixel count" in log:
-        return OverLimitError(thing, f"has frames of more than {limits.max_pixels:,} pixels", "Scale it down, or raise limits.max_pixels.")
+        return OverLimitError(
+            subject, f"has frames of more than {limits.max_pixels:,} pixels", "Scale it down, or raise limits.max_pixels."
+        )
     if re.search(r"Cannot allocate memory|get_buffer\(\) failed|pthread_create\(\) failed", log):
-        return OverLimitError(thing, f"needs more than {limits.max_memory_mb} MiB of memory to decode", "Raise limits.max_memory_mb.")
-    return UndecodableError(thing, f"can't be decoded: {_last_word(log)}", "Check that it plays to its end; export it again.")
+        return OverLimitError(subject, f"needs more than {limits.max_memory_mb} MiB of memory to decode", "Raise limits.max_memory_mb.")
+    return UndecodableError(subject, f"cannot be decoded: {_first_complaint(log)}", "Check that it plays to its end; export it again.")
 
 
-def _too_slow(limits: Limits, thing: object) -> OverLimitError:
-    return OverLimitError(thing, f"takes more than {limits.timeout_s:,.0f} s to decode", "Cut it, or raise limits.timeout_s.")
-
-
-def _last_word(log: str) -> str:
-    """Return the first complaint of FFmpeg's components, which names the cause, without addresses that differ from run to run."""
+def _first_complaint(log: str) -> str:
+    """Return the first complaint in FFmpeg's log, which names the cause, without addresses that differ from run to run."""
     lines = [re.sub(r"^(\[[^\]]*\] )+", "", line).strip() for line in log.splitlines()]
     lines = [line for line in lines if line]
-    causes = [line for line in lines if _COMPLAINT.search(line)]
-    return (causes or lines or ["FFmpeg says nothing"])[0]
+    complaints = [line for line in lines if _COMPLAINT.search(line)]
+    return (complaints or lines or ["FFmpeg gives no reason"])[0]
 
 
 @lru_cache(maxsize=2)
-def _banner(binary: str) -> str:
-    return subprocess.run([binary, "-version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
+def _banner(executable: str) -> str:
+    return subprocess.run([executable, "-version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
 
 
 def _is_new_enough(banner: str) -> bool:
-    found = re.match(r"ffmpeg version n?(\d+)\.(\d+)", banner)
-    return found is not None and (int(found[1]), int(found[2])) >= _OLDEST
+    version = re.match(r"ffmpeg version n?(\d+)\.(\d+)", banner)
+    return version is not None and (int(version[1]), int(version[2])) >= _MIN_VERSION

@@ -1,7 +1,7 @@
-"""The cleaned frames of one file, in memory, by the very code of the stages: what the detector sees is what the model was trained on."""
+"""Load the cleaned frames of one file into memory with the code of the stages, so that serving sees what the model was trained on."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -11,28 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realframe.config import Params
-from realframe.errors import NoUsableFrameError
 from realframe.files import sha256_of
-from realframe.media.clean import FRAME, QualityRow, Square, judged, square_of
-from realframe.media.extract import sampled
-from realframe.media.harmonize import harmonize_file, harmonized_name
-from realframe.media.probe import MediaFacts, probe
-
-ProgressCallback = Callable[[str, int, int], None]
-"""Is told the step, and how many of how many frames it has done; 0 of 0 where it has no parts."""
+from realframe.media.clean import FRAME_CONTAINERS, FrameSquare, QualityRow, assess_squares, check_usable_frames, make_square
+from realframe.media.extract import sample_video
+from realframe.media.harmonize import harmonize_file, harmonized_file_name
+from realframe.media.probe import MediaFacts, probe_media
+from realframe.progress import ProgressCallback, no_progress
 
 
 @dataclass(frozen=True)
-class Frames:
-    """What a file comes to.
+class FileFrames:
+    """The cleaned frames of one file.
 
     Attributes:
-        facts: of the file as it was given.
+        facts: of the original file.
         sha256: of its bytes, hex.
-        pictures: uint8 RGB (N, size, size, 3), N at least 1.
-        indices: of each among the sampled frames, int64 (N,).
-        times_s: when each is shown, seconds since the first frame, float64 (N,).
-        quality: one row per sampled frame, also of those dropped.
+        pictures: the kept frames, uint8 RGB (N, size, size, 3), N at least 1.
+        indices: of each kept frame among the sampled frames, int64 (N,).
+        times_s: time of each kept frame, seconds since the first frame, float64 (N,).
+        quality: one row per sampled frame, also for those dropped.
     """
 
     facts: MediaFacts
@@ -43,69 +40,58 @@ class Frames:
     quality: list[QualityRow]
 
 
-def no_progress(step: str, count: int, of: int) -> None:
-    """Report nothing."""
+def load_file_frames(path: Path, params: Params, on_progress: ProgressCallback = no_progress) -> FileFrames:
+    """Probe, harmonize, sample and clean one file. Nothing is written but the harmonized file, which is deleted after it is read.
 
-
-def frames_of(path: Path, params: Params, report: ProgressCallback = no_progress) -> Frames:
-    """Probe, harmonize, sample and clean one file. Its frames are in no file; only what harmonization rewrites is, for as long as it is read.
-
-    Each frame is made a square as soon as it is decoded, so that the memory depends on the number of squares, not on the size of frames.
+    Each frame becomes a square as soon as it is decoded, so that memory depends on the number of squares, not on the size of frames.
 
     Args:
-        path: the file; only read.
+        path: the file; not changed.
         params: how files become frames.
-        report: is told of ``probing`` once, and of ``decoding`` with each frame, how many are done of how many.
+        on_progress: called with the step ``probing`` once, and with ``decoding`` at each frame.
 
     Raises:
-        MediaError: the file can't be used, with the reason.
+        MediaError: the file cannot be used; the error states the reason.
     """
-    report("probing", 0, 0)
-    facts = probe(path, params.limits)
+    on_progress("probing", 0, 0)
+    facts = probe_media(path, params.limits)
     sha256 = sha256_of(path)
-    report("decoding", 0, 0)
-    with _harmonized(path, facts, sha256, params) as source:
-        times, squares = _squares(source, path, probe(source, params.limits), params, report)
-    all_judged = list(judged(squares, sha256, times, params.clean))
-    rows = [row for row, _ in all_judged]
-    refuse_empty(rows, path)
+    on_progress("decoding", 0, 0)
+    with _harmonized_source(path, facts, sha256, params) as source:
+        times_s, squares = _load_squares(source, path, probe_media(source, params.limits), params, on_progress)
+    assessed = list(assess_squares(squares, sha256, times_s, params.clean))
+    rows = [row for row, _ in assessed]
+    check_usable_frames(rows, path)
     indices = np.array([row.index for row in rows if row.kept], np.int64)
     pictures = np.empty((len(indices), params.clean.size, params.clean.size, 3), np.uint8)
-    for place, index in enumerate(indices):
-        pictures[place] = np.asarray(all_judged[index][1])
-    return Frames(facts, sha256, pictures, indices, np.array(times, np.float64)[indices], rows)
+    for position, index in enumerate(indices):
+        pictures[position] = np.asarray(assessed[index][1])
+    return FileFrames(facts, sha256, pictures, indices, np.array(times_s, np.float64)[indices], rows)
 
 
 @contextmanager
-def _harmonized(path: Path, facts: MediaFacts, sha256: str, params: Params) -> Iterator[Path]:
-    """Give the file from which frames are taken: what harmonization makes of it, or itself where harmonization rewrites nothing."""
-    if not params.harmonize.rewrites:
+def _harmonized_source(path: Path, facts: MediaFacts, sha256: str, params: Params) -> Iterator[Path]:
+    """Yield the file to extract frames from: a temporary harmonized file, or ``path`` if harmonization rewrites no files."""
+    if not params.harmonize.rewrites_files:
         yield path
         return
     with tempfile.TemporaryDirectory() as folder:
-        harmonized = Path(folder) / harmonized_name(sha256, facts.kind, params.harmonize)
+        harmonized = Path(folder) / harmonized_file_name(sha256, facts.kind, params.harmonize)
         harmonize_file(path, facts, params.harmonize, params.limits, harmonized)
         yield harmonized
 
 
-def _squares(source: Path, name: Path, facts: MediaFacts, params: Params, report: ProgressCallback) -> tuple[list[float], list[Square]]:
-    """Return when each sampled frame is shown, and its square."""
+def _load_squares(
+    source: Path, subject: Path, facts: MediaFacts, params: Params, on_progress: ProgressCallback
+) -> tuple[list[float], list[FrameSquare]]:
+    """Return the time and the square of each sampled frame."""
 
-    def square(frame: tuple[str, bytes], of: int) -> Square:
-        (place, suffix), data = frame[0].split("."), frame[1]
-        made = square_of(BytesIO(data), FRAME[suffix], params.clean, params.limits, name)
-        report("decoding", int(place) + 1, of)
-        return made
+    def convert(frame: tuple[str, bytes], frame_count: int) -> FrameSquare:
+        (position, suffix), data = frame[0].split("."), frame[1]
+        square = make_square(BytesIO(data), FRAME_CONTAINERS[suffix], params.clean, params.limits, subject)
+        on_progress("decoding", int(position) + 1, frame_count)
+        return square
 
     if facts.kind == "image":
-        return [0.0], [square_of(source, facts.container, params.clean, params.limits, name)]
-    return sampled(source, facts.container, params.extract, params.limits, square)
-
-
-def refuse_empty(quality: list[QualityRow], name: object) -> None:
-    """Raise NoUsableFrameError where no frame of the item called ``name`` passed."""
-    if not any(row.kept for row in quality):
-        reasons = ", ".join(sorted({row.reason for row in quality}))
-        raise NoUsableFrameError(
-            name, f"has no usable frame: {len(quality)} looked at, all {reasons}", "Lower clean.min_std or clean.min_sharpness."
-        )
+        return [0.0], [make_square(source, facts.container, params.clean, params.limits, subject)]
+    return sample_video(source, facts.container, params.extract, params.limits, convert)

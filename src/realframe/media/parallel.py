@@ -1,4 +1,4 @@
-"""Media items in parallel over the cores. A file that kills or hangs its worker costs that one item; the run goes on."""
+"""Process media items in parallel. A file that crashes or hangs its worker process costs that one item; the run continues."""
 
 import os
 import signal
@@ -18,36 +18,36 @@ from realframe.errors import MediaError, OverLimitError, UndecodableError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_GRACE_S = 30  # beyond the decoder's own limit, which is meant to strike first, with the better message
+_GRACE_S = 30  # beyond the decoder's own limit, which should apply first, since its message is better
 
-_PRELOADED = ["realframe.media.clean", "realframe.media.extract", "pandas"]  # what workers need and is slow to import, once for all
+_PRELOADED = ["realframe.media.clean", "realframe.media.extract", "pandas"]  # slow imports that all workers share
 
 
-def for_each(
+def process_items(
     work: Callable[[Item], Result], items: Sequence[Item], workers: int, timeout_s: float, title: str, name: Callable[[Item], object] = str
 ) -> list[Result | MediaError]:
     """Call ``work`` on each of ``items`` in ``workers`` processes, with a progress bar.
 
     Args:
-        work: a module's function, or a ``partial`` of one; it may raise MediaError.
-        items: what it is called on; they are pickled.
+        work: a function at the top level of a module, or a ``partial`` of one; it may raise MediaError.
+        items: its arguments; they are pickled.
         workers: at least 1.
-        timeout_s: wall clock for one item.
+        timeout_s: time limit of one item, seconds of wall clock.
         title: of the progress bar.
-        name: what an error calls an item.
+        name: returns the name of an item in errors.
 
     Returns:
-        For each item, in order, what ``work`` returned or the MediaError that it raised or came to.
+        For each item, in order, what ``work`` returned, or the MediaError that it raised or that its crash or timeout gives.
 
     Raises:
-        Exception: any other error of ``work``, which is a defect; the workers are stopped then, and also on Ctrl-C.
+        Exception: any other error of ``work``, which is a defect; the workers are then stopped, as on Ctrl-C.
     """
     if not items:
         return []
-    # Workers are forked from a small server, not from this process, whose running threads they would copy in an unknown state.
+    # Workers are forked from a small server process: a fork of this one would copy its running threads in an unknown state.
     context = get_context("forkserver")
     context.set_forkserver_preload(_PRELOADED)
-    pool = ProcessPool(max_workers=min(workers, len(items)), initializer=_begin, context=context)
+    pool = ProcessPool(max_workers=min(workers, len(items)), initializer=_initialize_worker, context=context)
     with pool:
         try:
             futures = [pool.schedule(work, args=[item], timeout=timeout_s + _GRACE_S) for item in items]
@@ -58,23 +58,23 @@ def for_each(
             raise
 
 
-def _outcome(future: ProcessFuture, name: object, timeout_s: float) -> "Result | MediaError":
+def _outcome(future: ProcessFuture, subject: object, timeout_s: float) -> "Result | MediaError":
     try:
         return future.result()
     except MediaError as error:
         return error
     except ItemTimeout:
-        return OverLimitError(name, f"takes more than {timeout_s:,.0f} s", "Cut it, or raise limits.timeout_s.")
+        return OverLimitError(subject, f"takes more than {timeout_s:,.0f} s", "Cut it, or raise limits.timeout_s.")
     except ProcessExpired as error:
-        return UndecodableError(name, f"makes its decoder crash (exit status {error.exitcode})", "Check that it opens; export it again.")
+        return UndecodableError(subject, f"crashes its decoder (exit status {error.exitcode})", "Check that it opens; export it again.")
 
 
-def _begin() -> None:
-    signal.signal(signal.SIGTERM, _leave)
+def _initialize_worker() -> None:
+    signal.signal(signal.SIGTERM, _exit_on_sigterm)
 
 
-def _leave(number: int, _: FrameType | None) -> None:
-    """Leave when told to. Where a decoder is running, by an exception, so that it is ended and its folder removed."""
+def _exit_on_sigterm(number: int, _: FrameType | None) -> None:
+    """Exit. While a decoder is running, raise SystemExit, so that the decoder is stopped and its temporary folder is removed."""
     if psutil.Process().children():
         raise SystemExit(128 + number)
     os._exit(128 + number)

@@ -1,7 +1,7 @@
-"""What a file is, from its first bytes alone. Its name is never asked.
+"""Detect the format of a file from its first bytes; its name is ignored.
 
-The demuxer named here is the only one that FFmpeg may use for the file: it never guesses, so a text file such as an ``ffconcat``
-list, which makes FFmpeg open other files, reaches no parser at all.
+FFmpeg may open a file only with the demuxer that ``DEMUXERS`` names for its format, and never guesses one. So a text file such as an
+``ffconcat`` list, which would make FFmpeg open other files, reaches no parser. ``limits.py`` refuses files without a known signature.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _AVIF_BRANDS = {b"avif", b"avis"}
 
 @dataclass(frozen=True)
 class Signature:
-    """What the first bytes say.
+    """The format that the first bytes of a file show.
 
     Attributes:
         kind: ``image``, ``video`` or ``audio``.
@@ -32,15 +32,15 @@ PILLOW_FORMATS = {"jpeg": ("JPEG", "MPO"), "png": ("PNG",), "webp": ("WEBP",), "
 PILLOW_FORMATS |= {"bmp": ("BMP",), "tiff": ("TIFF",)}
 
 
-def sniff(head: bytes) -> Signature | None:
-    """Return what a file that starts with ``head`` (up to ``HEAD_BYTES``) claims to be, or None where it is nothing known.
+def detect_signature(head: bytes) -> Signature | None:
+    """Return the format of a file that starts with ``head`` (up to ``HEAD_BYTES``), or None if it is not known.
 
-    A GIF is ``image`` here; how many pictures it holds is found by reading on.
+    A GIF is an ``image`` here; only reading the whole file shows whether it has several pictures.
     """
-    return _image(head) or _video(head) or _audio(head)
+    return _match_image(head) or _match_video(head) or _match_audio(head)
 
 
-def _image(head: bytes) -> Signature | None:
+def _match_image(head: bytes) -> Signature | None:
     starts = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png", b"GIF87a": "gif", b"GIF89a": "gif", b"II*\0": "tiff", b"MM\0*": "tiff"}
     for start, container in starts.items():
         if head.startswith(start):
@@ -54,7 +54,7 @@ def _image(head: bytes) -> Signature | None:
     return None
 
 
-def _video(head: bytes) -> Signature | None:
+def _match_video(head: bytes) -> Signature | None:
     if head[4:8] in _BOXES:
         return Signature("video", "mov" if head[4:8] != b"ftyp" or head[8:12] == b"qt  " else "mp4")
     if head[:4] == b"\x1aE\xdf\xa3":
@@ -64,7 +64,7 @@ def _video(head: bytes) -> Signature | None:
     return None
 
 
-def _audio(head: bytes) -> Signature | None:
+def _match_audio(head: bytes) -> Signature | None:
     if head.startswith((b"ID3", b"OggS", b"fLaC")) or (head[:4] == b"RIFF" and head[8:12] == b"WAVE"):
         return Signature("audio", "audio")
     return None

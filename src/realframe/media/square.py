@@ -1,37 +1,37 @@
-"""One sampled frame to the upright sRGB square that the model sees."""
+"""Convert a frame to the upright sRGB square that the model sees."""
 
 from io import BytesIO
 
 from PIL import Image, ImageCms, ImageOps
 
-from realframe.config import Clean
-from realframe.media.still_image import flattened
+from realframe.config import CleanParams
+from realframe.media.still_image import flatten_image
 
 _FILTER = Image.Resampling.LANCZOS
 _SRGB = ImageCms.createProfile("sRGB")
 
 
-def fitted(image: Image.Image, clean: Clean) -> Image.Image:
+def fit_to_square(image: Image.Image, params: CleanParams) -> Image.Image:
     """Return ``image`` upright, in sRGB, scaled to ``clean.size``; under ``pad`` without the bars, so one side may be shorter.
 
-    Transparency is laid on white, 16 bits become 8, and an ICC profile is converted to sRGB (a broken one is taken for sRGB, as
-    browsers do). It is scaled once, by the Lanczos filter, and colours are converted after scaling, where there are fewer pixels.
+    Transparency becomes white, 16 bits become 8, and an ICC profile is converted to sRGB (a broken profile is treated as sRGB, as
+    browsers do). The image is scaled once, with the Lanczos filter; colors are converted after scaling, when there are fewer pixels.
 
     Raises:
-        ValueError: its pixel format can't be taken.
+        ValueError: its pixel format is not supported.
     """
-    plain = flattened(ImageOps.exif_transpose(image))
-    square = (clean.size, clean.size)
-    if clean.fit == "crop":
+    plain = flatten_image(ImageOps.exif_transpose(image))
+    square = (params.size, params.size)
+    if params.fit == "crop":
         scaled = ImageOps.fit(plain, square, _FILTER)
-    elif clean.fit == "pad":
+    elif params.fit == "pad":
         scaled = ImageOps.contain(plain, square, _FILTER)
     else:
         scaled = plain.resize(square, _FILTER)
-    return in_srgb(scaled, image.info.get("icc_profile"))
+    return convert_to_srgb(scaled, image.info.get("icc_profile"))
 
 
-def padded(frame: Image.Image, size: int) -> Image.Image:
+def pad_to_square(frame: Image.Image, size: int) -> Image.Image:
     """Return ``frame`` in the middle of a black square of side ``size``."""
     if frame.size == (size, size):
         return frame
@@ -40,8 +40,8 @@ def padded(frame: Image.Image, size: int) -> Image.Image:
     return square
 
 
-def in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Return ``image`` as RGB in sRGB, converted from the ICC ``profile`` where there is one that can be read."""
+def convert_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Return ``image`` as RGB in sRGB, converted from its ICC ``profile`` if it has a readable one."""
     if not profile:
         return image.convert("RGB")
     try:

@@ -1,10 +1,11 @@
-"""What the frozen layers of a network say of each view of each frame, computed once and kept on disk.
+"""Cache the activations of frozen layers, for each view of each frame, on disk.
 
-One file per clean shard and view, a record per frame (``models/frame_features.py``), in a folder named by all that its values depend on. A
-second run and another recipe on the same backbone find them there. Readers take single frames by their offset, so that memory
-does not grow with the dataset (not by a memory map per file: each would hold a file descriptor, and a dataset has more items than a
-process may open).
-The folder is kept under 20 GiB: the files that were not used for longest go first. All may be deleted while nothing is training.
+There is one file per clean shard and view, with one record per frame (``models/frame_features.py``), in a folder named by a digest of
+everything that its values depend on. A second run, and another recipe on the same backbone, find them there. Single frames are read by
+their offset, so that memory does not grow with the dataset. A memory map per file would hold a file descriptor for each item, and a
+dataset has more items than a process may open.
+
+The folder is kept under 20 GiB; the least recently used files are deleted first. All may be deleted while nothing is training.
 """
 
 import hashlib
@@ -20,34 +21,35 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from realframe.config import Augment
+from realframe.caching.code_digest import source_digest
+from realframe.config import AugmentParams
 from realframe.data.batches import FrameReader
 from realframe.errors import SetupError
-from realframe.files import atomic_path, source_digest
+from realframe.files import atomic_path
 from realframe.models import augment as augmentation
 from realframe.models import frame_features
-from realframe.models.detector_network import backbone_layers
+from realframe.models.detector_network import get_backbone_layers
 
 _NAMESPACE = "activations"
-_LIMIT_BYTES = 20 << 30  # of the whole cache of activations; the least recently used files go first
-_IN_USE_S = 6 * 3600  # what was used so lately may belong to a run that goes on
+_LIMIT_BYTES = 20 << 30  # of the whole cache
+_IN_USE_S = 6 * 3600  # a file used more recently may belong to a running training
 _BATCH = 32
-_GROUP_FRAMES = 64  # items are computed together until they have so many frames, so that photos too fill a batch
+_GROUP_FRAMES = 64  # items are grouped until they have so many frames, so that photos fill a batch too
 
 
 class ActivationCache:
-    """The activations of some layers of one detector, as it is before any training.
+    """The activations of some layers of one untrained detector.
 
     Args:
-        detector: whose layers below the pooling (and the pooling itself) are looked at.
-        layers: their names; they are computed in one pass.
+        detector: the untrained detector.
+        layers: names of its layers up to and including the pooling; they are computed in one pass.
         root: the folder of caches, ``settings.cache_dir``.
-        augment: the changes of the views other than view 0.
-        seed: of those changes.
-        workers: threads that decode frames.
+        augment: the augmentation of the views other than view 0.
+        seed: seed of the augmentation.
+        workers: number of threads that decode frames.
     """
 
-    def __init__(self, detector: keras.Model, layers: Sequence[str], root: Path, augment: Augment, seed: int, workers: int) -> None:
+    def __init__(self, detector: keras.Model, layers: Sequence[str], root: Path, augment: AugmentParams, seed: int, workers: int) -> None:
         self._bottom = keras.Model(detector.input, [detector.get_layer(layer).output for layer in layers])
         self._layers = list(layers)
         self._shapes = {layer: tuple(detector.get_layer(layer).output.shape[1:]) for layer in layers}
@@ -56,48 +58,48 @@ class ActivationCache:
         self._facts: dict[str, object] = {
             "backbone": detector.name,
             "size": detector.input.shape[1],
-            "weights": _digest_of(backbone_layers(detector)),
+            "weights": _digest_layers(get_backbone_layers(detector)),
             "keras": keras.version(),
             "code": source_digest(augmentation),
         }
-        self._folder = cache(self._folder_of)
+        self._folder = cache(self._folder_for)
 
     def fill(self, table: pd.DataFrame, views: int) -> int:
-        """Compute what is missing of the first ``views`` views of the frames of ``table``; return how many frames and views that were.
+        """Compute the missing activations of the first ``views`` views of the frames of ``table``; return their number, frames x views.
 
         Raises:
-            SetupError: the disk has too little room.
+            SetupError: the disk is too full.
         """
-        missing = [(view, rows) for view in range(views) for rows in _rows_per_item(table) if not self._complete(table, rows, view)]
-        self._make_room(sum(len(rows) for _, rows in missing))
+        missing = [(view, rows) for view in range(views) for rows in _rows_per_item(table) if not self._is_cached(table, rows, view)]
+        self._check_free_space(sum(len(rows) for _, rows in missing))
         reader = FrameReader(table, self._workers, resident_bytes=0)
         with tqdm(total=sum(len(rows) for _, rows in missing), desc="activations", unit="frame", disable=not missing) as bar:
-            for view, items in _grouped(missing):
+            for view, items in _group_items(missing):
                 self._compute(table, reader, view, items)
                 bar.update(sum(map(len, items)))
         return sum(len(rows) for _, rows in missing)
 
     def gather(self, layer: str, table: pd.DataFrame, rows: np.ndarray, views: np.ndarray) -> np.ndarray:
-        """Return the activations of ``layer`` for frames of ``table`` in the given views, float32 (len(rows), ...). They must be there."""
+        """Return the activations of ``layer`` for frames of ``table`` in the given views, float32 (len(rows), ...). They must be cached."""
         shape = self._shapes[layer]
         count = int(np.prod(shape))
         digests, positions = table["digest"].to_numpy()[rows], table["position"].to_numpy()[rows]
         values = np.empty((len(rows), count), np.float32)
-        for place, (digest, view, position) in enumerate(zip(digests, views.tolist(), positions.tolist(), strict=True)):
-            values[place] = frame_features.read_one(self.file(layer, digest, view), position, count)
+        for index, (digest, view, position) in enumerate(zip(digests, views.tolist(), positions.tolist(), strict=True)):
+            values[index] = frame_features.read_record(self.path(layer, digest, view), position, count)
         return values.reshape(-1, *shape)
 
-    def file(self, layer: str, digest: str, view: int) -> Path:
-        """Return where the records of a clean shard's frames in a view lie once they are computed."""
+    def path(self, layer: str, digest: str, view: int) -> Path:
+        """Return the path of the file of a clean shard's activations in a view."""
         return self._folder(layer, view) / digest[:2] / digest
 
-    def _folder_of(self, layer: str, view: int) -> Path:
-        change = {"view": view, "seed": self._seed, **self._augment.model_dump()} if view else {"view": 0}
-        facts = json.dumps({**self._facts, "layer": layer, **change}, sort_keys=True)
+    def _folder_for(self, layer: str, view: int) -> Path:
+        augmentation_facts = {"view": view, "seed": self._seed, **self._augment.model_dump()} if view else {"view": 0}
+        facts = json.dumps({**self._facts, "layer": layer, **augmentation_facts}, sort_keys=True)
         return self._root / hashlib.sha256(facts.encode()).hexdigest()[:16]
 
-    def _complete(self, table: pd.DataFrame, rows: np.ndarray, view: int) -> bool:
-        paths = [self.file(layer, table["digest"].iloc[rows[0]], view) for layer in self._layers]
+    def _is_cached(self, table: pd.DataFrame, rows: np.ndarray, view: int) -> bool:
+        paths = [self.path(layer, table["digest"].iloc[rows[0]], view) for layer in self._layers]
         if not all(path.exists() for path in paths):
             return False
         for path in paths:
@@ -106,22 +108,22 @@ class ActivationCache:
 
     def _compute(self, table: pd.DataFrame, reader: FrameReader, view: int, items: Sequence[np.ndarray]) -> None:
         rows = np.concatenate(items)
-        parts = [self._forward(table, reader, rows[at : at + _BATCH], view) for at in range(0, len(rows), _BATCH)]
+        parts = [self._forward(table, reader, rows[start : start + _BATCH], view) for start in range(0, len(rows), _BATCH)]
         ends = np.cumsum([len(item) for item in items])[:-1]
         for number, layer in enumerate(self._layers):
             values = np.concatenate([part[number] for part in parts])
             for item, activations in zip(items, np.split(values, ends), strict=True):
-                with atomic_path(self.file(layer, table["digest"].iloc[item[0]], view)) as temporary:
+                with atomic_path(self.path(layer, table["digest"].iloc[item[0]], view)) as temporary:
                     activations.tofile(temporary)
 
     def _forward(self, table: pd.DataFrame, reader: FrameReader, rows: np.ndarray, view: int) -> list[np.ndarray]:
         views = np.full(len(rows), view)
-        frames = augmentation.augment(reader.read(rows), table.iloc[rows], views, self._augment, self._seed)
+        frames = augmentation.augment_frames(reader.read(rows), table.iloc[rows], views, self._augment, self._seed)
         outputs = self._bottom.predict_on_batch(frames)
-        listed = outputs if isinstance(outputs, list) else [outputs]
-        return [frame_features.pack(output) for output in listed]
+        per_layer = outputs if isinstance(outputs, list) else [outputs]
+        return [frame_features.pack_records(output) for output in per_layer]
 
-    def _make_room(self, frames: int) -> None:
+    def _check_free_space(self, frames: int) -> None:
         needed = 2 * frames * sum(int(np.prod(shape)) for shape in self._shapes.values())
         if not needed:
             return
@@ -130,16 +132,16 @@ class ActivationCache:
         free = shutil.disk_usage(self._root).free
         if needed > free:
             reason = f"the activations need {needed / 1e9:.1f} GB, the disk has {free / 1e9:.1f} GB"
-            raise SetupError(self._root, reason, "Free some disk, lower train.activations.views, or set train.activations.cache to false.")
+            raise SetupError(self._root, reason, "Free disk space, lower train.activations.views, or set train.activations.cache to false.")
 
 
 def _rows_per_item(table: pd.DataFrame) -> Iterator[np.ndarray]:
-    numbers = np.arange(len(table))
-    return (numbers[places] for places in table.groupby("digest", sort=False).indices.values())
+    rows = np.arange(len(table))
+    return (rows[positions] for positions in table.groupby("digest", sort=False).indices.values())
 
 
-def _grouped(missing: Sequence[tuple[int, np.ndarray]]) -> Iterator[tuple[int, list[np.ndarray]]]:
-    """Put items of one view together until they have enough frames."""
+def _group_items(missing: Sequence[tuple[int, np.ndarray]]) -> Iterator[tuple[int, list[np.ndarray]]]:
+    """Group items of one view until they have enough frames for a batch."""
     group: list[np.ndarray] = []
     for number, (view, rows) in enumerate(missing):
         group.append(rows)
@@ -150,7 +152,7 @@ def _grouped(missing: Sequence[tuple[int, np.ndarray]]) -> Iterator[tuple[int, l
 
 
 def _trim(folder: Path, keep_bytes: int) -> None:
-    """Remove the least recently used files until at most ``keep_bytes`` are left; what is in use stays."""
+    """Delete the least recently used files until at most ``keep_bytes`` are left; files in use stay."""
     files = sorted(((file.stat().st_mtime, file.stat().st_size, file) for file in folder.rglob("*") if file.is_file()), reverse=True)
     total = 0
     for used, size, file in files:
@@ -159,8 +161,8 @@ def _trim(folder: Path, keep_bytes: int) -> None:
             file.unlink(missing_ok=True)
 
 
-def _digest_of(layers: Sequence[keras.layers.Layer]) -> str:
-    """Name the graph and the weights; not what differs between two builds of it: names that Keras counts up, and what is frozen."""
+def _digest_layers(layers: Sequence[keras.layers.Layer]) -> str:
+    """Return a digest of the graph and the weights, without what differs between two builds: layer names and frozen layers."""
     digest = hashlib.sha256()
     for layer in layers:
         config = {key: value for key, value in layer.get_config().items() if key not in ("name", "trainable")}

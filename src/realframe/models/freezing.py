@@ -1,4 +1,7 @@
-"""Where the frozen part of a network ends, and the network cut there into a frozen bottom and a trainable tail."""
+"""Freeze and unfreeze layers of the backbone, and split a detector into a frozen bottom and a trainable tail.
+
+Phase 2 of the training unfreezes the last layers with :func:`unfreeze_last`.
+"""
 
 import logging
 import re
@@ -6,7 +9,7 @@ import re
 import keras
 
 from realframe.models.backbones import FIXED_LAYER
-from realframe.models.detector_network import POOLED, backbone_layers
+from realframe.models.detector_network import POOLED, get_backbone_layers
 
 _BLOCK = re.compile(r"^(block_?\d+[a-z]?)_|^(expanded_conv)_")
 _log = logging.getLogger(__name__)
@@ -14,43 +17,50 @@ _log = logging.getLogger(__name__)
 
 def freeze_backbone(detector: keras.Model) -> None:
     """Freeze all layers below the pooling."""
-    for layer in backbone_layers(detector):
+    for layer in get_backbone_layers(detector):
         layer.trainable = False
 
 
 def unfreeze_last(detector: keras.Model, count: int, align_to_block: bool) -> list[str]:
-    """Freeze the backbone but for its last layers, of which BatchNormalization stays frozen: it keeps its ImageNet statistics.
+    """Freeze the backbone except its last layers.
 
     Args:
         detector: a flat detector.
-        count: layers of the backbone, in Keras' order.
-        align_to_block: begin at the first layer of the block in which the first of them stands.
+        count: number of layers, in Keras' order.
+        align_to_block: start at the first layer of the block that contains the first of them.
 
     Returns:
-        The names of the unfrozen layers, BatchNormalization not among them.
+        The names of the unfrozen layers, as :func:`find_last_layers` returns them.
     """
     freeze_backbone(detector)
-    layers = backbone_layers(detector)
-    start = max(0, len(layers) - count)
-    if align_to_block and start < len(layers):
-        start = _start_of_block(layers, start)
-    unfrozen = [layer for layer in layers[start:] if not isinstance(layer, keras.layers.BatchNormalization) and layer.name != FIXED_LAYER]
-    for layer in unfrozen:
-        layer.trainable = True
-    names = [layer.name for layer in unfrozen]
+    names = find_last_layers(detector, count, align_to_block)
+    for name in names:
+        detector.get_layer(name).trainable = True
     _log.info("unfrozen: %s", ", ".join(names))
     return names
 
 
-def find_boundary(detector: keras.Model, first_unfrozen: str) -> keras.layers.Layer:
-    """Return the latest layer before ``first_unfrozen`` through whose single output everything above it depends on the input."""
+def find_last_layers(detector: keras.Model, count: int, align_to_block: bool) -> list[str]:
+    """Return the names of the layers that :func:`unfreeze_last` unfreezes.
+
+    BatchNormalization is not among them: it keeps its ImageNet statistics. Neither is a layer of fixed filters.
+    """
+    layers = get_backbone_layers(detector)
+    start = max(0, len(layers) - count)
+    if align_to_block and start < len(layers):
+        start = _find_block_start(layers, start)
+    return [layer.name for layer in layers[start:] if not isinstance(layer, keras.layers.BatchNormalization) and layer.name != FIXED_LAYER]
+
+
+def find_cut_layer(detector: keras.Model, first_unfrozen: str) -> keras.layers.Layer:
+    """Return the last layer before ``first_unfrozen`` at which the network can be cut: all later layers depend on its output alone."""
     layers = detector.layers
     position = {id(layer): number for number, layer in enumerate(layers)}
     first = next(number for number, layer in enumerate(layers) if layer.name == first_unfrozen)
-    lowest_input = [min((position[id(below)] for below in _inputs_of(layer, position)), default=0) for layer in layers]
+    lowest_input = [min((position[id(below)] for below in _find_inputs(layer, position)), default=0) for layer in layers]
     reach = len(layers)
     cut = 0
-    for number in range(len(layers) - 1, 0, -1):  # from the output down: reach is the lowest layer that anything above reads
+    for number in range(len(layers) - 1, 0, -1):  # from the output down; reach is the lowest layer that any layer above reads
         reach = min(reach, lowest_input[number])
         if number - 1 < first and reach == number - 1:
             cut = number - 1
@@ -58,23 +68,23 @@ def find_boundary(detector: keras.Model, first_unfrozen: str) -> keras.layers.La
     return layers[cut]
 
 
-def split(detector: keras.Model, boundary: keras.layers.Layer) -> tuple[keras.Model, keras.Model]:
-    """Cut a detector behind ``boundary``: (bottom, frames -> activations; tail, activations -> score). Both share its layers."""
-    return keras.Model(detector.input, boundary.output), keras.Model(boundary.output, detector.output)
+def split_network(detector: keras.Model, cut_layer: keras.layers.Layer) -> tuple[keras.Model, keras.Model]:
+    """Split a detector after ``cut_layer`` into (bottom: frames -> activations, tail: activations -> score). Both share its layers."""
+    return keras.Model(detector.input, cut_layer.output), keras.Model(cut_layer.output, detector.output)
 
 
-def pooling(detector: keras.Model) -> keras.layers.Layer:
-    """Return the layer behind which the head begins."""
+def get_pooling_layer(detector: keras.Model) -> keras.layers.Layer:
+    """Return the pooling layer; the head follows it."""
     return detector.get_layer(POOLED)
 
 
-def _inputs_of(layer: keras.layers.Layer, position: dict[int, int]) -> list[keras.layers.Layer]:
-    """Return the layers of the network whose outputs ``layer`` reads; another network may share it, so only its first use counts."""
+def _find_inputs(layer: keras.layers.Layer, position: dict[int, int]) -> list[keras.layers.Layer]:
+    """Return the layers of the network whose outputs ``layer`` reads. Only its first node counts: other networks may share the layer."""
     node = layer._inbound_nodes[0]
     return [tensor._keras_history.operation for tensor in node.input_tensors if id(tensor._keras_history.operation) in position]
 
 
-def _start_of_block(layers: list[keras.layers.Layer], start: int) -> int:
+def _find_block_start(layers: list[keras.layers.Layer], start: int) -> int:
     match = _BLOCK.match(layers[start].name)
     if match is None:
         return start

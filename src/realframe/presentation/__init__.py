@@ -1,1 +1,1 @@
-"""Format results for people: wording, numbers, timeline, sprites, rows."""
+"""Prepare results for people: words, numbers, drawings and rows, the same for page, HTML report, command line and scripts."""

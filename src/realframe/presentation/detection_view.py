@@ -1,174 +1,195 @@
-"""The scale under a verdict: where the probability lies, how sure that is, and where each verdict begins. All in per cent of its width.
-
-An answer made ready for its page: the words, the drawings and the rows of facts.
-"""
+"""Prepare a detection for display: its words, drawings and table of facts, the same for the page and the HTML report."""
 
 from dataclasses import dataclass
 from typing import Self
 
 from realframe.presentation import wording
-from realframe.presentation.formatting import clock, size, weight, when
+from realframe.presentation.formatting import format_clock, format_count, format_figure, format_size, format_timestamp
 from realframe.presentation.sprites import Sprite, sprite_of
 from realframe.presentation.timeline import Timeline
 from realframe.store.detection_documents import Detection, DetectionRecord, FileFacts, Moment
 
-_CLEAR = 34.0
+_LABEL_MARGIN = 34.0  # percent of the scale's width that the labels at its ends need
 
 
 @dataclass(frozen=True)
 class Scale:
-    """The scale from surely real, at the left, to surely AI-generated.
+    """The drawing of a probability on the scale from real, at the left, to AI-generated; all positions in percent of its width.
 
     Attributes:
-        real: where ``real`` ends and ``uncertain`` begins.
-        fake: where ``uncertain`` ends and ``ai-generated`` begins.
-        at: the probability.
+        real_end: where ``real`` ends and ``uncertain`` begins.
+        fake_start: where ``uncertain`` ends and ``ai-generated`` begins.
+        probability: position of the probability.
         low: where its interval begins; None where it has none.
         high: where its interval ends.
+        label: the scale as a sentence, for screen readers.
+        band: which probabilities lead to which verdict, as a sentence.
     """
 
-    real: float
-    fake: float
-    at: float
+    real_end: float
+    fake_start: float
+    probability: float
     low: float | None
     high: float | None
+    label: str
+    band: str
 
     @classmethod
     def of(cls, detection: Detection) -> Self | None:
-        """Return the scale of an answer; None where it was not scored."""
+        """Return the scale of a detection; None where the file was not scored."""
         if detection.probability is None:
             return None
-        interval = detection.interval
+        interval, band = detection.interval, wording.describe_band(detection)
         return cls(
-            real=_percent(detection.band.low),
-            fake=_percent(detection.band.high),
-            at=_percent(detection.probability),
-            low=_percent(interval.low) if interval else None,
-            high=_percent(interval.high) if interval else None,
+            real_end=_position(detection.band.low),
+            fake_start=_position(detection.band.high),
+            probability=_position(detection.probability),
+            low=_position(interval.low) if interval else None,
+            high=_position(interval.high) if interval else None,
+            label=f"{wording.describe_verdict(detection)[0]} {band}",
+            band=band,
         )
 
     @property
-    def words(self) -> str:
-        """The scale as a sentence, for whoever can't see it."""
-        sure = f", with 95 % confidence between {self.low:.0f} and {self.high:.0f} %" if self.low is not None else ""
-        return (
-            f"The probability that it is AI-generated is {self.at:.0f} %{sure}. "
-            f"Below {self.real:.0f} % the verdict is real, above {self.fake:.0f} % AI-generated, between them uncertain."
-        )
-
-    @property
-    def middle(self) -> float:
-        """Where the words under the band stand, clear of those at both ends."""
-        return min(max((self.real + self.fake) / 2, _CLEAR), 100 - _CLEAR)
-
-
-def _percent(share: float) -> float:
-    return round(100 * share, 2)
+    def label_x(self) -> float:
+        """Position of the word ``uncertain`` under the band, clear of the words at both ends."""
+        return min(max((self.real_end + self.fake_start) / 2, _LABEL_MARGIN), 100 - _LABEL_MARGIN)
 
 
 @dataclass(frozen=True)
 class MomentView:
-    """A suspicious moment: where the player goes to, its words, and its picture's box in the sprites (empty where there is none)."""
+    """A suspicious moment.
+
+    Attributes:
+        seek_s: where a player goes to, seconds.
+        time: from when to when.
+        value: the score of its most suspicious frame, in words.
+        frame: index of that frame.
+        box: of its picture in the sprite sheets, an SVG ``viewBox``; empty where there is none.
+    """
 
     seek_s: float
-    words: str
-    said: str
+    time: str
+    value: str
+    frame: int
     box: str
 
 
 @dataclass(frozen=True)
 class DetectionView:
-    """What the page of an answer shows.
+    """What a page or a report shows of a detection.
 
     Attributes:
-        detection: the answer.
-        headline: the verdict as a layman says it.
-        meaning: what it means, in sentences; the first one, the probability, is left to the scale where there is one.
-        limits: what the model can't judge, in sentences.
-        scale: where the probability lies; None where not scored.
-        timeline: None where there is nothing that changes over time.
+        detection: the detection.
+        headline: the verdict in a few words.
+        meaning: what it means, in sentences.
+        limits: what the detector cannot judge, in sentences.
+        interval: the 95 % interval of the probability; empty where there is none.
+        scale: the drawing of the probability; None where the file was not scored.
+        timeline: the drawing of the frames over time; None where nothing changes over time.
         sprite: the pictures of the frames; None where there are none.
-        first: the box of the picture that is shown first, the most suspicious one; empty where there is none.
+        peak: index of the most suspicious frame.
         moments: the most suspicious first.
-        facts: of the file, and of how it was scored: names and values.
+        facts: names and values: of the file, then of how it was scored.
     """
 
     detection: Detection
     headline: str
     meaning: list[str]
     limits: list[str]
+    interval: str
     scale: Scale | None
     timeline: Timeline | None
     sprite: Sprite | None
-    first: str
+    peak: int
     moments: tuple[MomentView, ...]
     facts: list[tuple[str, str]]
 
     @classmethod
-    def of(cls, record: DetectionRecord) -> Self | None:
-        """Make an answer ready; None where there is none yet."""
-        answer = record.answer
-        if answer is None:
-            return None
-        scale, sprite = Scale.of(answer), sprite_of(answer.tiles)
+    def of(cls, detection: Detection, record: DetectionRecord | None = None) -> Self:
+        """Prepare a detection.
+
+        Args:
+            detection: the detection.
+            record: of the upload that it belongs to; None where the file was not uploaded.
+        """
+        sprite = sprite_of(detection.tiles)
         return cls(
-            detection=answer,
-            headline=wording.headline(answer),
-            meaning=wording.meaning(answer)[scale is not None :],
-            limits=wording.limits(answer),
-            scale=scale,
-            timeline=Timeline.of(answer),
+            detection=detection,
+            headline=wording.verdict_headline(detection),
+            meaning=wording.describe_verdict(detection),
+            limits=wording.describe_limits(detection),
+            interval=wording.describe_interval(detection),
+            scale=Scale.of(detection),
+            timeline=Timeline.of(detection),
             sprite=sprite,
-            first=sprite.box(_peak(answer)) if sprite else "",
-            moments=tuple(_moment(answer, moment, sprite) for moment in answer.moments),
-            facts=[*_of_file(record), *_of_scoring(answer)],
+            peak=max(range(len(detection.frames)), key=lambda index: detection.frames[index].value or 0.0, default=0),
+            moments=tuple(_moment(detection, moment, sprite) for moment in detection.moments),
+            facts=[*_file_facts(detection, record), *_scoring_facts(detection)],
         )
 
+    @classmethod
+    def of_record(cls, record: DetectionRecord) -> Self | None:
+        """Prepare the detection of an uploaded file; None where there is none yet."""
+        return cls.of(record.result, record) if record.result else None
+
     @property
-    def said(self) -> str:
-        """What stands beside the picture that is shown first."""
+    def peak_box(self) -> str:
+        """The picture of the most suspicious frame in the sprite sheets, an SVG ``viewBox``; empty where there is none."""
+        return self.sprite.box(self.peak) if self.sprite else ""
+
+    @property
+    def peak_caption(self) -> str:
+        """Time and score of the most suspicious frame; empty for an image."""
         return self.timeline.marks[self.timeline.peak].words if self.timeline else ""
 
 
-def _peak(answer: Detection) -> int:
-    return max(range(len(answer.frames)), key=lambda place: answer.frames[place].value or 0.0, default=0)
+def _position(share: float) -> float:
+    return round(100 * share, 2)
 
 
-def _moment(answer: Detection, moment: Moment, sprite: Sprite | None) -> MomentView:
-    place = min(range(len(answer.frames)), key=lambda one: abs(answer.frames[one].time_s - moment.peak_s), default=0)
-    scored = any(frame.score is not None for frame in answer.frames)
-    starts, ends = clock(moment.start_s), clock(moment.end_s)
+def _moment(detection: Detection, moment: Moment, sprite: Sprite | None) -> MomentView:
+    frames = detection.frames
+    peak = min(range(len(frames)), key=lambda index: abs(frames[index].time_s - moment.peak_s), default=0)
     return MomentView(
         seek_s=moment.peak_s,
-        words=starts if starts == ends else f"{starts} to {ends}",
-        said=weight(moment.score, scored=scored),
-        box=sprite.box(place) if sprite else "",
+        time=wording.describe_moment(moment),
+        value=wording.describe_frame_value(moment.score, scored=any(frame.score is not None for frame in frames)),
+        frame=peak,
+        box=sprite.box(peak) if sprite else "",
     )
 
 
-def _of_file(record: DetectionRecord) -> list[tuple[str, str]]:
-    answer = record.answer
-    assert answer is not None
-    rows = [("Name", record.file), ("Size", f"{size(record.bytes)} ({record.bytes:,} bytes)")]
-    if answer.facts:
-        rows += _of_media(answer.facts)
-    return [*rows, ("SHA-256", answer.sha256 or "can't be read"), ("Handed in", when(record.created))]
+def _file_facts(detection: Detection, record: DetectionRecord | None) -> list[tuple[str, str]]:
+    rows = [("Name", record.file if record else detection.file)]
+    size = record.bytes if record else detection.facts.bytes if detection.facts else None
+    if size is not None:
+        rows.append(("Size", f"{format_size(size)} ({size:,} bytes)"))
+    if detection.facts:
+        rows += _media_facts(detection.facts)
+    rows.append(("SHA-256", detection.sha256 or "cannot be read"))
+    return [*rows, ("Uploaded", format_timestamp(record.created))] if record else rows
 
 
-def _of_media(facts: FileFacts) -> list[tuple[str, str]]:
+def _media_facts(facts: FileFacts) -> list[tuple[str, str]]:
     rows = [("Kind", f"{facts.kind}, {facts.codec} in {facts.container}"), ("Picture", f"{facts.width} x {facts.height} pixels")]
     if facts.kind == "video":
-        rows.append(("Length", f"{clock(facts.duration_s)}, {facts.frames:,} frames at {facts.fps:.4g} a second"))
+        rows.append(("Length", f"{format_clock(facts.duration_s)}, {facts.frames:,} frames at {facts.fps:.4g} per second"))
     return rows
 
 
-def _of_scoring(answer: Detection) -> list[tuple[str, str]]:
-    rows = [("Detector", f"version {answer.model}")]
-    if answer.score is not None:
+def _scoring_facts(detection: Detection) -> list[tuple[str, str]]:
+    rows = [("Detector", f"version {detection.model}")]
+    if detection.score is not None and detection.probability is not None:
+        interval = detection.interval
+        bounds = f", 95 % interval {format_figure(interval.low, 4)} to {format_figure(interval.high, 4)}" if interval else ""
         rows += [
-            ("Frames looked at", f"{answer.looked_at:,}"),
-            ("Score before calibration", f"{answer.score:.4f} (threshold of two words: {answer.threshold:.4f})"),
-            ("Band of no verdict", f"probabilities of {answer.band.low:.3f} to {answer.band.high:.3f}"),
+            ("Frames scored", format_count(detection.frames_analyzed)),
+            ("Score before calibration", f"{detection.score:.4f} (threshold without an uncertain band: {detection.threshold:.4f})"),
+            ("Calibrated probability", f"{format_figure(detection.probability, 4)}{bounds}"),
+            ("Uncertain band", f"probabilities of {detection.band.low:.3f} to {detection.band.high:.3f}"),
         ]
-    taken = [f"{name} {seconds:.2f} s" for name, seconds in answer.seconds.items() if seconds]
-    return [*rows, ("Time taken", ", ".join(taken))] if taken else rows
+    if detection.code:
+        rows.append(("Error", detection.code))
+    steps = [f"{name} {seconds:.2f} s" for name, seconds in detection.seconds.items() if seconds]
+    return [*rows, ("Processing time", ", ".join(steps))] if steps else rows

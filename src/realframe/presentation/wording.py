@@ -1,98 +1,136 @@
-"""A verdict in the words of somebody who has never heard of a classifier. It is a judgement, and is never told as a fact."""
+"""Put a detection into words: the verdict, its error, its limits and its cautions, for page, HTML report, command line and scripts.
 
-from realframe.store.detection_documents import Detection, Moment
+The reader may never have heard of a classifier. A verdict is an estimate, and no sentence states it as a fact.
+"""
 
+from realframe.presentation.formatting import format_clock, format_figure, format_percent
+from realframe.store.detection_documents import Caution, Detection, Moment
+
+VERDICT_NAMES = {"real": "real", "ai-generated": "AI-generated", "uncertain": "uncertain", "not scored": "not scored"}
+"""Of each value of ``Detection.verdict`` its name."""
+STEP_NAMES = {
+    "received": "Received, waiting in the queue",
+    "probing": "Reading the file type",
+    "decoding": "Decoding frames",
+    "scoring": "Scoring the frames",
+    "explaining": "Drawing the heatmaps",
+    "done": "Done",
+}
+"""Of each step of a detection that is under way its name."""
+CAUTION_TITLES = {
+    "quality.tiny": "Small picture",
+    "quality.compressed": "Heavily compressed",
+    "quality.few-frames": "Few frames",
+    "domain.far": "Unlike the training data",
+}
+"""Of each code of a ``Caution`` its title; ``Caution.message`` explains it."""
+CREDENTIAL_STATES = {
+    "trusted": "valid signature, and the signer is on the trust list",
+    "valid": "valid signature, but the signer is not on the trust list",
+    "invalid": "invalid signature, or the file was changed after signing",
+}
+"""Of each state of content credentials what it means."""
 _HEADLINES = {
     "ai-generated": "Looks AI-generated",
     "real": "Looks real",
-    "uncertain": "Can't tell",
+    "uncertain": "Uncertain",
     "not scored": "Could not be checked",
 }
-_PERCENT = "\N{NO-BREAK SPACE}%"
-_NOTHING_STATED = 1.0  # the error of a band of which nothing can be stated
+_NO_STATEMENT = 1.0  # the error of a band outside of which no verdict is possible
 
 
-def headline(detection: Detection) -> str:
+def verdict_headline(detection: Detection) -> str:
     """Return the verdict in a few words."""
     return _HEADLINES[detection.verdict]
 
 
-def meaning(detection: Detection) -> list[str]:
-    """Return what the verdict means, a sentence each: the probability, how often such a verdict is wrong, and where it comes from."""
+def describe_verdict(detection: Detection) -> list[str]:
+    """Return what the verdict means, in sentences: the probability, the error of such a verdict, the most suspicious moment."""
     if detection.probability is None:
-        return [f"{detection.message} It was not scored, which says nothing of whether it is real."]
-    sentences = [_probability(detection, detection.probability), _error(detection)]
+        return [f"{detection.message} It was not scored; this says nothing about whether it is real."]
+    sentences = [_describe_probability(detection, detection.probability), _describe_error(detection)]
     if detection.moments:
-        sentences.append(_where(detection, detection.moments[0]))
+        sentences.append(_describe_peak(detection, detection.moments[0]))
     return sentences
 
 
-def limits(detection: Detection) -> list[str]:
-    """Return what the detector can't judge, a sentence each."""
+def describe_limits(detection: Detection) -> list[str]:
+    """Return what the detector cannot judge, in sentences; empty where the file could not be read."""
     if detection.facts is None:
         return []
     kind = detection.facts.kind
-    general = [
-        f"This is what a program makes of the pictures, not proof. It can't say who made the {kind}, how, or why.",
-        f"It was trained on whole images and videos, each real or AI-generated throughout. A real {kind} of which only a part was "
+    return [
+        f"The verdict is an estimate from the picture alone, not proof. It does not tell who made the {kind}, how, or why.",
+        *([_describe_frame_count(detection, detection.facts.frames)] if kind == "video" else []),
+        f"The detector was trained on images and videos that are either real or AI-generated as a whole. A real {kind} in which a part was "
         "replaced, retouched or edited may look real to it.",
-        "A generator that it was not trained on may go unnoticed, and unusual real pictures may be taken for AI-generated. The share of "
-        "wrong verdicts that is stated holds for files like those that it was trained and tested on.",
+        "It may miss a generator that is not in its training data, and it may call an unusual real picture AI-generated. The stated error "
+        "holds for files like those of its training and test data.",
     ]
-    return general if kind == "image" else [*general[:1], _looked_at(detection), *general[1:]]
 
 
-def percent(share: float) -> str:
-    """Return a probability as people say it; what is not certain is never rounded to certainty."""
-    if share < 0.01:
-        return f"less than 1{_PERCENT}"
-    return f"more than 99{_PERCENT}" if share > 0.99 else f"{100 * share:.0f}{_PERCENT}"
-
-
-def clock(seconds: float) -> str:
-    """Return a place in a video, such as ``0:07`` or ``1:02:03``."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def when(moment: Moment) -> str:
-    """Return when a moment is, such as ``from 0:03 to 0:07`` or ``at 0:03``."""
-    starts, ends = clock(moment.start_s), clock(moment.end_s)
-    return f"at {starts}" if starts == ends else f"from {starts} to {ends}"
-
-
-def between(detection: Detection) -> str:
-    """Return the interval of the probability in words; nothing where there is none."""
+def describe_interval(detection: Detection) -> str:
+    """Return the 95 % interval of the probability, such as ``80 % to 96 %``; empty where there is none."""
     if detection.interval is None:
         return ""
-    low, high = percent(detection.interval.low), percent(detection.interval.high)
+    low, high = format_percent(detection.interval.low), format_percent(detection.interval.high)
     return low if low == high else f"{low} to {high}"
 
 
-def _probability(detection: Detection, probability: float) -> str:
+def describe_band(detection: Detection) -> str:
+    """Return which probabilities lead to which verdict, in a sentence."""
+    low, high = format_percent(detection.band.low), format_percent(detection.band.high)
+    return f"Below {low} the verdict is real, above {high} AI-generated, and uncertain in between."
+
+
+def describe_detector(detection: Detection) -> str:
+    """Return the version of the detector, its uncertain band and the error of its verdicts, in a line."""
+    low, high = format_figure(detection.band.low), format_figure(detection.band.high)
+    error = format_percent(detection.band.error)
+    return f"detector {detection.model}: uncertain from {low} to {high}; otherwise wrong for at most {error} of a class"
+
+
+def describe_caution(caution: Caution) -> str:
+    """Return the title and the message of a caution."""
+    return f"{CAUTION_TITLES[caution.code]}: {caution.message}"
+
+
+def describe_moment(moment: Moment) -> str:
+    """Return the time of a moment, such as ``0:03 to 0:07``, or ``0:03`` where it is a single frame."""
+    start, end = format_clock(moment.start_s), format_clock(moment.end_s)
+    return start if start == end else f"{start} to {end}"
+
+
+def describe_frame_value(value: float, *, scored: bool) -> str:
+    """Return the score of a frame, or its share of the clip's score where the detector scores no single frames."""
+    return f"score {format_figure(value)}" if scored else f"{format_percent(value)} of the verdict"
+
+
+def _describe_probability(detection: Detection, probability: float) -> str:
     kind = detection.facts.kind if detection.facts else "file"
-    interval = f" (95{_PERCENT} interval: {between(detection)})" if detection.interval else ""
-    return f"The detector puts the probability that this {kind} is AI-generated at {percent(probability)}{interval}."
+    interval = f" (95\N{NO-BREAK SPACE}% interval: {describe_interval(detection)})" if detection.interval else ""
+    return f"The estimated probability that this {kind} is AI-generated is {format_percent(probability)}{interval}."
 
 
-def _error(detection: Detection) -> str:
+def _describe_error(detection: Detection) -> str:
     error, verdict = detection.band.error, detection.verdict
     if verdict == "uncertain":
-        if error >= _NOTHING_STATED:
-            return "There were too few files to test it on for any verdict to be given."
-        return "That is neither low nor high enough for a verdict: of the files that it was tested on, too many of either kind lie there."
+        if error >= _NO_STATEMENT:
+            return "There were too few files to calibrate the detector, so it gives no verdict."
+        return "This is neither low nor high enough for a verdict: too many real and AI-generated test files have such a probability."
     files, called = ("real", "AI-generated") if verdict == "ai-generated" else ("AI-generated", "real")
-    return f"Of {files} files like those that it was tested on, on average at most {percent(error)} are called {called} by mistake."
+    return f"Of {files} files like those that it was tested on, on average at most {format_percent(error)} are called {called} by mistake."
 
 
-def _where(detection: Detection, moment: Moment) -> str:
+def _describe_peak(detection: Detection, moment: Moment) -> str:
     if (moment.start_s, moment.end_s) == (detection.frames[0].time_s, detection.frames[-1].time_s):
-        return "No stretch of it stands out: all of it looks suspicious."
-    return f"Its most suspicious moment is {when(moment)}."
+        return "No part of it stands out: all of it looks suspicious."
+    time = describe_moment(moment)
+    return f"Its most suspicious moment is {f'from {time}' if ' to ' in time else f'at {time}'}."
 
 
-def _looked_at(detection: Detection) -> str:
-    total = detection.facts.frames if detection.facts else 0
-    looked = f"It looked at {detection.looked_at:,} of {total:,} frames"
-    return f"{looked} and did not listen: AI-generated sound or a cloned voice it can't notice."
+def _describe_frame_count(detection: Detection, total: int) -> str:
+    return (
+        f"The detector scored {detection.frames_analyzed:,} of {total:,} frames and did not listen to the sound: "
+        "it cannot notice AI-generated sound or a cloned voice."
+    )

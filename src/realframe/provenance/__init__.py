@@ -1,1 +1,1 @@
-"""Read what a file states about its own origin."""
+"""Read what a file states about its origin: content credentials and embedded metadata."""

@@ -1,7 +1,7 @@
-"""Reading a C2PA manifest store (C2PA Technical Specification 2.x), in a process of its own: ``python -m realframe.provenance.c2pa_manifest``.
+"""Read a C2PA manifest store (C2PA Technical Specification 2.x): ``python -m realframe.provenance.c2pa_manifest``.
 
-What parses strangers' bytes here is native code, whose crash ends its process, and it prints; so ``credentials`` runs this as a program.
-It reaches no network: neither remote manifests nor revocation lists nor identities are fetched.
+The parser is native code: on hostile bytes it may crash, and it prints messages. So ``content_credentials`` runs this module in a
+process of its own. It does not use the network: remote manifests, revocation lists and identities are not fetched.
 """
 
 import json
@@ -13,92 +13,103 @@ from typing import Any
 
 import c2pa
 
-from realframe.provenance.origin import Credentials, SourceType, State, plain, source_of
+from realframe.provenance.origin import Credentials, CredentialState, SourceType, clean_text, find_source_type
 
 _NO_NETWORK = {
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_trust": True},
     "core": {"allowed_network_hosts": [], "decode_identity_assertions": False},
 }
-_STATES: dict[str | None, State] = {"Trusted": "trusted", "Valid": "valid"}
+_STATES: dict[str | None, CredentialState] = {"Trusted": "trusted", "Valid": "valid"}
 _CHANGED = "The file was changed after it was signed."
 _PROBLEMS = {
     "assertion.dataHash.mismatch": _CHANGED,
     "assertion.bmffHash.mismatch": _CHANGED,
     "assertion.boxesHash.mismatch": _CHANGED,
     "assertion.hashedURI.mismatch": "A statement in it was changed after it was signed.",
-    "assertion.missing": "A statement in it was taken out after it was signed.",
-    "claimSignature.mismatch": "The signature does not fit what it signs.",
+    "assertion.missing": "A statement in it was removed after it was signed.",
+    "claimSignature.mismatch": "The signature does not match the signed data.",
     "claimSignature.missing": "It is not signed.",
-    "claimSignature.outsideValidity": "It was signed at a time for which the signer's certificate does not hold.",
+    "claimSignature.outsideValidity": "It was signed at a time when the signer's certificate was not valid.",
     "signingCredential.expired": "The signer's certificate had expired.",
-    "signingCredential.invalid": "The signer's certificate may not sign such statements.",
-    "signingCredential.revoked": "The signer's certificate was withdrawn.",
+    "signingCredential.invalid": "The signer's certificate is not allowed to sign such statements.",
+    "signingCredential.revoked": "The signer's certificate was revoked.",
 }
-_OF_THE_STATE = "signingCredential.untrusted"  # it is said by the state
-_MOST_PROBLEMS = 5
-_MOST_ANCESTORS = 16
-_HARMLESS = {"created", "opened", "published", "transcoded", "repackaged", "converted", "resized", "unknown", "placed", "watermarked"}
+_UNTRUSTED = "signingCredential.untrusted"  # the state already shows it
+_MAX_PROBLEMS = 5
+_MAX_ANCESTORS = 16
+_NON_EDITING_ACTIONS = {
+    "created",
+    "opened",
+    "published",
+    "transcoded",
+    "repackaged",
+    "converted",
+    "resized",
+    "unknown",
+    "placed",
+    "watermarked",
+}
 
 
-def read(path: Path, mime: str, trust_list: str) -> tuple[Credentials, str]:
-    """Return the credentials in ``path`` and what they say, in words such as ``was made by AI`` (empty where nothing).
+def read_manifest(path: Path, mime: str, trust_list: str) -> tuple[Credentials, str]:
+    """Return the credentials of a file and a predicate about it, such as ``was made by AI``; the predicate is empty if they state none.
 
     Args:
-        path: a file that holds a manifest store.
+        path: a file with a manifest store.
         mime: its media type.
-        trust_list: certificates of those who are trusted to sign, PEM; empty for nobody.
+        trust_list: certificates of trusted signers, PEM; empty if there are none.
 
     Raises:
-        c2pa.C2paError: there is no manifest store that can be read.
+        c2pa.C2paError: the file has no readable manifest store.
     """
     settings = {**_NO_NETWORK, "trust": {"trust_anchors": trust_list}} if trust_list else _NO_NETWORK
     with path.open("rb") as stream, c2pa.Context.from_dict(settings) as context, c2pa.Reader(mime, stream, context=context) as reader:
         store: dict[str, Any] = json.loads(reader.json())
     active = store["manifests"][store["active_manifest"]]
-    said, signature = _statement(store), active.get("signature_info") or {}
+    source_type, signature = _find_source_type(store), active.get("signature_info") or {}
     credentials = Credentials(
         state=_STATES.get(store.get("validation_state"), "invalid"),
-        says=said.says,
-        signed_by=_signer(signature),
-        generator=_generator(active),
-        signed_at=plain(signature.get("time") or ""),
-        problems=_problems(store.get("validation_status") or []),
+        origin=source_type.origin,
+        signed_by=_describe_signer(signature),
+        generator=_describe_generator(active),
+        signed_at=clean_text(signature.get("time") or ""),
+        problems=_describe_problems(store.get("validation_status") or []),
     )
-    return credentials, said.words
+    return credentials, source_type.description
 
 
-def _signer(signature: Mapping[str, Any]) -> str:
-    names = dict.fromkeys(plain(signature.get(name) or "") for name in ("common_name", "issuer"))
-    return plain(", ".join(name for name in names if name))
+def _describe_signer(signature: Mapping[str, Any]) -> str:
+    names = dict.fromkeys(clean_text(signature.get(name) or "") for name in ("common_name", "issuer"))
+    return clean_text(", ".join(name for name in names if name))
 
 
-def _generator(manifest: Mapping[str, Any]) -> str:
+def _describe_generator(manifest: Mapping[str, Any]) -> str:
     program = next(iter(manifest.get("claim_generator_info") or []), None) or {"name": manifest.get("claim_generator") or ""}
-    return plain(f"{program.get('name') or ''} {program.get('version') or ''}")
+    return clean_text(f"{program.get('name') or ''} {program.get('version') or ''}")
 
 
-def _problems(failures: list[dict[str, Any]]) -> tuple[str, ...]:
-    named = ((failure["code"], failure.get("explanation") or "") for failure in failures if failure["code"] != _OF_THE_STATE)
-    words = (_PROBLEMS.get(code) or f"A check failed: {plain(f'{explanation} ({code})')}." for code, explanation in named)
-    return tuple(dict.fromkeys(words))[:_MOST_PROBLEMS]
+def _describe_problems(failures: list[dict[str, Any]]) -> tuple[str, ...]:
+    failed_checks = ((failure["code"], failure.get("explanation") or "") for failure in failures if failure["code"] != _UNTRUSTED)
+    words = (_PROBLEMS.get(code) or f"A check failed: {clean_text(f'{explanation} ({code})')}." for code, explanation in failed_checks)
+    return tuple(dict.fromkeys(words))[:_MAX_PROBLEMS]
 
 
-def _statement(store: Mapping[str, Any]) -> SourceType:
-    """Return what the active manifest and those of the files that it was made from say: AI anywhere outweighs edits, edits a camera."""
-    actions = [action for manifest in _line(store) for action in _actions(manifest)]
-    named = [source for action in actions if (source := source_of(str(action.get("digitalSourceType") or "")))]
-    found = {source.says: source for source in reversed(named)}
+def _find_source_type(store: Mapping[str, Any]) -> SourceType:
+    """Return the most important statement of the active manifest and its ancestors: AI first, then edits, then a camera."""
+    actions = [action for manifest in _iter_ancestry(store) for action in _iter_actions(manifest)]
+    named = [source for action in actions if (source := find_source_type(str(action.get("digitalSourceType") or "")))]
+    found = {source.origin: source for source in reversed(named)}
     if "ai-generated" in found:
         return found["ai-generated"]
-    if any(str(action.get("action")).removeprefix("c2pa.") not in _HARMLESS for action in actions):
-        return SourceType("edited", f"{found['camera'].words} and edited afterwards" if "camera" in found else "was edited")
+    if any(str(action.get("action")).removeprefix("c2pa.") not in _NON_EDITING_ACTIONS for action in actions):
+        return SourceType("edited", f"{found['camera'].description} and edited afterwards" if "camera" in found else "was edited")
     return found.get("edited") or found.get("camera") or found.get("unknown") or SourceType("unknown", "")
 
 
-def _line(store: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield the active manifest, that of the file from which its file was made, and so on."""
+def _iter_ancestry(store: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the active manifest, then that of the file from which its file was made, and so on."""
     label, seen = store["active_manifest"], set[str]()
-    while label in store["manifests"] and label not in seen and len(seen) < _MOST_ANCESTORS:
+    while label in store["manifests"] and label not in seen and len(seen) < _MAX_ANCESTORS:
         seen.add(label)
         manifest = store["manifests"][label]
         yield manifest
@@ -106,22 +117,25 @@ def _line(store: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         label = next((part.get("active_manifest") for part in parents), None)
 
 
-def _actions(manifest: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _iter_actions(manifest: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for assertion in manifest.get("assertions") or []:
         if str(assertion.get("label")).startswith("c2pa.actions"):
             yield from assertion["data"].get("actions") or []
 
 
 def main() -> None:
-    """Print what ``read`` returns as JSON; ``null`` where the file named by the first argument holds no manifest store, or a far one."""
+    """Print the result of ``read_manifest`` as JSON; ``null`` if the file has no manifest store, or only a remote one.
+
+    The arguments are the path and the media type of the file; standard input is the trust list.
+    """
     try:
-        credentials, words = read(Path(sys.argv[1]), sys.argv[2], sys.stdin.read())
+        credentials, description = read_manifest(Path(sys.argv[1]), sys.argv[2], sys.stdin.read())
     except c2pa.C2paError as error:
         if not isinstance(error, c2pa.C2paError.ManifestNotFound) and not str(error).startswith("Remote"):
             raise
         print("null")
     else:
-        print(json.dumps({"credentials": asdict(credentials), "words": words}))
+        print(json.dumps({"credentials": asdict(credentials), "description": description}))
 
 
 if __name__ == "__main__":

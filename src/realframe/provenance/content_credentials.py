@@ -1,4 +1,4 @@
-"""Content credentials (C2PA) of a file. Whether it has any is seen in its bytes; they are read by a process of their own, within limits."""
+"""Read the content credentials (C2PA) of a file, in a separate process within limits, if its bytes contain a manifest store."""
 
 import json
 import subprocess
@@ -7,59 +7,69 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from realframe.errors import SetupError
-from realframe.media.limits import limited
+from realframe.media.limits import limited_process
 from realframe.provenance.origin import Credentials
 from realframe.settings import get_settings
 
-MIMES = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp", "heif": "image/heif", "avif": "image/avif", "tiff": "image/tiff"}
-MIMES |= {"gif": "image/gif", "mp4": "video/mp4", "mov": "video/quicktime", "avi": "video/avi"}
-"""The containers that can hold credentials, and their media types."""
+MIME_TYPES = {
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "webp": "image/webp",
+    "heif": "image/heif",
+    "avif": "image/avif",
+    "tiff": "image/tiff",
+    "gif": "image/gif",
+    "mp4": "video/mp4",
+    "mov": "video/quicktime",
+    "avi": "video/avi",
+}
+"""The containers that can have content credentials, and their media types."""
 
-_STORE = b"jumdc2pa"  # how the description box of a manifest store begins in every container: ISO/IEC 19566-5, C2PA 2.x 11.1.4.2
-_MEMORY_MB = 1536  # of the process that reads them, address space: 50, and twice the bytes of a JPEG
+_STORE = b"jumdc2pa"  # start of a manifest store's description box in every container: ISO/IEC 19566-5, C2PA 2.x 11.1.4.2
+_MEMORY_MB = 1536  # address space of the reading process: it needs 50 MiB, and twice the bytes of a JPEG
 _SECONDS = 60.0
 _CHUNK = 1 << 20
-_HINT = "Name a PEM file by REALFRAME_TRUST_LIST, or none."
+_HINT = "Set REALFRAME_TRUST_LIST to a PEM file, or unset it."
 
 
 @dataclass(frozen=True)
 class CredentialsResult:
-    """Content credentials and what they say.
+    """Content credentials and what they state.
 
     Attributes:
-        credentials: as they stand in the answer.
-        words: such as ``was made by AI``; empty where they say nothing of how the file came to be.
+        credentials: the credentials as shown in a result.
+        description: a predicate about the file, such as ``was made by AI``; empty if they do not state how it was made.
     """
 
     credentials: Credentials
-    words: str
+    description: str
 
 
-def credentials_of(path: Path, container: str) -> CredentialsResult | None:
-    """Return the content credentials in ``path``, a file in ``container``; None where it carries none.
+def read_credentials(path: Path, container: str) -> CredentialsResult | None:
+    """Return the content credentials of a file in ``container``; None if it has none.
 
-    Such as can't be read, or not within the limits, are ``invalid``.
+    Credentials that cannot be read within the limits are ``invalid``.
 
     Raises:
-        OSError: the file can't be read.
-        SetupError: the trust list of the settings can't be used.
+        OSError: the file cannot be read.
+        SetupError: the trust list of the settings cannot be used.
     """
-    if container not in MIMES or not _holds_a_store(path):
+    if container not in MIME_TYPES or not _has_manifest_store(path):
         return None
-    answer = _read(path, MIMES[container])
-    if answer is None:
+    output = _run_reader(path, MIME_TYPES[container])
+    if output is None:
         problem = "They are damaged, or too large to be read."
         return CredentialsResult(Credentials("invalid", "unknown", "", "", "", (problem,)), "")
-    found = json.loads(answer)
-    if found is None:
+    result = json.loads(output)
+    if result is None:
         return None
-    problems = tuple(found["credentials"].pop("problems"))
-    return CredentialsResult(Credentials(**found["credentials"], problems=problems), found["words"])
+    problems = tuple(result["credentials"].pop("problems"))
+    return CredentialsResult(Credentials(**result["credentials"], problems=problems), result["description"])
 
 
-def _holds_a_store(path: Path) -> bool:
+def _has_manifest_store(path: Path) -> bool:
     tail = b""
-    with path.open("rb") as stream:  # not mapped: a file that shrinks meanwhile would end the process
+    with path.open("rb") as stream:  # not memory-mapped: a file that shrinks meanwhile would crash the process
         while chunk := stream.read(_CHUNK):
             if _STORE in tail + chunk:
                 return True
@@ -67,24 +77,24 @@ def _holds_a_store(path: Path) -> bool:
     return False
 
 
-def _read(path: Path, mime: str) -> bytes | None:
-    """Return what ``manifest`` prints, or None where it failed."""
+def _run_reader(path: Path, mime: str) -> bytes | None:
+    """Return the output of ``c2pa_manifest``, or None if it fails."""
     command = [sys.executable, "-P", "-m", "realframe.provenance.c2pa_manifest", str(path.resolve()), mime]
     streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with limited(command, _MEMORY_MB, _SECONDS, **streams) as process:
-        answer, _ = process.communicate(_trust_list())
-    return answer if process.returncode == 0 else None
+    with limited_process(command, _MEMORY_MB, _SECONDS, **streams) as process:
+        output, _ = process.communicate(_read_trust_list())
+    return output if process.returncode == 0 else None
 
 
-def _trust_list() -> bytes:
-    """Return the certificates of those who are trusted to sign, PEM; empty for nobody. Raises SetupError."""
+def _read_trust_list() -> bytes:
+    """Return the certificates of trusted signers, PEM; empty if there are none. Raises SetupError."""
     path = get_settings().trust_list
     if path is None:
         return b""
     try:
         certificates = path.read_bytes()
     except OSError as error:
-        raise SetupError(path, f"can't be read: {error.strerror}", _HINT) from error
+        raise SetupError(path, f"cannot be read: {error.strerror}", _HINT) from error
     if b"-----BEGIN CERTIFICATE-----" not in certificates:
-        raise SetupError(path, "holds no certificates", _HINT)
+        raise SetupError(path, "contains no certificates", _HINT)
     return certificates

@@ -1,9 +1,4 @@
-"""What stands in a file's metadata, and what it amounts to.
-
-What an image's metadata state: text chunks, EXIF, XMP, IPTC, comments. Its pixels don't matter here.
-
-What a video's tags state, those of the file and those of its streams. Only its structure is read.
-"""
+"""Read the metadata of images (text chunks, EXIF, XMP, IPTC, comments) and videos (tags), and interpret its statements of origin."""
 
 import html
 import logging
@@ -17,14 +12,14 @@ import av
 from PIL import ExifTags, Image, IptcImagePlugin
 
 from realframe.media.signature import DEMUXERS
-from realframe.media.still_image import opened
+from realframe.media.still_image import open_image
 from realframe.media.video_stream import OPEN_OPTIONS
-from realframe.provenance.known_tools import Field, tool_in
-from realframe.provenance.origin import Trace, plain, source_of
+from realframe.provenance.known_tools import FieldKind, find_tool
+from realframe.provenance.origin import Trace, clean_text, find_source_type
 
 _log = logging.getLogger(__name__)
-_SEARCHED = 8_000  # characters of a value
-_KEYS: dict[str, Field] = {
+_MAX_SEARCHED = 8_000  # characters of a value that are searched for tools
+_KEY_KINDS: dict[str, FieldKind] = {
     **dict.fromkeys(("parameters", "prompt", "workflow", "credit", "handler_name", "generation_data", "fooocus_scheme"), "settings"),
     **dict.fromkeys(("sd-metadata", "dream", "invokeai_metadata", "invokeai_graph", "invokeai_workflow"), "settings"),
     **dict.fromkeys(("software", "source", "creator", "creator tool", "encoder", "encoding_tool", "creation_tool"), "program"),
@@ -33,57 +28,11 @@ _KEYS: dict[str, Field] = {
     **dict.fromkeys(("com.android.manufacturer", "com.android.model"), "maker"),
     "aigc": "label",
 }
-"""What stands under the names that programs give to free fields: text chunks of PNG, tags of videos. Under any other, prose."""
+"""The content of free fields (text chunks of PNG, tags of videos), by the key that programs use. Other keys contain prose."""
+_MAX_BYTES = 1 << 28  # Pillow reads each chunk of metadata into memory
+_MAX_PIXELS = 89_000_000  # Pillow warns above it; the detector's own limit is lower
 
-
-@dataclass(frozen=True)
-class MetadataStatement:
-    """One field of metadata.
-
-    Attributes:
-        where: it stands, such as ``EXIF Make``.
-        field: what sort of thing stands there; ``source`` for a digital source type.
-        value: as it stands there.
-        key: a name that was given to it by the program that wrote it; empty where its name is that of a standard.
-    """
-
-    where: str
-    field: Field | Literal["source"]
-    value: str
-    key: str = ""
-
-
-def keyed(where: str, key: str, value: str) -> MetadataStatement:
-    """Return the statement that stands under a free ``key``; in ``where`` the braces stand for the key."""
-    return MetadataStatement(where.format(plain(key)[:40]), _KEYS.get(key.lower(), "prose"), value, key)
-
-
-def readable(statements: Iterable[MetadataStatement]) -> Iterator[MetadataStatement]:
-    """Yield ``statements`` as far as they can be read."""
-    try:
-        yield from statements
-    except Exception as error:  # what a parser makes of a hostile file is on no list
-        _log.debug("some metadata can't be read: %r", error)
-
-
-def judged(statement: MetadataStatement) -> Trace | None:
-    """Return what a statement amounts to; None where it tells nothing of the file's origin."""
-    value = plain(statement.value)
-    if not value:
-        return None
-    if statement.field == "source":
-        source = source_of(statement.value)
-        return Trace(statement.where, source.says if source else "unknown", value, "")
-    tool = tool_in(statement.value[:_SEARCHED], statement.field) or tool_in(f'"{statement.key}"', statement.field)
-    if tool:
-        return Trace(statement.where, tool.says, value, tool.name or (value if statement.field in ("maker", "system") else ""))
-    return Trace(statement.where, "unknown", value, "") if statement.field == "program" else None
-
-
-_MOST_BYTES = 1 << 28  # Pillow holds each chunk of metadata in memory
-_MOST_PIXELS = 89_000_000  # above it Pillow warns; the pictures that a detector takes are smaller
-
-_EXIF: dict[int, Field] = {
+_EXIF: dict[int, FieldKind] = {
     ExifTags.Base.Make: "maker",
     ExifTags.Base.Model: "maker",
     ExifTags.Base.Software: "program",
@@ -93,13 +42,13 @@ _EXIF: dict[int, Field] = {
     ExifTags.Base.XPComment: "prose",
     ExifTags.Base.UserComment: "prose",
 }
-_IPTC: dict[tuple[int, int], tuple[str, Field]] = {  # IIM 4.2, record 2
+_IPTC: dict[tuple[int, int], tuple[str, FieldKind]] = {  # IIM 4.2, record 2
     (2, 65): ("originating program", "program"),
     (2, 110): ("credit", "settings"),
     (2, 115): ("source", "settings"),
     (2, 120): ("caption", "prose"),
 }
-_XMP: dict[str, Field | None] = {
+_XMP: dict[str, FieldKind | None] = {
     "DigitalSourceType": None,
     "AISystemUsed": "system",
     "AIGC": "label",
@@ -109,66 +58,83 @@ _XMP: dict[str, Field | None] = {
     "UserComment": "prose",
     "description": "prose",
 }
-_PACKET = "XML:com.adobe.xmp"  # the text chunk in which XMP stands
+_PACKET = "XML:com.adobe.xmp"  # the text chunk that contains XMP
 _XMP_BYTES = 1 << 19
-_LONGEST = 4000
-# <ns:name>value</ns:name>, the same around an rdf:Alt, ns:name="value", and <ns:name rdf:resource="value"/>. Taken without an XML parser:
-# nothing is expanded, and what is broken elsewhere does no harm here.
+_MAX_VALUE = 4000
+# <ns:name>value</ns:name>, the same around an rdf:Alt, ns:name="value", and <ns:name rdf:resource="value"/>. Matched without an XML
+# parser: no entity is expanded, and errors elsewhere do not matter.
 _PROPERTY = re.compile(
     rf"\b[A-Za-z][\w.-]{{0,40}}:({'|'.join(_XMP)})"
     rf"(?:\s{{1,9}}rdf:resource)?"
-    rf"(?:\s{{0,9}}=\s{{0,9}}([\"'])(?P<given>[^\"'<>]{{0,{_LONGEST}}})\2"
-    rf"|[^<>=]{{0,99}}>\s{{0,99}}(?:<rdf:(?:Alt|Seq|Bag)>\s{{0,99}}<rdf:li[^<>]{{0,99}}>)?(?P<held>[^<]{{1,{_LONGEST}}})<)"
+    rf"(?:\s{{0,9}}=\s{{0,9}}([\"'])(?P<attribute>[^\"'<>]{{0,{_MAX_VALUE}}})\2"
+    rf"|[^<>=]{{0,99}}>\s{{0,99}}(?:<rdf:(?:Alt|Seq|Bag)>\s{{0,99}}<rdf:li[^<>]{{0,99}}>)?(?P<element>[^<]{{1,{_MAX_VALUE}}})<)"
 )
 
 
-def image_statements(path: Path, container: str) -> Iterator[MetadataStatement]:
-    """Yield what the metadata of an image state, as far as they can be read. Raises MediaError where not even its header can."""
-    if path.stat().st_size > _MOST_BYTES:
+@dataclass(frozen=True)
+class MetadataStatement:
+    """One field of metadata.
+
+    Attributes:
+        location: such as ``EXIF Make``.
+        kind: of the content; ``source`` for a digital source type.
+        value: the content.
+        key: the name that the writing program chose; empty if a standard defines the name.
+    """
+
+    location: str
+    kind: FieldKind | Literal["source"]
+    value: str
+    key: str = ""
+
+
+def read_image_metadata(path: Path, container: str) -> Iterator[MetadataStatement]:
+    """Yield the statements in an image's metadata, as far as they can be read. Raises MediaError if its header cannot be read."""
+    if path.stat().st_size > _MAX_BYTES:
         return
-    with opened(path, container, _MOST_PIXELS, path) as image:
-        for part in (_texts, _xmp, _iptc, _exif, _late_texts):
-            yield from readable(part(image))
+    with open_image(path, container, _MAX_PIXELS, path) as image:
+        for read in (_read_texts, _read_xmp, _read_iptc, _read_exif, _read_late_texts):
+            yield from skip_unreadable(read(image))
 
 
-def _texts(image: Image.Image) -> Iterator[MetadataStatement]:
+def _read_texts(image: Image.Image) -> Iterator[MetadataStatement]:
     where = {"PNG": 'PNG text "{}"'}.get(image.format or "", f"{image.format} {{}}")
     for key, value in list(image.info.items()):
         if key == "comment" or (image.format == "PNG" and isinstance(key, str) and isinstance(value, str) and key != _PACKET):
-            yield keyed(where, key, _as_text(value))
+            yield statement_for_key(where, key, _decode_text(value))
 
 
-def _late_texts(image: Image.Image) -> Iterator[MetadataStatement]:
-    """Yield the texts of a PNG again: they may stand after the pixels too, up to which it has been read."""
+def _read_late_texts(image: Image.Image) -> Iterator[MetadataStatement]:
+    """Yield the texts of a PNG again after reading its pixels, since texts may follow them."""
     if image.format == "PNG":
         image.load()
-        yield from _texts(image)
+        yield from _read_texts(image)
 
 
-def _exif(image: Image.Image) -> Iterator[MetadataStatement]:
+def _read_exif(image: Image.Image) -> Iterator[MetadataStatement]:
     exif = image.getexif()
-    held = {**exif, **exif.get_ifd(ExifTags.IFD.Exif)}
-    for tag in (tag for tag in _EXIF if tag in held):
+    values = {**exif, **exif.get_ifd(ExifTags.IFD.Exif)}
+    for tag in (tag for tag in _EXIF if tag in values):
         encoding = "utf-16-le" if tag in (ExifTags.Base.XPTitle, ExifTags.Base.XPComment) else "utf-8"
-        yield MetadataStatement(f"EXIF {ExifTags.TAGS[tag]}", _EXIF[tag], _as_text(held[tag], encoding))
+        yield MetadataStatement(f"EXIF {ExifTags.TAGS[tag]}", _EXIF[tag], _decode_text(values[tag], encoding))
 
 
-def _xmp(image: Image.Image) -> Iterator[MetadataStatement]:
-    text = _as_text(image.info.get("xmp") or "")[:_XMP_BYTES]
-    for found in _PROPERTY.finditer(text):
-        value = html.unescape(found["given"] or found["held"] or "")
-        yield MetadataStatement(f"XMP {found[1]}", _XMP[found[1]] or "source", value)
+def _read_xmp(image: Image.Image) -> Iterator[MetadataStatement]:
+    text = _decode_text(image.info.get("xmp") or "")[:_XMP_BYTES]
+    for match in _PROPERTY.finditer(text):
+        value = html.unescape(match["attribute"] or match["element"] or "")
+        yield MetadataStatement(f"XMP {match[1]}", _XMP[match[1]] or "source", value)
 
 
-def _iptc(image: Image.Image) -> Iterator[MetadataStatement]:
+def _read_iptc(image: Image.Image) -> Iterator[MetadataStatement]:
     for tag, value in (IptcImagePlugin.getiptcinfo(image) or {}).items():  # type: ignore[arg-type]
         if tag in _IPTC:
             name, field = _IPTC[tag]
-            yield MetadataStatement(f"IPTC {name}", field, _as_text(value[0] if isinstance(value, list) else value))
+            yield MetadataStatement(f"IPTC {name}", field, _decode_text(value[0] if isinstance(value, list) else value))
 
 
-def _as_text(value: object, encoding: str = "utf-8") -> str:
-    """Return a value of metadata as text: EXIF's comments name their encoding first (EXIF 3.0, 4.6.6.3), but not its byte order."""
+def _decode_text(value: object, encoding: str = "utf-8") -> str:
+    """Return a metadata value as text. EXIF comments start with the name of their encoding (EXIF 3.0, 4.6.6.3), without its byte order."""
     if not isinstance(value, bytes):
         return str(value)
     if value.startswith(b"UNICODE\0"):
@@ -177,9 +143,36 @@ def _as_text(value: object, encoding: str = "utf-8") -> str:
     return value.removeprefix(b"ASCII\0\0\0").decode(encoding, "replace")
 
 
-def video_statements(path: Path, container: str) -> Iterator[MetadataStatement]:
-    """Yield what the tags of a video state. Raises an error of FFmpeg's where its structure can't be read."""
+def read_video_metadata(path: Path, container: str) -> Iterator[MetadataStatement]:
+    """Yield the statements in the tags of a video and its streams. Raises an error of PyAV if its structure cannot be read."""
     with av.open(f"file:{path}", format=DEMUXERS[container], options=OPEN_OPTIONS, metadata_errors="replace") as opened:
         for tags in (opened.metadata, *(stream.metadata for stream in opened.streams)):
             for key, value in tags.items():
-                yield keyed("{} tag", key, value)
+                yield statement_for_key("{} tag", key, value)
+
+
+def statement_for_key(location: str, key: str, value: str) -> MetadataStatement:
+    """Return the statement under a free ``key``; ``location`` contains braces in place of the key."""
+    return MetadataStatement(location.format(clean_text(key)[:40]), _KEY_KINDS.get(key.lower(), "prose"), value, key)
+
+
+def skip_unreadable(statements: Iterable[MetadataStatement]) -> Iterator[MetadataStatement]:
+    """Yield statements up to the first that cannot be read."""
+    try:
+        yield from statements
+    except Exception as error:  # a parser may raise any error for a hostile file
+        _log.debug("some metadata cannot be read: %r", error)
+
+
+def interpret_statement(statement: MetadataStatement) -> Trace | None:
+    """Return the trace that a statement shows; None if it shows nothing about the file's origin."""
+    value = clean_text(statement.value)
+    if not value:
+        return None
+    if statement.kind == "source":
+        source = find_source_type(statement.value)
+        return Trace(statement.location, source.origin if source else "unknown", value, "")
+    tool = find_tool(statement.value[:_MAX_SEARCHED], statement.kind) or find_tool(f'"{statement.key}"', statement.kind)
+    if tool:
+        return Trace(statement.location, tool.origin, value, tool.name or (value if statement.kind in ("maker", "system") else ""))
+    return Trace(statement.location, "unknown", value, "") if statement.kind == "program" else None

@@ -1,4 +1,4 @@
-"""The programs and cameras that write their names into files, and what a file that names them amounts to. One table: add to it."""
+"""List the programs and cameras that write their names into files, and the origin that each shows. To add a tool, add it to a table."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -7,9 +7,9 @@ from typing import Literal
 
 from realframe.provenance.origin import OriginKind
 
-Field = Literal["program", "maker", "prose", "settings", "label", "system"]
-"""What stands in a field of metadata: ``program`` the name of software; ``maker`` the make or model of a camera; ``prose`` what people may
-have written; ``settings`` what a program leaves for itself; ``label`` the label of GB 45438; ``system`` the AI that was used."""
+FieldKind = Literal["program", "maker", "prose", "settings", "label", "system"]
+"""The content of a metadata field: ``program`` the name of software; ``maker`` the make or model of a camera; ``prose`` text that people
+may have written; ``settings`` data that a program stores for itself; ``label`` the label of GB 45438; ``system`` the AI that was used."""
 
 
 @dataclass(frozen=True)
@@ -17,24 +17,24 @@ class Tool:
     """A program or a camera.
 
     Attributes:
-        name: as people know it; empty where it is not known, or the value itself is the name, as with cameras.
-        says: what it makes of a file that names it.
-        pattern: finds it in a value.
-        fields: in which it may be found.
+        name: the common name; empty if it is not known, or if the value itself is the name, as for cameras.
+        origin: the origin of a file that names it.
+        pattern: matches a value that names it.
+        fields: kinds of fields in which the pattern is searched.
     """
 
     name: str
-    says: OriginKind
+    origin: OriginKind
     pattern: re.Pattern[str]
-    fields: frozenset[Field]
+    fields: frozenset[FieldKind]
 
 
-def _tools(says: OriginKind, fields: Iterable[Field], patterns: Mapping[str, str]) -> list[Tool]:
-    return [Tool(name, says, re.compile(pattern, re.IGNORECASE), frozenset(fields)) for name, pattern in patterns.items()]
+def _make_tools(origin: OriginKind, fields: Iterable[FieldKind], patterns: Mapping[str, str]) -> list[Tool]:
+    return [Tool(name, origin, re.compile(pattern, re.IGNORECASE), frozenset(fields)) for name, pattern in patterns.items()]
 
 
-# Their own keys and forms, in which programs write down how a picture was made: nobody else writes like that.
-_FORMS = {
+# keys and formats in which only these programs store how a picture was made
+_AI_SIGNATURES = {
     "SwarmUI": r'"sui_image_params"',
     "Fooocus": r'"fooocus_scheme"|"metadata_scheme"\s*:\s*"fooocus"|\bversion: *fooocus\b',
     "InvokeAI": r'"invokeai_\w+"|"sd-metadata"|"dream"|"model_weights"\s*:|"generation_mode"\s*:',
@@ -47,8 +47,8 @@ _FORMS = {
     "": r"^\W*(?:ai|novelai|artificial intelligence)[ -]generated(?: (?:image|picture|video|content))?\W*$"
     r"|\bgenerated (?:with|by|using) (?:an? )?(?:ai|artificial intelligence)\b",
 }
-# Names, which count where a program is named, and in prose after "made with" and the like: a caption may speak of OpenAI.
-_NAMES = {
+# Names count in fields that name a program, and in prose after "made with" and similar words, since a caption may mention OpenAI.
+_AI_NAMES = {
     "Stable Diffusion": r"stable[ _-]?diffusion|\bsdxl\b|\bdreamstudio\b",
     "InvokeAI": r"\binvoke-?ai\b",
     "ComfyUI": r"\bcomfyui\b",
@@ -103,32 +103,32 @@ _EDITORS = {
     "Kdenlive": r"\bkdenlive\b",
     "Blender": r"\bblender\b",
 }
-_PLAIN = {
+_ENCODERS = {
     "FFmpeg": r"\bLav[fc](?:\d|\b)|\bffmpeg\b",
     "x264": r"\bx26[45]\b",
     "HandBrake": r"\bhandbrake\b",
     "ImageMagick": r"\bimagemagick\b",
 }
-_PLAIN |= {"OBS Studio": r"\bobs studio\b|\bobs-", "Pillow": r"\bpillow\b", "GStreamer": r"\bgstreamer\b"}
+_ENCODERS |= {"OBS Studio": r"\bobs studio\b|\bobs-", "Pillow": r"\bpillow\b", "GStreamer": r"\bgstreamer\b"}
 
 TOOLS: tuple[Tool, ...] = (
-    *_tools("ai-generated", {"program", "prose", "settings"}, _FORMS),
-    *_tools("ai-generated", {"label"}, {"AIGC label": r'\blabel"?\s{0,9}:\s{0,9}"?[123]\b'}),
-    *_tools("ai-generated", {"program", "maker", "settings"}, _NAMES),
-    *_tools("edited", {"program"}, _EDITORS),
-    *_tools("unknown", {"program"}, _PLAIN),
-    *_tools("camera", {"program", "settings"}, {"GoPro": r"\bgopro\b", "DJI": r"\bdji\b"}),
-    *_tools("camera", {"maker"}, {"": r"\w"}),
-    *_tools("ai-generated", {"system"}, {"": r"\w"}),
+    *_make_tools("ai-generated", {"program", "prose", "settings"}, _AI_SIGNATURES),
+    *_make_tools("ai-generated", {"label"}, {"AIGC label": r'\blabel"?\s{0,9}:\s{0,9}"?[123]\b'}),
+    *_make_tools("ai-generated", {"program", "maker", "settings"}, _AI_NAMES),
+    *_make_tools("edited", {"program"}, _EDITORS),
+    *_make_tools("unknown", {"program"}, _ENCODERS),
+    *_make_tools("camera", {"program", "settings"}, {"GoPro": r"\bgopro\b", "DJI": r"\bdji\b"}),
+    *_make_tools("camera", {"maker"}, {"": r"\w"}),
+    *_make_tools("ai-generated", {"system"}, {"": r"\w"}),
 )
-"""The first that is found counts. "AIGC label": the implicit label that GB 45438-2025 asks of services in China (1: is AI-generated, 2: may
+"""The first match counts. "AIGC label": the implicit label that GB 45438-2025 requires of services in China (1: is AI-generated, 2: may
 be, 3: is suspected to be)."""
 
 
-def tool_in(value: str, field: Field) -> Tool | None:
-    """Return the first of the ``TOOLS`` that ``value``, which stands in a ``field`` of that sort, names; None where it names none."""
-    found = next((tool for tool in TOOLS if field in tool.fields and tool.pattern.search(value)), None)
-    if found or field != "prose":
-        return found
-    credited = tool_in(" ".join(_CREDITED.findall(value)), "program")
-    return credited if credited and credited.says == "ai-generated" else None
+def find_tool(value: str, field: FieldKind) -> Tool | None:
+    """Return the first of ``TOOLS`` that ``value``, the content of a field of this kind, names; None if it names none."""
+    named = next((tool for tool in TOOLS if field in tool.fields and tool.pattern.search(value)), None)
+    if named or field != "prose":
+        return named
+    credited = find_tool(" ".join(_CREDITED.findall(value)), "program")
+    return credited if credited and credited.origin == "ai-generated" else None

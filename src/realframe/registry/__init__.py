@@ -1,1 +1,1 @@
-"""Log runs to MLflow and manage the versions in its model registry."""
+"""Log runs to MLflow, and register model versions with their evidence in its model registry."""

@@ -1,7 +1,7 @@
-"""The evidence that goes with a version: the folder ``evidence`` of the MLflow run that holds its model.
+"""Log and fetch the evidence bundle of a model version: the folder ``evidence`` of the MLflow run that holds the model.
 
-A version carries the digest of its evidence as a tag, and so does each decision in the ledger. What is fetched is held against it:
-evidence that was changed after the model was registered is refused.
+A version has the digest of its evidence as a tag, and each decision in the ledger records it. Fetched evidence is verified against the
+digest: evidence that was changed after the model was registered is refused.
 """
 
 import tempfile
@@ -17,68 +17,71 @@ from realframe.registry.model_version import ModelVersion
 from realframe.settings import get_settings
 
 FOLDER = "evidence"
-_SUMS = "SHA256SUMS"  # as `sha256sum --check` reads it
-_DIGITS = 12
-_KEPT = (
+_CHECKSUMS = "SHA256SUMS"  # the format of `sha256sum --check`
+_DIGEST_LENGTH = 12
+_FILES = (
     artifacts.METRICS,
     artifacts.PREDICTIONS,
     artifacts.HELD_OUT,
     artifacts.ROBUSTNESS,
-    artifacts.REGRESSION,
-    artifacts.REFERENCE,
+    artifacts.REGRESSION_SCORES,
+    artifacts.TRAINING_REFERENCE,
     artifacts.REPORT,
-    artifacts.CARD,
+    artifacts.MODEL_CARD,
     artifacts.CROISSANT,
-    artifacts.RESOLVED,
+    artifacts.RESOLVED_PARAMS,
     artifacts.SPLITS,
 )
 
 
 def log(folder: Path) -> str:
-    """Log the evidence of a run's folder, as much of it as there is, into the active MLflow run; return its digest."""
+    """Log the evidence files that exist in a run's folder to the active MLflow run; return the digest of the bundle."""
     with tempfile.TemporaryDirectory() as temporary:
-        gathered = Path(temporary)
-        for path in _KEPT:
+        bundle = Path(temporary)
+        for path in _FILES:
             if (folder / path).exists():
-                link_or_copy(folder / path, gathered / path.name)
-        lines = [f"{sha256_of(path)}  {path.name}" for path in sorted(gathered.iterdir())]
-        write_text(gathered / _SUMS, "\n".join(lines) + "\n")
-        mlflow.log_artifacts(str(gathered), FOLDER)
-        return sha256_of(gathered / _SUMS)[:_DIGITS]
+                link_or_copy(folder / path, bundle / path.name)
+        lines = [f"{sha256_of(path)}  {path.name}" for path in sorted(bundle.iterdir())]
+        write_text(bundle / _CHECKSUMS, "\n".join(lines) + "\n")
+        mlflow.log_artifacts(str(bundle), FOLDER)
+        return sha256_of(bundle / _CHECKSUMS)[:_DIGEST_LENGTH]
 
 
 def fetch(version: ModelVersion) -> Path:
-    """Return a folder with a version's evidence, each file by its own name, such as ``metrics.json``. Raises RegistryError."""
+    """Return a folder with the evidence files of a version, such as ``metrics.json``; it is downloaded once. Raises RegistryError."""
     if not version.evidence:
-        hint = f"Evaluate it anew: `realframe evaluate {version.version}`."
-        raise RegistryError(f"version {version.version}", "was registered without its evidence", hint)
-    kept = get_settings().cache_dir / FOLDER / f"{version.sha256[:_DIGITS]}-{version.evidence}"
-    if not kept.exists():
-        _download(version, kept)
-    return kept
+        raise RegistryError(f"version {version.version}", "was registered without its evidence", _hint(version))
+    folder = get_settings().cache_dir / FOLDER / f"{version.sha256[:_DIGEST_LENGTH]}-{version.evidence}"
+    if not folder.exists():
+        _download(version, folder)
+    return folder
 
 
-def _download(version: ModelVersion, kept: Path) -> None:
-    """Bring the files here, and put them in their place only if they are the ones that were registered."""
+def _download(version: ModelVersion, folder: Path) -> None:
+    """Download the evidence, and move it to its folder only if it is the evidence that was registered."""
     mlflow_runs.connect()
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".fetched-") as temporary:
-        mlflow.artifacts.download_artifacts(run_id=version.mlflow_run, artifact_path=FOLDER, dst_path=temporary)
-        fetched = Path(temporary) / FOLDER
-        if not _is_whole(fetched, version.evidence):
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".download-") as temporary:
+        mlflow.artifacts.download_artifacts(run_id=version.mlflow_run_id, artifact_path=FOLDER, dst_path=temporary)
+        download = Path(temporary) / FOLDER
+        if not _verify(download, version.evidence):
             reason = "its evidence in MLflow is not what was registered with it"
-            raise RegistryError(f"version {version.version}", reason, f"Evaluate it anew: `realframe evaluate {version.version}`.")
-        if not kept.exists():
-            fetched.rename(kept)
+            raise RegistryError(f"version {version.version}", reason, _hint(version))
+        if not folder.exists():
+            download.rename(folder)
 
 
-def _is_whole(folder: Path, digest: str) -> bool:
-    """Say whether each file is the one that was logged last; one that an earlier evaluation left behind is taken out."""
-    sums = folder / _SUMS
-    if not sums.exists() or sha256_of(sums)[:_DIGITS] != digest:
+def _hint(version: ModelVersion) -> str:
+    return f"Evaluate it again: `realframe evaluate {version.version}`."
+
+
+def _verify(folder: Path, digest: str) -> bool:
+    """Return whether each file is the one that was logged last; delete the files of earlier evaluations."""
+    checksums = folder / _CHECKSUMS
+    if not checksums.exists() or sha256_of(checksums)[:_DIGEST_LENGTH] != digest:
         return False
-    listed = {name: sha256 for sha256, name in (line.split("  ", 1) for line in sums.read_text().splitlines())}
+    listed = {name: sha256 for sha256, name in (line.split("  ", 1) for line in checksums.read_text().splitlines())}
     for path in folder.iterdir():
-        if path.name not in {*listed, _SUMS}:
+        if path.name not in {*listed, _CHECKSUMS}:
             path.unlink()
     return all((folder / name).exists() and sha256_of(folder / name) == sha256 for name, sha256 in listed.items())

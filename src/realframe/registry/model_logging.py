@@ -1,6 +1,6 @@
-"""Turns the trained Keras file into an MLflow model: the very bytes that were evaluated, with signature, input example and origin.
+"""Log an evaluated Keras model and its evidence bundle to the MLflow run of its training.
 
-Puts a trained and evaluated model, and the evidence that speaks for it, into the MLflow run of its training.
+The logged file has the same bytes as the evaluated one, and comes with a signature, an input example and its origin.
 """
 
 import json
@@ -20,27 +20,27 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
 
 from realframe import artifacts, config
-from realframe.config import leaves
+from realframe.config import flatten
 from realframe.errors import RegistryError
 from realframe.files import sha256_of
 from realframe.registry import evidence_bundle, mlflow_runs
-from realframe.registry.model_version import figures_of, tags_of
+from realframe.registry.model_version import select_figures, version_tags
 
 _GREY = 127.5
 
 
 class _KerasFile:
-    """MLflow's Keras flavour, but for a file that is there already.
+    """MLflow's Keras flavor for an existing file.
 
-    MLflow saves the model anew, into other bytes than those that were evaluated and whose hash the ledger keeps; and it fails with an
-    input example (mlflow issue 16183), since it writes that into a folder that it has not made yet.
+    MLflow saves the model again, which gives other bytes than those that were evaluated and whose hash the ledger holds. With an input
+    example it fails (mlflow issue 16183), since it writes the example to a folder that it has not created yet.
     """
 
     def __init__(self, file: Path) -> None:
         self._file = file
 
     def save_model(self, path: str, **facts: Any) -> None:
-        facts.pop("validate_serving_input")  # it is for MLflow, which hands it on
+        facts.pop("validate_serving_input")  # MLflow passes it on, but the Keras flavor does not accept it
         folder = Path(path)
         folder.mkdir(parents=True)
         mlflow.keras.save_model(path=path, **facts)
@@ -48,34 +48,34 @@ class _KerasFile:
 
 
 def log_keras_file(path: Path, name: str, origin: dict[str, Any]) -> str:
-    """Log a ``.keras`` file into the active MLflow run and return the address of the logged model.
+    """Log a ``.keras`` file to the active MLflow run and return the URI of the logged model.
 
-    The file is loaded in safe mode: one that carries code is refused here and not where it serves.
+    The file is loaded in safe mode: a file that contains code is refused here, and not when it serves.
 
     Args:
-        path: takes float32 RGB (None, size, size, 3) in [0, 255], gives (None, 1) the probability of ``fake``.
-        name: of the logged model.
-        origin: goes into the model's metadata as ``realframe``.
+        path: a model that maps float32 RGB (None, size, size, 3) in [0, 255] to the probability of ``fake``, (None, 1).
+        name: name of the logged model.
+        origin: written to the model's metadata as ``realframe``.
 
     Raises:
-        RegistryError: the file carries code or is no Keras file.
+        RegistryError: the file contains code or is not a Keras file.
     """
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except ValueError as error:
-        hint = "Build the model of layers that need no code of their own."
-        raise RegistryError(path, f"can't be loaded in safe mode: {error}", hint) from error
+        hint = "Build the model from layers without custom code."
+        raise RegistryError(path, f"cannot be loaded in safe mode: {error}", hint) from error
     frame = model.input_shape[1:]
-    takes, gives = (TensorSpec(np.dtype(np.float32), (-1, *shape)) for shape in (frame, (1,)))
+    input_spec, output_spec = (TensorSpec(np.dtype(np.float32), (-1, *shape)) for shape in (frame, (1,)))
     logged = Model.log(
         None,
         _KerasFile(path),
         name=name,
         flavor_name="keras",
         model=model,
-        signature=ModelSignature(Schema([takes]), Schema([gives])),
+        signature=ModelSignature(Schema([input_spec]), Schema([output_spec])),
         input_example=np.full((1, *frame), _GREY, np.float32),
-        validate_serving_input=False,  # a second load and a prediction, for an example that has the model's own shape
+        validate_serving_input=False,  # it would load the model again, only to check an example that has the shape of the model's input
         metadata={"realframe": origin},
         pip_requirements=[f"{package.__name__}=={package.__version__}" for package in (keras, tf, np)],
     )
@@ -86,66 +86,66 @@ _ORIGIN = ("dataset", "commit", "recipe", "weights", "sha256")
 
 
 @dataclass(frozen=True)
-class Evaluated:
-    """What stages left in a folder.
+class EvaluatedModel:
+    """A trained and evaluated model in the folder of a run.
 
     Attributes:
-        folder: where they ran.
+        folder: where the stages ran.
         training: the content of ``models/training.json``.
         metrics: the content of ``reports/metrics.json``.
-        resolved: the parameters, nested.
-        sha256: of the Keras file.
+        params: the resolved parameters, nested.
+        sha256: SHA-256 of the Keras file.
     """
 
     folder: Path
     training: dict[str, Any]
     metrics: dict[str, Any]
-    resolved: dict[str, Any]
+    params: dict[str, Any]
     sha256: str
 
     @classmethod
-    def read(cls, folder: Path) -> Self:
-        """Read them. Raises RegistryError where there is no evaluated model."""
-        files = [folder / path for path in (artifacts.MODEL, artifacts.TRAINING, artifacts.METRICS, artifacts.RESOLVED)]
+    def load(cls, folder: Path) -> Self:
+        """Read the artifacts of a run. Raises RegistryError if there is no evaluated model."""
+        files = [folder / path for path in (artifacts.MODEL, artifacts.TRAINING, artifacts.METRICS, artifacts.RESOLVED_PARAMS)]
         if missing := [file for file in files if not file.exists()]:
             hint = "Run the pipeline first: `realframe run train_model`."
-            raise RegistryError(missing[0], "is not there, so there is no evaluated model", hint)
+            raise RegistryError(missing[0], "does not exist, so there is no evaluated model", hint)
         training, metrics = (json.loads(file.read_text()) for file in files[1:3])
-        return cls(folder, training, metrics, config.load(files[3]).model_dump(mode="json", exclude_none=True), sha256_of(files[0]))
+        return cls(folder, training, metrics, config.load_params(files[3]).model_dump(mode="json", exclude_none=True), sha256_of(files[0]))
 
     def log(self, name: str, commit: str, trainer: str) -> tuple[str, dict[str, str]]:
-        """Log model and evidence; return the model's address and the tags of its version.
+        """Log the model and its evidence; return the URI of the model and the tags of its version.
 
         Args:
-            name: of the registered model.
-            commit: of the run.
-            trainer: who started it.
+            name: name of the registered model.
+            commit: commit of the run.
+            trainer: who started the run.
         """
-        tags = tags_of(self.sha256, self.training, self.metrics, commit) | {"realframe.trainer": trainer}
+        tags = version_tags(self.sha256, self.training, self.metrics, commit) | {"realframe.trainer": trainer}
         origin = {
-            "params": self.resolved,
+            "params": self.params,
             **{fact: self.metrics[fact] for fact in ("threshold", "aggregate", "temperature", "band")},
             **{fact: tags[f"realframe.{fact}"] for fact in _ORIGIN},
         }
-        with self._run():
+        with self._open_training_run():
             uri = log_keras_file(self.folder / artifacts.MODEL, name, origin)
-            return uri, tags | {"realframe.evaluation": evidence_bundle.log(self.folder)}
+            return uri, tags | {"realframe.evidence": evidence_bundle.log(self.folder)}
 
     @contextmanager
-    def _run(self) -> Iterator[None]:
-        """Open the run in which the model was trained, or make one in its place."""
-        if mlflow_runs.exists(self.training["run_id"]):
+    def _open_training_run(self) -> Iterator[None]:
+        """Resume the run in which the model was trained, or create one in its place."""
+        if mlflow_runs.run_exists(self.training["run_id"]):
             with mlflow_runs.resume_run(self.training["run_id"]):
                 yield
             return
         tags = {"realframe.restored": self.training["run_id"], mlflow_runs.DATASET_TAG: self.training["dataset"]}
         with mlflow.start_run(experiment_id=mlflow_runs.connect(), run_name=self.training["recipe"], tags=tags):
-            mlflow.log_params({key: str(value) for key, value in leaves(self.resolved)})
-            mlflow.log_metrics(_flat(self.metrics))
+            mlflow.log_params({key: str(value) for key, value in flatten(self.params)})
+            mlflow.log_metrics(_test_metrics(self.metrics))
             yield
 
 
-def _flat(metrics: Mapping[str, Any]) -> dict[str, float]:
-    levels = figures_of(metrics["test"]).items()
+def _test_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
+    levels = select_figures(metrics["test"]).items()
     figures = {f"test_{level}_{name}": entry["value"] for level, entries in levels for name, entry in entries.items()}
     return {name: value for name, value in figures.items() if value is not None}

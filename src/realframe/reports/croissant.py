@@ -1,6 +1,6 @@
-"""The card of the data in Croissant's JSON-LD, which dataset catalogs and loaders read.
+"""Describe the dataset in Croissant JSON-LD, which dataset catalogs and loaders read.
 
-Akhtar et al., "Croissant: a metadata format for ML-ready datasets", DEEM 2024; version 1.0 of the format, held by ``mlcroissant``'s checks.
+Akhtar et al., "Croissant: a metadata format for ML-ready datasets", DEEM 2024; version 1.0 of the format, checked with ``mlcroissant``.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from realframe import artifacts
-from realframe.data.manifest import SPLITS
+from realframe.data.manifest import SPLITS_SCHEMA
 from realframe.files import sha256_of
 
 _CONTEXT: dict[str, Any] = {
@@ -52,51 +52,51 @@ _CONTEXT: dict[str, Any] = {
     "transform": "cr:transform",
 }
 _TABLE, _RECORDS = "splits.parquet", "items"
-_ABOUT = {
+_DESCRIPTIONS = {
     "media_id": "SHA-256 of the file's bytes",
-    "path": "of the original, relative to the folder of originals",
+    "path": "path of the original, relative to data/raw",
     "kind": "image or video",
     "label": "real or fake",
-    "generator": "what made it; empty where unknown or real",
-    "source": "where it was taken from",
-    "group": "items that must not stand in two splits, as given",
+    "generator": "generator of the item; empty if unknown or real",
+    "source": "origin of the item, such as a camera or a website",
+    "group": "items that must be in the same split, as labeled",
     "split": "train, val or test",
-    "cluster": "items that must not stand in two splits: groups and near-duplicates together",
-    "repeat": "times that it is shown in training",
-    "weight": "its class weight in training",
+    "cluster": "items that must be in the same split: groups merged with near-duplicates",
+    "repeat": "number of times the item is used per training epoch",
+    "weight": "class weight in training",
 }
 
 
-def describe(splits: pd.DataFrame, table: Path, version: str) -> dict[str, Any]:
+def describe_dataset(splits: pd.DataFrame, table: Path, version: str) -> dict[str, Any]:
     """Return the JSON-LD document of a dataset version.
 
     Args:
         splits: the rows of ``data/splits.parquet``.
-        table: that file; the document names it relative to the folder of the reports.
-        version: of the dataset, its digest.
+        table: path of that file. The document refers to it relative to the folder of the reports.
+        version: digest of the dataset version.
     """
     counts = splits.groupby(["label", "kind"]).size().reset_index(name="number")
-    held = ", ".join(f"{row.number} {row.label} {row.kind}s" for row in counts.itertuples(index=False))
+    contents = ", ".join(f"{row.number} {row.label} {row.kind}s" for row in counts.itertuples(index=False))
     return {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": f"realframe-{version}",
         "version": "1.0.0",
-        "description": f"Real and AI-generated media, dataset version {version}: {held}. The media themselves are under DVC, by media_id.",
-        "license": licences(splits),
+        "description": f"Real and AI-generated media, dataset version {version}: {contents}. DVC tracks the files by media_id.",
+        "license": list_licenses(splits),
         "citeAs": f"realframe dataset version {version}",
-        "distribution": [_file(table)],
-        "recordSet": [_records()],
+        "distribution": [_describe_file(table)],
+        "recordSet": [_describe_records()],
     }
 
 
-def licences(splits: pd.DataFrame) -> list[str]:
-    """Return the licences that the items state, the most frequent first; ``unstated`` for those that state none."""
+def list_licenses(splits: pd.DataFrame) -> list[str]:
+    """Return the licenses of the items, the most frequent first; ``unstated`` for items without one."""
     return [str(name) for name in splits["licence"].replace("", "unstated").value_counts().index]
 
 
-def _file(table: Path) -> dict[str, Any]:
+def _describe_file(table: Path) -> dict[str, Any]:
     return {
         "@type": "cr:FileObject",
         "@id": _TABLE,
@@ -108,23 +108,23 @@ def _file(table: Path) -> dict[str, Any]:
     }
 
 
-def _records() -> dict[str, Any]:
-    fields = [_field(column) for column in SPLITS]
+def _describe_records() -> dict[str, Any]:
+    fields = [_describe_field(column) for column in SPLITS_SCHEMA]
     return {"@type": "cr:RecordSet", "@id": _RECORDS, "name": _RECORDS, "key": {"@id": f"{_RECORDS}/media_id"}, "field": fields}
 
 
-def _field(column: pa.Field) -> dict[str, Any]:
+def _describe_field(column: pa.Field) -> dict[str, Any]:
     return {
         "@type": "cr:Field",
         "@id": f"{_RECORDS}/{column.name}",
         "name": column.name,
-        "description": _ABOUT.get(column.name, column.name.replace("_", " ")),
-        "dataType": _type(column.type),
+        "description": _DESCRIPTIONS.get(column.name, column.name.replace("_", " ")),
+        "dataType": _data_type(column.type),
         "source": {"fileObject": {"@id": _TABLE}, "extract": {"column": column.name}},
     }
 
 
-def _type(kind: pa.DataType) -> str:
+def _data_type(kind: pa.DataType) -> str:
     if pa.types.is_boolean(kind):
         return "sc:Boolean"
     if pa.types.is_integer(kind):

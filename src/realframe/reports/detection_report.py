@@ -1,107 +1,113 @@
-"""What the detector says of files, as one HTML file: it loads nothing, runs no script, and can be sent to somebody else."""
+"""Render detections as one HTML file that loads nothing and runs no script, to keep or to send to others."""
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from realframe.presentation import wording
-from realframe.presentation.sprites import Pair, Sprites
-from realframe.presentation.timeline import Curve
-from realframe.reports.report_data import environment
-from realframe.store.detection_documents import Detection, Interval
+from PIL import Image
 
-WithPictures = tuple[Detection, bytes | None, bytes | None]
-"""An answer, and the bytes of its ``frames.jpg`` and ``heat.jpg``; None where there are none."""
+from realframe.presentation.detection_view import DetectionView
+from realframe.presentation.templating import create_template_environment
+from realframe.store.detection_documents import Detection, ProbabilityInterval
+
+DetectionWithImages = tuple[Detection, bytes | None, bytes | None]
+"""A detection, and the bytes of its ``frames.jpg`` and ``heat.jpg``; None where there are none."""
 
 
 @dataclass(frozen=True)
-class Line:
-    """What the overview says of a file.
+class OverviewRow:
+    """The row of a file in the overview.
 
     Attributes:
-        file: as it is named in its answer.
-        verdict: as there.
-        probability: as there.
-        interval: as there.
-        cautions: their codes; the code of the fault where it was not scored.
-        section: the place of its own section in the page, from 1; 0 where it has none.
+        file: as in its detection, like the next three.
+        verdict: ``real``, ``ai-generated``, ``uncertain`` or ``not scored``.
+        probability: that it is AI-generated; None where it was not scored.
+        interval: of the probability.
+        codes: of its cautions; of the error where it was not scored.
+        section: the number of its section in the report, from 1; 0 where it has none.
     """
 
     file: str
     verdict: str
     probability: float | None
-    interval: Interval | None
-    cautions: tuple[str, ...]
+    interval: ProbabilityInterval | None
+    codes: tuple[str, ...]
     section: int = 0
 
     @classmethod
-    def of(cls, said: Detection) -> Self:
-        """Return the line of an answer."""
-        codes = (said.code,) if said.code else tuple(caution.code for caution in said.cautions)
-        return cls(said.file, said.verdict, said.probability, said.interval, codes)
+    def from_detection(cls, detection: Detection) -> Self:
+        """Return the row of a detection."""
+        codes = (detection.code,) if detection.code else tuple(caution.code for caution in detection.cautions)
+        return cls(detection.file, detection.verdict, detection.probability, detection.interval, codes)
 
-    def at(self, section: int) -> Self:
-        """Return the same line of a file that has a section of its own."""
+    def with_section(self, section: int) -> Self:
+        """Return the row with the number of its section."""
         return replace(self, section=section)
 
 
 @dataclass(frozen=True)
-class _Moment:
-    words: str
-    said: str
-    pair: Pair | None
+class FramePicture:
+    """The picture of a frame.
+
+    Attributes:
+        time_s: seconds since the first frame.
+        frame: the frame as the detector saw it, a data URI.
+        heat: the same with the evidence over it, a data URI.
+    """
+
+    time_s: float
+    frame: str
+    heat: str
 
 
 @dataclass(frozen=True)
 class _Section:
-    """One file made ready for the page."""
+    """One file with its pictures.
 
-    said: Detection
-    headline: str
-    meaning: list[str]
-    limits: list[str]
-    curve: Curve | None
-    moments: list[_Moment]
-    first: Pair | None
+    Attributes:
+        view: what is shown of it.
+        pictures: of the frames that are shown, by their index; empty where there are none.
+    """
+
+    view: DetectionView
+    pictures: dict[int, FramePicture]
 
 
-def html(answers: Sequence[WithPictures], lines: Sequence[Line] = ()) -> str:
+def render_detection_report(detections: Sequence[DetectionWithImages], overview_rows: Sequence[OverviewRow] = ()) -> str:
     """Return the report.
 
     Args:
-        answers: the files that get a section of their own, in this order.
-        lines: the overview, where it holds more files than those; by default it is of ``answers``, if there are several.
+        detections: the files that get a section, in this order.
+        overview_rows: the overview, where it holds more files than those; by default it is of ``detections``, if there are several.
     """
-    sections = [_section(*answer) for answer in answers]
-    own = [Line.of(section.said).at(place) for place, section in enumerate(sections, 1)]
-    overview = list(lines) or (own if len(own) > 1 else [])
-    template = environment(html=True).get_template("detections.html")
-    return template.render(sections=sections, overview=overview, words=wording, title=_title(own, overview))
+    sections = [_create_section(*answer) for answer in detections]
+    own = [OverviewRow.from_detection(section.view.detection).with_section(place) for place, section in enumerate(sections, 1)]
+    overview = list(overview_rows) or (own if len(own) > 1 else [])
+    template = create_template_environment("realframe.reports").get_template("detections.html")
+    return template.render(sections=sections, overview=overview, title=_title(own, overview))
 
 
-def _title(own: Sequence[Line], overview: Sequence[Line]) -> str:
+def _title(own: Sequence[OverviewRow], overview: Sequence[OverviewRow]) -> str:
     return f"{len(overview):,} files" if overview else own[0].file
 
 
-def _section(said: Detection, frames: bytes | None, heat: bytes | None) -> _Section:
-    sprites = Sprites(said, frames, heat) if said.tiles and frames and heat else None
-    peak = _peak_s(said)
-    return _Section(
-        said=said,
-        headline=wording.headline(said),
-        meaning=wording.meaning(said),
-        limits=wording.limits(said),
-        curve=Curve.of(said),
-        moments=[_Moment(wording.when(m), _weight(said, m.score), sprites.near(m.peak_s) if sprites else None) for m in said.moments],
-        first=sprites.near(peak) if sprites and not said.moments else None,
-    )
+def _create_section(detection: Detection, frames: bytes | None, heat: bytes | None) -> _Section:
+    view = DetectionView.of(detection)
+    wanted = [moment.frame for moment in view.moments] or [view.peak]
+    pictures = _cut_pictures(view, frames, heat, wanted) if view.sprite and frames and heat else {}
+    return _Section(view, pictures)
 
 
-def _peak_s(said: Detection) -> float:
-    """Return the time of the frame that speaks most for AI-generated, or of the first one."""
-    return max(said.frames, key=lambda frame: frame.value or 0.0).time_s if said.frames else 0.0
-
-
-def _weight(said: Detection, score: float) -> str:
-    by_attention = said.frames[0].score is None
-    return f"{wording.percent(score)} of the attention" if by_attention else f"score {score:.2f}"
+def _cut_pictures(view: DetectionView, frames: bytes, heat: bytes, wanted: Sequence[int]) -> dict[int, FramePicture]:
+    sprite = view.sprite
+    assert sprite is not None
+    with Image.open(io.BytesIO(frames)) as frame_sheet, Image.open(io.BytesIO(heat)) as heat_sheet:
+        return {
+            index: FramePicture(
+                time_s=view.detection.frames[sprite.nearest_frame(index)].time_s,
+                frame=sprite.cut(frame_sheet, index),
+                heat=sprite.cut(heat_sheet, index),
+            )
+            for index in wanted
+        }

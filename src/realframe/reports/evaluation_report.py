@@ -1,65 +1,67 @@
-"""``reports/report.html``: one file that a person without the field's words can read, with all its pictures inside."""
+"""Render ``reports/report.html``: one self-contained file with all plots, written for readers without machine-learning background."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from realframe.config import leaves
-from realframe.presentation.formatting import DIMENSION_WORDS, METRIC_WORDS, PERTURBATION_WORDS, between, figure
+from realframe.config import flatten
+from realframe.presentation.formatting import format_figure, format_interval
+from realframe.presentation.metric_names import DIMENSIONS, METRICS, PERTURBATIONS
+from realframe.presentation.templating import create_template_environment
 from realframe.reports import mistakes
-from realframe.reports.report_data import ReportData, count_table, environment, generator_table
+from realframe.reports.report_data import ReportData, count_items_by_generator, count_items_by_split
 
-_WORST = 8
+_MISTAKES = 8
 
 
-def render(evidence: ReportData, figures: Mapping[str, Path], clean: Path) -> str:
-    """Return the report as HTML that loads nothing from anywhere.
+def render_evaluation_report(data: ReportData, plots: Mapping[str, Path], clean: Path) -> str:
+    """Return the report as HTML that loads no other file.
 
     Args:
-        evidence: the facts.
-        figures: the pictures by name.
-        clean: the folder of clean shards, for the pictures of mistakes.
+        data: the report data.
+        plots: paths of the plots by name.
+        clean: the folder of clean shards, for the frames of mistakes.
     """
-    metrics = evidence.metrics
-    paths = evidence.splits.set_index("media_id")["path"]
-    items = evidence.items.assign(path=evidence.items["media_id"].map(paths))
-    shown = clean if evidence.params["evaluate"]["show_media"] else None
+    metrics = data.metrics
+    paths = data.splits.set_index("media_id")["path"]
+    items = data.items.assign(path=data.items["media_id"].map(paths))
+    media_folder = clean if data.params["evaluate"]["show_media"] else None
     return (
-        environment(html=True)
+        create_template_environment("realframe.reports")
         .get_template("report.html")
         .render(
-            evidence=evidence,
+            report=data,
             metrics=metrics,
             test=metrics["test"]["item"],
             baseline=metrics["baseline"]["test"]["item"],
-            words=METRIC_WORDS,
-            perturbations=PERTURBATION_WORDS,
-            dimensions=DIMENSION_WORDS,
-            pictures={name: mistakes.data_uri(path.read_bytes(), "image/png") for name, path in figures.items()},
-            mistakes=mistakes.worst(items, evidence.frames, metrics["threshold"], shown, _WORST),
-            wrong=_wrong(metrics["test"]["item"]["confusion"]),
-            counts=count_table(evidence.splits),
-            generators=generator_table(evidence.splits),
-            settings=list(leaves(evidence.params)),
+            metric_names=METRICS,
+            perturbations=PERTURBATIONS,
+            dimensions=DIMENSIONS,
+            plots={name: mistakes.encode_data_uri(path.read_bytes(), "image/png") for name, path in plots.items()},
+            mistakes=mistakes.list_worst_mistakes(items, data.frames, metrics["threshold"], media_folder, _MISTAKES),
+            errors=_count_errors(metrics["test"]["item"]["confusion"]),
+            counts=count_items_by_split(data.splits),
+            generators=count_items_by_generator(data.splits),
+            settings=list(flatten(data.params)),
         )
     )
 
 
-def headline(metrics: dict[str, Any]) -> str:
-    """Return the figures that matter most as one line: on unseen generators, on those of the training, and the baseline."""
-    unseen = _said(metrics["held_out"]["macro"]) if metrics["held_out"] else "not measured"
-    own, baseline = (_said(part["test"]["item"]["roc_auc"]) for part in (metrics, metrics["baseline"]))
+def format_headline(metrics: dict[str, Any]) -> str:
+    """Return one line with the ROC-AUC on unseen generators, on the generators of the training, and of the baseline."""
+    unseen = _format_figure(metrics["held_out"]["macro"]) if metrics["held_out"] else "not measured"
+    own, baseline = (_format_figure(part["test"]["item"]["roc_auc"]) for part in (metrics, metrics["baseline"]))
     return f"ROC-AUC of items: on unseen generators {unseen}; on the generators of the training {own}; baseline {baseline}"
 
 
-def _said(entry: Mapping[str, Any]) -> str:
-    return f"{figure(entry['value'])} ({between(entry) or 'no interval'})"
+def _format_figure(entry: Mapping[str, Any]) -> str:
+    return f"{format_figure(entry['value'])} ({format_interval(entry) or 'no interval'})"
 
 
-def _wrong(confusion: Mapping[str, int]) -> dict[str, int]:
-    """The two kinds of mistakes, and of how many items."""
+def _count_errors(confusion: Mapping[str, int]) -> dict[str, int]:
+    """Count the errors of each class and the items of each class."""
     return {
-        "alarms": confusion["real_called_fake"],
+        "false_alarms": confusion["real_called_fake"],
         "reals": confusion["real_called_real"] + confusion["real_called_fake"],
         "missed": confusion["fake_called_real"],
         "fakes": confusion["fake_called_fake"] + confusion["fake_called_real"],

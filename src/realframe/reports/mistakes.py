@@ -1,4 +1,4 @@
-"""The items that the detector got most wrong, with the frame that misled it most: what a reviewer looks at first."""
+"""List the worst mistakes of the detector, each with the frame whose score is most wrong."""
 
 import base64
 import io
@@ -11,25 +11,25 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from realframe.evaluation.figures import MODEL
-from realframe.media.shards import read_frames
+from realframe.evaluation.figures import MODEL_SCORE
+from realframe.media.shards import read_shard_frames
 
-_SIDE = 220  # of a thumbnail, pixels
-_QUALITY = 82
+_THUMBNAIL_SIDE = 220  # pixels
+_JPEG_QUALITY = 82
 
 
 @dataclass(frozen=True)
 class ReportedMistake:
-    """One item that was called wrong.
+    """One wrongly classified item.
 
     Attributes:
-        media_id: which.
-        name: path of the original, relative to the folder of originals; the beginning of its id where media are not shown.
-        label: what it is, ``real`` or ``fake``.
-        generator: what made it; empty where unknown or real.
+        media_id: id of the item.
+        name: path of the original, relative to ``data/raw``; if media are not shown, the first digits of the id.
+        label: true class, ``real`` or ``fake``.
+        generator: generator of the item; empty if unknown or real.
         kind: ``image`` or ``video``.
-        score: the item's probability of ``fake``.
-        picture: a data URI of a frame; empty where media are not shown.
+        score: probability of ``fake``.
+        picture: a frame as a data URI; empty if media are not shown.
     """
 
     media_id: str
@@ -41,56 +41,58 @@ class ReportedMistake:
     picture: str
 
 
-def worst(items: pd.DataFrame, frames: pd.DataFrame, at: float, clean: Path | None, count: int) -> list[ReportedMistake]:
-    """Return the ``count`` wrongly called items that lie farthest on the wrong side of the threshold, the worst first.
+def list_worst_mistakes(
+    items: pd.DataFrame, frames: pd.DataFrame, threshold: float, clean: Path | None, count: int
+) -> list[ReportedMistake]:
+    """Return the wrongly classified items that are farthest from the threshold, the worst first.
 
     Args:
         items: the item table of a split, with ``path``.
-        frames: its frames with their scores.
-        at: the threshold.
-        clean: the folder of clean shards; None shows no media.
-        count: at most so many.
+        frames: the scored frames of the items.
+        threshold: the threshold of the detector.
+        clean: the folder of clean shards; None: media are not shown.
+        count: maximum number of items.
     """
-    return [_mistake(item, frames, clean) for item in wrongest(items, at, count).to_dict("records")]
+    return [_describe_mistake(item, frames, clean) for item in select_worst_items(items, threshold, count).to_dict("records")]
 
 
-def wrongest(items: pd.DataFrame, at: float, count: int) -> pd.DataFrame:
-    """Return the rows of those items, the worst first.
+def select_worst_items(items: pd.DataFrame, threshold: float, count: int) -> pd.DataFrame:
+    """Return the rows of the wrongly classified items that are farthest from the threshold, the worst first.
 
     Args:
         items: the item table of a split.
-        at: the threshold.
-        count: at most so many.
+        threshold: the threshold of the detector.
+        count: maximum number of items.
     """
     fake = items["label"] == "fake"
-    wrongness = (items[MODEL] - at).where(~fake, at - items[MODEL])
-    return items[(items[MODEL] >= at) != fake].assign(wrongness=wrongness).nlargest(count, "wrongness")
+    wrongness = (items[MODEL_SCORE] - threshold).where(~fake, threshold - items[MODEL_SCORE])
+    return items[(items[MODEL_SCORE] >= threshold) != fake].assign(wrongness=wrongness).nlargest(count, "wrongness")
 
 
-def data_uri(data: bytes, kind: str) -> str:
-    """Return bytes as an address that carries them, such as ``data:image/png;base64,...``."""
+def encode_data_uri(data: bytes, kind: str) -> str:
+    """Return bytes as a data URI such as ``data:image/png;base64,...``."""
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def _mistake(item: dict[Any, Any], frames: pd.DataFrame, clean: Path | None) -> ReportedMistake:
+def _describe_mistake(item: dict[Any, Any], frames: pd.DataFrame, clean: Path | None) -> ReportedMistake:
     media_id, label = str(item["media_id"]), str(item["label"])
     name = str(item["path"]) if clean else media_id[:12]
-    picture = _misleading(media_id, label, frames, clean) if clean else ""
+    picture = _encode_misleading_frame(media_id, label, frames, clean) if clean else ""
     facts = {fact: str(item[fact]) for fact in ("generator", "kind")}
-    return ReportedMistake(media_id, name=name, label=label, score=float(item[MODEL]), picture=picture, **facts)
+    return ReportedMistake(media_id, name=name, label=label, score=float(item[MODEL_SCORE]), picture=picture, **facts)
 
 
-def _misleading(media_id: str, label: str, frames: pd.DataFrame, clean: Path) -> str:
-    """The frame that misled the detector most, as a data URI."""
-    scored = frames[frames["media_id"] == media_id].set_index("index")[MODEL]
+def _encode_misleading_frame(media_id: str, label: str, frames: pd.DataFrame, clean: Path) -> str:
+    """Return the frame whose score is most wrong, as a data URI."""
+    scored = frames[frames["media_id"] == media_id].set_index("index")[MODEL_SCORE]
     index = int(scored.index.to_numpy()[int(scored.argmin() if label == "fake" else scored.argmax())])
-    pictures, indices, _ = read_frames(clean / f"{media_id}.tar")
-    return _thumbnail(pictures[int(np.flatnonzero(indices == index)[0])])
+    pictures, indices, _ = read_shard_frames(clean / f"{media_id}.tar")
+    return _encode_thumbnail(pictures[int(np.flatnonzero(indices == index)[0])])
 
 
-def _thumbnail(frame: NDArray[np.uint8]) -> str:
+def _encode_thumbnail(frame: NDArray[np.uint8]) -> str:
     picture = Image.fromarray(frame)
-    picture.thumbnail((_SIDE, _SIDE))
+    picture.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=_QUALITY)
-    return data_uri(buffer.getvalue(), "image/jpeg")
+    picture.save(buffer, "JPEG", quality=_JPEG_QUALITY)
+    return encode_data_uri(buffer.getvalue(), "image/jpeg")

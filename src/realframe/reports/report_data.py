@@ -1,38 +1,18 @@
-"""The one place where templates are found and figures are formatted for them.
-
-What a report and a card are made of.
-
-How many items of what stand in which split, as rows for a table.
-"""
+"""Hold the data of the evaluation report and the model card, and count the items of the dataset for their tables."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from realframe.evaluation.caveats import Caveat
-from realframe.presentation import formatting
 
-
-def environment(*, html: bool) -> Environment:
-    """Return the templates of this package; ``html`` escapes what comes from outside, such as names of files."""
-    made = Environment(
-        loader=PackageLoader("realframe.reports"),
-        autoescape=html,  # noqa: S701 - Markdown is read as text
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters |= {
-        name: getattr(formatting, name) for name in ("figure", "between", "percent", "signed", "shown", "value_at", "worst_unseen")
-    }
-    return made
+_SPLITS = ["train", "val", "test"]
 
 
 @dataclass(frozen=True)
 class ReportData:
-    """The facts of one evaluated model.
+    """The data of one evaluated model.
 
     Attributes:
         metrics: the content of ``reports/metrics.json``.
@@ -41,8 +21,8 @@ class ReportData:
         frames: the predictions of the test split.
         shortcuts: the content of ``data/shortcuts.json``.
         params: the resolved parameters, nested.
-        lineage: names and values that say where the model comes from.
-        cautions: reasons for distrust.
+        lineage: names and values that identify the run of the model.
+        caveats: reasons to distrust the figures.
     """
 
     metrics: dict[str, Any]
@@ -52,20 +32,17 @@ class ReportData:
     shortcuts: dict[str, Any]
     params: dict[str, Any]
     lineage: dict[str, str]
-    cautions: list[Caveat]
+    caveats: list[Caveat]
 
 
-_SPLITS = ["train", "val", "test"]
-
-
-def count_table(splits: pd.DataFrame) -> list[dict[Any, Any]]:
-    """Return the number of items per split, kind and class, in the order of use."""
+def count_items_by_split(splits: pd.DataFrame) -> list[dict[Any, Any]]:
+    """Count the items per split, kind and class; rows in the order train, val, test."""
     counts = splits.groupby(["split", "kind", "label"]).size().unstack(fill_value=0).reindex(columns=["real", "fake"], fill_value=0)
     return sorted(counts.reset_index().to_dict("records"), key=lambda row: (_SPLITS.index(row["split"]), row["kind"]))
 
 
-def generator_table(splits: pd.DataFrame) -> list[dict[Any, Any]]:
-    """Return the number of items of each generator per split, the most frequent first."""
+def count_items_by_generator(splits: pd.DataFrame) -> list[dict[Any, Any]]:
+    """Count the items of each generator per split, the most frequent generator first."""
     fakes = splits[splits["label"] == "fake"].assign(generator=lambda table: table["generator"].replace("", "unknown"))
     counts = fakes.groupby(["generator", "split"]).size().unstack(fill_value=0).reindex(columns=_SPLITS, fill_value=0)
     ordered = counts.loc[counts.sum(axis=1).sort_values(ascending=False, kind="stable").index]

@@ -1,7 +1,4 @@
-"""Several recipes on the same dataset, each through the very pipeline, and their figures in one table.
-
-The table of ``realframe compare-recipes`` as Markdown, and its place in a page.
-"""
+"""Compare recipes: run the pipeline with each on the same dataset, and write their metrics as a Markdown table, also into a page."""
 
 import json
 import logging
@@ -19,42 +16,44 @@ import pandas as pd
 
 from realframe import artifacts, config
 from realframe.errors import RunError, WeightsError
-from realframe.evaluation.figures import MODEL
+from realframe.evaluation.figures import MODEL_SCORE
 from realframe.files import write_text
-from realframe.media.frame_sampling import evenly
+from realframe.media.frame_sampling import thin_evenly
 from realframe.models import backbones, weights
-from realframe.models.aggregate import item_table
+from realframe.models.aggregate import aggregate_by_item
 from realframe.registry import mlflow_runs
-from realframe.registry.model_registry import shown
-from realframe.runs.git_dvc import environment, git
-from realframe.runs.run_lifecycle import Made, run_all
+from realframe.registry.model_registry import format_figure
+from realframe.runs.git_dvc import checkout_environment, git
+from realframe.runs.run_lifecycle import RunResult, run_all
 from realframe.settings import Settings
 from realframe.store.run_artifacts import RevisionSource
 
 log = logging.getLogger(__name__)
-Found = TypeVar("Found")
+Content = TypeVar("Content")
 FIGURES = ("accuracy", "precision", "recall", "f1", "roc_auc")
-VIDEOS: Mapping[str, object] = {"balance.kinds": ["video"]}
+VIDEO_OVERRIDES: Mapping[str, object] = {"balance.kinds": ["video"]}
+_BEGIN, _END = "<!-- compare-recipes: begin -->", "<!-- compare-recipes: end -->"
+_CHANCE = 0.5
 
 
 @dataclass(frozen=True)
-class Compared:
-    """One recipe's figures.
+class RecipeResult:
+    """The metrics of one recipe.
 
     Attributes:
-        recipe: its name.
-        version: of the registered model.
-        backbone: with the weights it began with.
-        head: its kind.
-        figures: of the test clips, with intervals: those of ``FIGURES``.
-        baseline: the ROC-AUC of its baseline.
-        validation: its ROC-AUC on the validation clips.
-        test_items: the clips of the test split.
-        run_s: wall clock of the whole run, features included where they were not cached, seconds.
-        training_s: of the training alone.
-        model_bytes: of the Keras file.
-        clip_s: median wall clock of a clip, decoding included, by the model loaded from the registry in a fresh process.
-        reload_gap: largest difference between that process' scores and the evaluation's.
+        recipe: name.
+        version: number of the registered model.
+        backbone: name of the backbone and of its initial weights.
+        head: kind of the head.
+        figures: the metrics ``FIGURES`` on the test clips, with intervals.
+        baseline: ROC-AUC of the baseline on the test clips.
+        validation: ROC-AUC on the validation clips.
+        test_items: media ids of the test split.
+        run_s: duration of the whole run in seconds, including features that were not cached.
+        training_s: duration of the training in seconds.
+        model_bytes: size of the Keras file.
+        clip_s: median seconds to decode and score a clip with the model loaded from the registry in a new process.
+        reload_difference: largest difference between the scores of that process and those of the evaluation.
     """
 
     recipe: str
@@ -69,119 +68,117 @@ class Compared:
     training_s: float
     model_bytes: int
     clip_s: float
-    reload_gap: float
+    reload_difference: float
 
 
-def compare(
-    recipes: Sequence[str], settings: Settings, overrides: Mapping[str, object], *, random_where_missing: bool, clips: int
-) -> list[Compared]:
-    """Train, evaluate and register each recipe on the videos of the newest dataset version, and score some test clips by each.
+def compare_recipes(
+    recipes: Sequence[str], settings: Settings, overrides: Mapping[str, object], *, allow_random_weights: bool, clips: int
+) -> list[RecipeResult]:
+    """Train, evaluate and register each recipe on the videos of the newest dataset version, and score some test clips with each.
 
     Args:
         recipes: their names.
         settings: of this checkout.
         overrides: of the parameters, for all recipes.
-        random_where_missing: a recipe whose ImageNet weights can't be had begins with random ones; else that is an error.
-        clips: test clips that each model scores in a fresh process.
+        allow_random_weights: start from random weights where the ImageNet weights are missing, instead of raising an error.
+        clips: number of test clips that each model scores in a new process.
 
     Raises:
-        WeightsError: weights can't be had.
+        WeightsError: weights are missing.
         RunError: a run failed.
     """
-    compared = []
+    results = []
     for recipe in recipes:
-        chosen = {**VIDEOS, **overrides, **_weights(recipe, settings, overrides, random_where_missing)}
+        chosen = {**VIDEO_OVERRIDES, **overrides, **_weights_override(recipe, settings, overrides, allow_random_weights)}
         log.info("%s: %s", recipe, ", ".join(f"{key}={value}" for key, value in chosen.items()))
-        began = time.monotonic()
-        made = run_all("train_model", settings, recipe=recipe, overrides=chosen)
-        compared.append(_measured(recipe, made, time.monotonic() - began, settings, clips))
-    return compared
+        start = time.monotonic()
+        run_result = run_all("train_model", settings, recipe=recipe, overrides=chosen)
+        results.append(_measure_recipe(recipe, run_result, time.monotonic() - start, settings, clips))
+    return results
 
 
-def log_table(compared: Sequence[Compared], markdown: str) -> str:
-    """Log the table and each recipe's figures as one MLflow run; return its id."""
+def log_comparison(results: Sequence[RecipeResult], markdown: str) -> str:
+    """Log the table and the metrics of each recipe as one MLflow run; return its id."""
     with mlflow.start_run(experiment_id=mlflow_runs.connect(), run_name="compare-recipes") as run:
         mlflow.log_text(markdown, "compare-recipes.md")
-        for row in compared:
+        for row in results:
             figures = {f"{row.recipe}/{name}": entry["value"] for name, entry in row.figures.items()}
             mlflow.log_metrics({**figures, f"{row.recipe}/training_s": row.training_s, f"{row.recipe}/clip_s": row.clip_s})
         return str(run.info.run_id)
 
 
-def _weights(recipe: str, settings: Settings, overrides: Mapping[str, object], random_where_missing: bool) -> dict[str, object]:
+def _weights_override(recipe: str, settings: Settings, overrides: Mapping[str, object], allow_random_weights: bool) -> dict[str, object]:
     root = settings.root
-    resolved = config.resolve(root / artifacts.PARAMS, root / artifacts.RECIPES, recipe=recipe, overrides={**VIDEOS, **overrides})
+    resolved = config.resolve_params(
+        root / artifacts.PARAMS, root / artifacts.RECIPES, recipe=recipe, overrides={**VIDEO_OVERRIDES, **overrides}
+    )
     train = resolved.params.train
     try:
-        weights.find(train.weights, backbones.get(train.backbone), settings)
+        weights.find_weights(train.weights, backbones.get_backbone(train.backbone), settings)
     except WeightsError:
-        if not random_where_missing:
+        if not allow_random_weights:
             raise
-        log.warning("%s: the %s weights of %s can't be had; it begins with random ones", recipe, train.weights, train.backbone)
+        log.warning("%s: the %s weights of %s are missing; training starts from random weights", recipe, train.weights, train.backbone)
         return {"train.weights": "random"}
     return {}
 
 
-def _measured(recipe: str, made: Made, seconds: float, settings: Settings, clips: int) -> Compared:
-    assert made.version is not None
-    revision = RevisionSource(settings.root, git(settings.root, "rev-parse", made.branch))
-    metrics, training = (json.loads(_bytes(revision, path)) for path in (artifacts.METRICS, artifacts.TRAINING))
-    predictions = _table(revision, artifacts.PREDICTIONS)
-    test = item_table(predictions[predictions["split"] == "test"], metrics["aggregate"])
-    clip_s, gap = _reloaded(made.version, revision, test, settings, clips)
+def _measure_recipe(recipe: str, run_result: RunResult, seconds: float, settings: Settings, clips: int) -> RecipeResult:
+    assert run_result.version is not None
+    revision = RevisionSource(settings.root, git(settings.root, "rev-parse", run_result.branch))
+    metrics, training = (json.loads(_read_bytes(revision, path)) for path in (artifacts.METRICS, artifacts.TRAINING))
+    predictions = _read_table(revision, artifacts.PREDICTIONS)
+    test = aggregate_by_item(predictions[predictions["split"] == "test"], metrics["aggregate"])
+    clip_s, gap = _score_reloaded(run_result.version, revision, test, settings, clips)
     item = metrics["test"]["item"]
-    return Compared(
+    return RecipeResult(
         recipe=recipe,
-        version=made.version,
+        version=run_result.version,
         backbone=f"{training['backbone']} ({training['weights']['name']})",
-        head=config.loads(_bytes(revision, artifacts.RESOLVED)).train.head.kind,
+        head=config.parse_params(_read_bytes(revision, artifacts.RESOLVED_PARAMS)).train.head.kind,
         figures={name: item[name] for name in FIGURES},
         baseline=metrics["baseline"]["test"]["item"]["roc_auc"],
         validation=metrics["val"]["item"]["roc_auc"],
         test_items=frozenset(test["media_id"]),
         run_s=seconds,
         training_s=training["seconds"],
-        model_bytes=len(_bytes(revision, artifacts.MODEL)),
+        model_bytes=len(_read_bytes(revision, artifacts.MODEL)),
         clip_s=clip_s,
-        reload_gap=gap,
+        reload_difference=gap,
     )
 
 
-def _reloaded(version: int, revision: RevisionSource, test: pd.DataFrame, settings: Settings, clips: int) -> tuple[float, float]:
-    """Score some test clips by the registered model in a fresh process; return the median seconds and the largest difference."""
-    splits = _table(revision, artifacts.SPLITS).set_index("media_id")["path"]
-    chosen = test.iloc[evenly(range(len(test)), clips)]
+def _score_reloaded(version: int, revision: RevisionSource, test: pd.DataFrame, settings: Settings, clips: int) -> tuple[float, float]:
+    """Score some test clips with the registered model in a new process; return the median seconds and the largest difference."""
+    splits = _read_table(revision, artifacts.SPLITS).set_index("media_id")["path"]
+    chosen = test.iloc[thin_evenly(range(len(test)), clips)]
     paths = [str(settings.raw_dir / splits[media_id]) for media_id in chosen["media_id"]]
-    command = [sys.executable, "-m", "realframe", "detect", "--json", "--anew", "--model", str(version), *paths]
-    done = subprocess.run(command, cwd=settings.root, env=environment(settings.root), capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        raise RunError("realframe detect", f"could not score the test clips: {(done.stderr or done.stdout).strip()[-300:]}")
-    answers = {answer["file"]: answer for answer in json.loads(done.stdout)}
-    gaps = [abs(answers[path]["score"] - score) for path, score in zip(paths, chosen[MODEL], strict=True)]
+    command = [sys.executable, "-m", "realframe", "detect", "--json", "--no-cache", "--model", str(version), *paths]
+    process = subprocess.run(command, cwd=settings.root, env=checkout_environment(settings.root), capture_output=True, text=True, check=False)  # noqa: S603
+    if process.returncode:
+        raise RunError("realframe detect", f"could not score the test clips: {(process.stderr or process.stdout).strip()[-300:]}")
+    answers = {answer["file"]: answer for answer in json.loads(process.stdout)}
+    gaps = [abs(answers[path]["score"] - score) for path, score in zip(paths, chosen[MODEL_SCORE], strict=True)]
     return statistics.median(sum(answer["seconds"].values()) for answer in answers.values()), max(gaps)
 
 
-def _bytes(revision: RevisionSource, path: Path) -> bytes:
-    return _there(revision.read(path), path)
+def _read_bytes(revision: RevisionSource, path: Path) -> bytes:
+    return _require(revision.read(path), path)
 
 
-def _table(revision: RevisionSource, path: Path) -> pd.DataFrame:
-    return _there(revision.table(path), path)
+def _read_table(revision: RevisionSource, path: Path) -> pd.DataFrame:
+    return _require(revision.read_table(path), path)
 
 
-def _there(found: Found | None, path: Path) -> Found:
-    if found is None:
-        raise RunError(path, "the run did not leave it")
-    return found
+def _require(content: Content | None, path: Path) -> Content:
+    if content is None:
+        raise RunError(path, "the run did not write it")
+    return content
 
 
-_BEGIN, _END = "<!-- compare-recipes: begin -->", "<!-- compare-recipes: end -->"
-_CHANCE = 0.5
-
-
-def markdown(compared: Sequence[Compared]) -> str:
-    """Return the table, what it was measured on, and the recipes that are no better than chance."""
-    heads = [
+def comparison_markdown(results: Sequence[RecipeResult]) -> str:
+    """Return the table and remarks: what it was measured on, and which recipes are no better than chance."""
+    columns = [
         "recipe",
         "backbone (weights)",
         "head",
@@ -193,51 +190,55 @@ def markdown(compared: Sequence[Compared]) -> str:
         "model, MB",
         "s per clip",
     ]
-    lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads), *map(_line, compared), "", *_remarks(compared)]
+    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns), *map(_table_row, results), "", *_remarks(results)]
     return "\n".join(lines)
 
 
-def put_into(page: Path, text: str) -> None:
-    """Put the table into a Markdown page, in the place of the last one; at its end where there was none."""
+def insert_section(page: Path, text: str) -> None:
+    """Insert the table into a Markdown page, in place of an earlier table or at the end."""
     section = f"{_BEGIN}\n## The recipes on the videos\n\n{text}\n{_END}\n"
     before = page.read_text() if page.exists() else ""
     head, _, rest = before.partition(_BEGIN)
     old, end, after = rest.partition(_END)
-    tail = (after if end else old).lstrip("\n")  # without the end mark nobody knows where the old table ends: all of it stays
+    tail = (after if end else old).lstrip("\n")  # without the end mark the end of the old table is unknown: all text stays
     write_text(page, (head.rstrip("\n") + "\n\n" if head.strip() else "") + section + (f"\n{tail}" if tail.strip() else ""))
 
 
-def section_of(page: Path) -> str:
-    """Return the section of a page that holds the table, with its marks; empty where there is none."""
+def extract_section(page: Path) -> str:
+    """Return the section of a page that contains the table, with its marks; empty if there is none."""
     _, begin, rest = (page.read_text() if page.exists() else "").partition(_BEGIN)
     return begin + rest.partition(_END)[0] + _END + "\n" if _END in rest else ""
 
 
-def _line(row: Compared) -> str:
-    figures = [shown(row.figures[name]) for name in FIGURES]
+def _table_row(row: RecipeResult) -> str:
+    figures = [format_figure(row.figures[name]) for name in FIGURES]
     costs = [f"{row.run_s:.0f}", f"{row.training_s:.0f}", f"{row.model_bytes / 1e6:.1f}", f"{row.clip_s:.2f}"]
-    return "| " + " | ".join([row.recipe, row.backbone, row.head, shown(row.validation), *figures, shown(row.baseline), *costs]) + " |"
+    return (
+        "| "
+        + " | ".join([row.recipe, row.backbone, row.head, format_figure(row.validation), *figures, format_figure(row.baseline), *costs])
+        + " |"
+    )
 
 
-def _remarks(compared: Sequence[Compared]) -> list[str]:
-    same = len({row.test_items for row in compared}) == 1
-    counts = sorted({len(row.test_items) for row in compared})
+def _remarks(results: Sequence[RecipeResult]) -> list[str]:
+    same = len({row.test_items for row in results}) == 1
+    counts = sorted({len(row.test_items) for row in results})
     split = f"All were tested on the same {counts[0]} clips" if same else f"The test splits differ: {counts} clips"
     remarks = [
-        "Choose by `validation`: a test split that is chosen by says less each time.",
+        "Choose by `validation`: each choice by the test split makes the test metrics less independent.",
         f"{split}; figures are per clip, with 95 % intervals by bootstrap over clusters of clips.",
-        "`run` is the whole run, features included where no earlier run had computed them; `s per clip` is the median of decoding and",
-        "scoring a test clip by the model loaded from the registry in a fresh process. Its scores differ from the evaluation's by at most",
-        f"{max(row.reload_gap for row in compared):.1e}.",
+        "`run` is the whole run, including features that no earlier run had computed; `s per clip` is the median time to decode and score",
+        "a test clip with the model loaded from the registry in a new process. Its scores differ from those of the evaluation by at most",
+        f"{max(row.reload_difference for row in results):.1e}.",
     ]
-    lows = {row.recipe: row.figures["roc_auc"].get("low") for row in compared}
+    lows = {row.recipe: row.figures["roc_auc"].get("low") for row in results}
     chance = [recipe for recipe, low in lows.items() if low is not None and low <= _CHANCE]
     if chance:
-        remarks += ["", f"No better than chance (the interval of ROC-AUC reaches down to 0.5): {', '.join(chance)}."]
-    unsure = [recipe for recipe, low in lows.items() if low is None]
-    if unsure:
-        remarks += ["", f"Too few test clips for an interval, so nothing is said of chance: {', '.join(unsure)}."]
-    random = [row.recipe for row in compared if "(random)" in row.backbone]
+        remarks += ["", f"No better than chance (the interval of the ROC-AUC includes 0.5): {', '.join(chance)}."]
+    unknown = [recipe for recipe, low in lows.items() if low is None]
+    if unknown:
+        remarks += ["", f"Too few test clips for an interval, so a comparison with chance is not possible: {', '.join(unknown)}."]
+    random = [row.recipe for row in results if "(random)" in row.backbone]
     if random:
-        remarks += ["", f"Random weights, which say nothing of what the recipe reaches with ImageNet's: {', '.join(random)}."]
+        remarks += ["", f"Random weights; the metrics with ImageNet weights are different: {', '.join(random)}."]
     return remarks

@@ -1,7 +1,4 @@
-"""Running git and DVC in a folder, with the code of that folder.
-
-Where versions are kept: the DVC cache that all worktrees share, and the remote that it is pushed to.
-"""
+"""Run git and DVC in a checkout or worktree, and configure DVC's cache, which all worktrees share, and its remote."""
 
 import os
 import subprocess
@@ -15,7 +12,7 @@ from realframe.registry import dagshub
 from realframe.runs.output_filter import run_filtered
 from realframe.settings import Settings
 
-# a run commits also where the user has told git no name
+# a run can commit although the user has not set a name in git
 _NAME, _EMAIL = "realframe", "realframe@localhost"
 _IDENTITY = {
     "GIT_AUTHOR_NAME": _NAME,
@@ -25,8 +22,8 @@ _IDENTITY = {
 }
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """Return this process' environment, changed so that Python imports the code of ``folder`` and finds this environment's tools."""
+def checkout_environment(folder: Path) -> dict[str, str]:
+    """Return this process' environment with the code of ``folder`` on PYTHONPATH and this Python's programs on PATH."""
     code = os.pathsep.join((str(folder / "src"), str(folder)))
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "DVC_NO_ANALYTICS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
@@ -34,73 +31,73 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """Run git in ``folder`` and return what it printed. Raises RunError."""
-    return _output(folder, ["git", *arguments], {**_IDENTITY, **os.environ})
+    """Run git in ``folder`` and return its output. Raises RunError."""
+    return _run_captured(folder, ["git", *arguments], {**_IDENTITY, **os.environ})
 
 
 def dvc(folder: Path, *arguments: str) -> str:
-    """Run DVC in ``folder`` and return what it printed. Raises RunError."""
-    return _output(folder, [sys.executable, "-m", "dvc", *arguments], environment(folder))
+    """Run DVC in ``folder`` and return its output. Raises RunError."""
+    return _run_captured(folder, [sys.executable, "-m", "dvc", *arguments], checkout_environment(folder))
 
 
-def dvc_live(folder: Path, *arguments: str) -> None:
-    """Run DVC in ``folder``; what its stages say goes to our output, its own hints do not. Raises RunError."""
-    if status := run_filtered([sys.executable, "-m", "dvc", *arguments], folder, environment(folder)):
-        raise RunError(" ".join(("dvc", *arguments)), f"ended with status {status}", f"Its own message is above; its folder is {folder}.")
+def stream_dvc(folder: Path, *arguments: str) -> None:
+    """Run DVC in ``folder`` and pass its filtered output on to this process' output. Raises RunError."""
+    if status := run_filtered([sys.executable, "-m", "dvc", *arguments], folder, checkout_environment(folder)):
+        raise RunError(" ".join(("dvc", *arguments)), f"ended with status {status}", f"See its message above. It ran in {folder}.")
 
 
-def _output(folder: Path, command: list[str], env: dict[str, str]) -> str:
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        raise RunError(" ".join(command[-4:]), said[-1] if said else f"ended with status {done.returncode}", f"It ran in {folder}.")
-    return done.stdout.strip()
+def _run_captured(folder: Path, command: list[str], env: dict[str, str]) -> str:
+    process = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)  # noqa: S603
+    if process.returncode:
+        lines = (process.stderr.strip() or process.stdout.strip()).splitlines()
+        raise RunError(" ".join(command[-4:]), lines[-1] if lines else f"ended with status {process.returncode}", f"It ran in {folder}.")
+    return process.stdout.strip()
 
 
-_LOCAL = Path(".dvc") / "config.local"
+_LOCAL_CONFIG = Path(".dvc") / "config.local"
 
 
-def configure(root: Path, settings: Settings) -> None:
-    """Fill in the checkout's ``.dvc/config.local``: one cache for all worktrees, and the remote ``storage``.
+def configure_dvc(root: Path, settings: Settings) -> None:
+    """Complete the checkout's ``.dvc/config.local``: one cache for all worktrees, and the remote ``storage``.
 
-    What a user has set there by hand is kept; the file holds secrets and is never committed.
+    Values that a user set there take precedence. The file holds secrets and is never committed.
     """
-    _write(_sections(settings) | _read(root), root)
+    _write_local_config(_local_config(settings) | _read_local_config(root), root)
 
 
-def configure_worktree(folder: Path, root: Path) -> None:
-    """Give a worktree the checkout's settings; what its stages write is staged for the run's commit."""
-    sections = _read(root)
-    _write(sections | {"core": {**sections["core"], "autostage": "true"}}, folder)
+def configure_worktree_dvc(folder: Path, root: Path) -> None:
+    """Copy the checkout's DVC settings to a worktree, with ``autostage`` for the run's commit."""
+    sections = _read_local_config(root)
+    _write_local_config(sections | {"core": {**sections["core"], "autostage": "true"}}, folder)
 
 
-def _read(folder: Path) -> dict[str, dict[str, str]]:
+def _read_local_config(folder: Path) -> dict[str, dict[str, str]]:
     config = ConfigParser(interpolation=None)
-    config.read(folder / _LOCAL)
+    config.read(folder / _LOCAL_CONFIG)
     return {name: dict(config[name]) for name in config.sections()}
 
 
-def _write(sections: dict[str, dict[str, str]], folder: Path) -> None:
+def _write_local_config(sections: dict[str, dict[str, str]], folder: Path) -> None:
     config = ConfigParser(interpolation=None)
     config.read_dict(sections)
-    with atomic_path(folder / _LOCAL) as temporary, temporary.open("w") as stream:
+    with atomic_path(folder / _LOCAL_CONFIG) as temporary, temporary.open("w") as stream:
         temporary.chmod(0o600)
         config.write(stream)
 
 
-def _sections(settings: Settings) -> dict[str, dict[str, str]]:
+def _local_config(settings: Settings) -> dict[str, dict[str, str]]:
     return {
         "core": {"remote": "storage"},
         "cache": {"dir": str(settings.root / ".dvc" / "cache"), "type": '"reflink,hardlink,symlink,copy"'},
-        "'remote \"storage\"'": _remote(settings),
+        "'remote \"storage\"'": _remote_config(settings),
     }
 
 
-def _remote(settings: Settings) -> dict[str, str]:
+def _remote_config(settings: Settings) -> dict[str, str]:
     if settings.remote_url:
         return {"url": settings.remote_url}
     if settings.dagshub_repo:
-        return dagshub.dvc_remote(settings)
-    folder = settings.state / "remote"
+        return dagshub.dvc_remote_settings(settings)
+    folder = settings.state_dir / "remote"
     folder.mkdir(parents=True, exist_ok=True)
     return {"url": str(folder)}

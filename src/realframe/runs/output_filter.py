@@ -1,6 +1,6 @@
-"""What of a run's output is shown: all that stages, warnings and errors say, but DVC's hints and the small talk of TensorFlow and MLflow.
+"""Filter the output of DVC, TensorFlow and MLflow: keep what stages, warnings and errors print, drop routine messages.
 
-A stage's fate (it runs, or comes from the cache) is one line. Lines that are not known here pass as they are, and so does a progress bar.
+Whether a stage runs or comes from the cache is one line. Unknown lines and progress bars pass unchanged.
 """
 
 import codecs
@@ -19,133 +19,136 @@ from typing import TextIO
 
 _REWORDED = {
     r"Running stage '(.+)':": "stage {}: running",
-    r"Stage '(.+)' didn't change, skipping": "stage {}: didn't change, skipping",
-    r"Pulling data for stage: '(.+)'": "stage {}: didn't change, fetching its outputs",
-    r"Stage '(.+)' is cached - skipping run, checking out outputs": "stage {}: done before, its outputs come from the cache",
+    r"Stage '(.+)' didn't change, skipping": "stage {}: unchanged, skipping",
+    r"Pulling data for stage: '(.+)'": "stage {}: unchanged, fetching its outputs",
+    r"Stage '(.+)' is cached - skipping run, checking out outputs": "stage {}: cached, restoring its outputs",
 }
-_LEFT_OUT = (
+_DROPPED = (
     # DVC
     r"> python -m pipelines\.\w+",
     r"(Generating|Updating) lock file '.+'",
     r"Use `dvc push` to send your updates to remote storage\.",
     r"Data and pipelines are up to date\.",
-    # TensorFlow's C++, which says this before it reads TF_CPP_MIN_LOG_LEVEL
+    # TensorFlow's C++ code logs this before it reads TF_CPP_MIN_LOG_LEVEL
     r"WARNING: All log messages before absl::InitializeLog\(\) is called are written to STDERR",
     r"I0000 \d\d:\d\d:\d+\.\d+ +\d+ \S+:\d+\] .*",
-    # MLflow; the pip version is that of an environment that has no pip
+    # MLflow; the warning about pip appears in an environment without pip
     r"\d{4}/\d\d/\d\d [\d:]+ INFO mlflow\..*",
     r"\d{4}/\d\d/\d\d [\d:]+ WARNING mlflow\.utils\.environment: Failed to resolve installed pip version.*",
     r"(Successfully registered model|Registered model|Created version) '.+",
-    # Airflow; `realframe up` shows the passwords
+    # Airflow; `realframe up` prints the passwords itself
     r"Simple auth manager \| Password for user .*",
 )
-_PIECE = re.compile(r"[^\r\n]*[\r\n]|[^\r\n]+")
+_LINE_OR_REST = re.compile(r"[^\r\n]*[\r\n]|[^\r\n]+")
 _CHUNK = 1 << 16
-_LAST_WORDS_S = 5.0  # a process that outlives its parent holds the pipe open
-_END = b"\x04"  # end of transmission
+_READER_TIMEOUT_S = 5.0  # a process that outlives its parent holds the pipe open
+_END_MARK = b"\x04"  # end of transmission
 
 
 class OutputFilter:
-    """Leaves known lines out of a stream. A line is held until it is whole; after a carriage return, as in a progress bar, it is not."""
+    """Drop or reword known lines of a stream.
+
+    A line is buffered until it is complete, except after a carriage return, where a progress bar is drawn.
+    """
 
     def __init__(self) -> None:
-        self._held = ""
-        self._returned = False  # the last line end was a carriage return
-        self._begun = False  # a part of this line has been shown
+        self._buffer = ""
+        self._after_carriage_return = False  # the last line end was a carriage return
+        self._line_started = False  # a part of this line has been shown
 
-    def pass_on(self, text: str) -> str:
-        """Return what is shown of the stream up to here and has not been returned yet."""
-        return "".join(self._judge(piece) for piece in _PIECE.findall(self.end() + text))
+    def feed(self, text: str) -> str:
+        """Add text of the stream and return the filtered text that is ready."""
+        return "".join(self._filter_piece(piece) for piece in _LINE_OR_REST.findall(self.flush() + text))
 
-    def end(self) -> str:
-        """Return what is held."""
-        held, self._held = self._held, ""
-        return held
+    def flush(self) -> str:
+        """Return the buffered text."""
+        buffered, self._buffer = self._buffer, ""
+        return buffered
 
-    def _judge(self, piece: str) -> str:
+    def _filter_piece(self, piece: str) -> str:
         if piece[-1] in "\r\n":
-            begun, self._begun, self._returned = self._begun, False, piece[-1] == "\r"
-            return piece if begun or self._returned else shown(piece)
-        if self._returned:
-            self._begun = True
+            started, self._line_started, self._after_carriage_return = self._line_started, False, piece[-1] == "\r"
+            return piece if started or self._after_carriage_return else filter_line(piece)
+        if self._after_carriage_return:
+            self._line_started = True
             return piece
-        self._held = piece
+        self._buffer = piece
         return ""
 
 
-def shown(line: str) -> str:
-    """Return what is shown of a whole line, its line end included: itself, other words for it, or nothing."""
-    said = line.rstrip("\n")
+def filter_line(line: str) -> str:
+    """Return a complete line, its line end included, unchanged, reworded or empty."""
+    text = line.rstrip("\n")
     for pattern, words in _REWORDED.items():
-        if match := re.fullmatch(pattern, said):
+        if match := re.fullmatch(pattern, text):
             return words.format(match[1]) + "\n"
-    return "" if any(re.fullmatch(pattern, said) for pattern in _LEFT_OUT) else line
+    return "" if any(re.fullmatch(pattern, text) for pattern in _DROPPED) else line
 
 
 def run_filtered(command: list[str], folder: Path, env: Mapping[str, str]) -> int:
-    """Run a command in ``folder``; what it says goes through a sieve to our standard output and error. Return its exit status."""
-    (out, out_end), (errors, errors_end) = os.pipe(), _like_stderr()
-    pumps = [_start_pump(out, sys.stdout), _start_pump(errors, sys.stderr)]
+    """Run a command in ``folder``, filter its output to this process' standard output and error, and return its exit status."""
+    (stdout_read, stdout_write), (stderr_read, stderr_write) = os.pipe(), _open_pipe_like_stderr()
+    readers = [_start_reader(stdout_read, sys.stdout), _start_reader(stderr_read, sys.stderr)]
     try:
-        return subprocess.run(command, cwd=folder, env=env, stdout=out_end, stderr=errors_end, check=False).returncode  # noqa: S603
+        return subprocess.run(command, cwd=folder, env=env, stdout=stdout_write, stderr=stderr_write, check=False).returncode  # noqa: S603
     finally:
-        os.close(out_end)
-        os.close(errors_end)
-        for pump in pumps:
-            pump.join(_LAST_WORDS_S)
+        os.close(stdout_write)
+        os.close(stderr_write)
+        for reader in readers:
+            reader.join(_READER_TIMEOUT_S)
 
 
 @contextmanager
-def filtered_errors() -> Iterator[None]:
-    """Send what this process, its libraries and its children write to standard error through a sieve."""
+def filtered_stderr() -> Iterator[None]:
+    """Filter what this process, its libraries and its child processes write to standard error."""
     sys.stderr.flush()
-    kept, (mouth, end) = os.dup(2), _like_stderr()
-    with os.fdopen(kept, "w") as terminal:
-        pump = _start_pump(mouth, terminal)
-        os.dup2(end, 2)
-        os.close(end)
+    saved_stderr, (read_end, write_end) = os.dup(2), _open_pipe_like_stderr()
+    with os.fdopen(saved_stderr, "w") as terminal:
+        reader = _start_reader(read_end, terminal)
+        os.dup2(write_end, 2)
+        os.close(write_end)
         try:
             yield
         finally:
             sys.stderr.flush()
-            with suppress(OSError):  # nobody reads it any more
-                os.write(2, _END)  # a child that goes on would hold the pipe open
-            os.dup2(kept, 2)
-            pump.join(_LAST_WORDS_S)
+            with suppress(OSError):  # the reader has ended
+                os.write(2, _END_MARK)  # a child process that continues would keep the pipe open
+            os.dup2(saved_stderr, 2)
+            reader.join(_READER_TIMEOUT_S)
 
 
-def _like_stderr() -> tuple[int, int]:
-    """Open a pipe; but a terminal of the same width where standard error is one, for progress bars are drawn on terminals only."""
+def _open_pipe_like_stderr() -> tuple[int, int]:
+    """Open a pipe, or a pseudo-terminal of the same width if standard error is a terminal: progress bars need one."""
     if not sys.stderr.isatty():
         return os.pipe()
-    mouth, end = pty.openpty()
-    tty.setraw(end)
-    termios.tcsetwinsize(end, termios.tcgetwinsize(2))
-    return mouth, end
+    read_end, write_end = pty.openpty()
+    tty.setraw(write_end)
+    termios.tcsetwinsize(write_end, termios.tcgetwinsize(2))
+    return read_end, write_end
 
 
-def _start_pump(mouth: int, stream: TextIO) -> threading.Thread:
-    pump = threading.Thread(target=_pump, args=(mouth, stream), daemon=True)
-    pump.start()
-    return pump
+def _start_reader(read_end: int, stream: TextIO) -> threading.Thread:
+    reader = threading.Thread(target=_copy_filtered, args=(read_end, stream), daemon=True)
+    reader.start()
+    return reader
 
 
-def _pump(mouth: int, stream: TextIO) -> None:
-    sieve, decode = OutputFilter(), codecs.getincrementaldecoder("utf-8")("replace").decode
+def _copy_filtered(read_end: int, stream: TextIO) -> None:
+    output_filter, decode = OutputFilter(), codecs.getincrementaldecoder("utf-8")("replace").decode
     try:
-        for chunk in _chunks(mouth):
-            stream.write(sieve.pass_on(decode(chunk)))
+        for chunk in _read_chunks(read_end):
+            stream.write(output_filter.feed(decode(chunk)))
             stream.flush()
-        stream.write(sieve.end())
+        stream.write(output_filter.flush())
         stream.flush()
     finally:
-        os.close(mouth)
+        os.close(read_end)
 
 
-def _chunks(mouth: int) -> Iterator[bytes]:
-    """Read to the end of a pipe, or of a terminal, which is an EIO; or to the byte that says so."""
+def _read_chunks(read_end: int) -> Iterator[bytes]:
+    """Yield the bytes up to the end of the pipe, the end of the terminal (an OSError), or the end mark."""
     with suppress(OSError):
-        while chunk := os.read(mouth, _CHUNK):
-            yield chunk.removesuffix(_END)
-            if chunk.endswith(_END):
+        while chunk := os.read(read_end, _CHUNK):
+            yield chunk.removesuffix(_END_MARK)
+            if chunk.endswith(_END_MARK):
                 break

@@ -1,4 +1,4 @@
-"""What a run is given to work on: what has arrived and what people added, in its worktree."""
+"""Write the inputs of a run to its worktree: originals or a dataset version, takedowns, feedback and the regression set."""
 
 import logging
 from pathlib import Path
@@ -7,55 +7,55 @@ from realframe import artifacts
 from realframe.data import takedown_list
 from realframe.data.ingest import ingest
 from realframe.errors import RunError
-from realframe.feedback import accept
+from realframe.feedback import accept, regression_items
 from realframe.runs import run_versions, worktree
 from realframe.settings import Settings
 from realframe.store import lineage, takedown
 from realframe.store.repository import Store
 
 log = logging.getLogger(__name__)
-_STILL_ARRIVING_S = 30.0  # a file in the inbox that changed so lately may be half copied; the next run takes it
+_SETTLED_S = 30.0  # a file that changed more recently may be half copied; the next run imports it
 
 
-def accept_arrivals(store: Store, settings: Settings) -> None:
-    """Bring the inbox, and the feedback that people agree on, into the living folder of originals."""
+def import_new_data(store: Store, settings: Settings) -> None:
+    """Import the inbox and the feedback labels that users agree on into ``data/raw``."""
     if settings.inbox_dir.is_dir() and any(settings.inbox_dir.iterdir()):
-        taken = ingest(
+        summary = ingest(
             settings.inbox_dir,
             settings.raw_dir,
             cache_dir=settings.cache_dir,
-            settled_s=_STILL_ARRIVING_S,
+            min_age_s=_SETTLED_S,
             workers=settings.workers,
-            barred=takedown.taken_down_ids(store),
+            taken_down_ids=takedown.taken_down_ids(store),
         )
-        log.info("inbox: %s", taken)
+        log.info("inbox: %s", summary)
     accept.accept_agreed(store, settings)
 
 
 def write_inputs(folder: Path, dataset: str | None, store: Store, settings: Settings) -> None:
-    """Put the data of a dataset version into the worktree; where none is named, the originals and the list of what was taken down.
+    """Write the data of a dataset version to the worktree or, if ``dataset`` is None, the originals and the list of takedowns.
 
-    Raises RunError where the version holds what was taken down since, DatasetError where there are no originals.
+    Raises RunError if the version contains items that were taken down since, DatasetError if there are no originals.
     """
     if dataset:
-        _refuse_taken_down(store, dataset, settings)
-        worktree.take_dataset(folder, dataset)
+        _require_no_takedowns(store, dataset, settings)
+        worktree.checkout_dataset(folder, dataset)
         return
     worktree.snapshot_raw(folder, settings)
     takedown_list.write(folder / artifacts.TAKEDOWNS, takedown.taken_down_ids(store))
 
 
 def write_regression_set(folder: Path, store: Store, settings: Settings) -> None:
-    """Put the regression set into the worktree; items whose files are not on this machine are named in the log."""
+    """Write the regression set to the worktree; log a warning if files of it are missing on this machine."""
     worktree.snapshot_regression(folder, settings)
-    missing = [item for item in accept.items(store) if not (settings.regression_dir / item.kept).exists()]
+    missing = [item for item in regression_items.list_regression_items(store) if not (settings.regression_dir / item.path).exists()]
     if missing:
-        said = "%s of the regression set's files, such as %s, are not in %s; this model is not scored on them. Earlier runs hold them"
-        log.warning(said, len(missing), missing[0].kept, settings.regression_dir)
+        message = "%s files of the regression set, such as %s, are not in %s; this model is not scored on them. Earlier runs contain them"
+        log.warning(message, len(missing), missing[0].path, settings.regression_dir)
 
 
-def _refuse_taken_down(store: Store, tag: str, settings: Settings) -> None:
-    held = lineage.taken_down_of(store, run_versions.digest_of(settings.root, tag))
-    if held:
-        reason = f"holds {len(held)} media items that were taken down since it was made, such as {held[0][:12]}"
+def _require_no_takedowns(store: Store, tag: str, settings: Settings) -> None:
+    taken_down_ids = lineage.list_taken_down(store, run_versions.dataset_digest(settings.root, tag))
+    if taken_down_ids:
+        reason = f"holds {len(taken_down_ids)} media items that were taken down since it was made, such as {taken_down_ids[0][:12]}"
         raise RunError(tag, reason, "Make the next dataset version first: `realframe run prepare_data`.")

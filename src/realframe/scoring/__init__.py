@@ -1,1 +1,1 @@
-"""Score a folder or a bucket as a sharded job."""
+"""Score the files of a folder or a bucket in shards, and write one table of verdicts."""

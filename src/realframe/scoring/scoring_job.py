@@ -1,6 +1,11 @@
-"""The table of verdicts: one row per file, whatever came of it.
+"""A scoring job on disk: the listing of its files, the shards that are to be scored, and the parts of the score table.
 
-A job: the files of one source, one version of the detector, and where their verdicts lie.
+A job is about the files of one source and one version of the detector. Its folder is ``STATE/scores/<name>``::
+
+    listing.json                    the source, the version and all files
+    part-00000-1a2b3c4d.todo.json   a shard: files that are to be scored together
+    part-00000-1a2b3c4d.parquet     its part: a row per file, whatever came of it
+    scores.parquet                  the table of all files
 """
 
 import hashlib
@@ -14,152 +19,146 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from realframe.errors import MediaError, RunError
-from realframe.files import atomic_path, write_text
-from realframe.presentation.result_rows import COLUMNS, Row, row_of
-from realframe.scoring.file_source import Key, Listed
+from realframe.errors import RunError, is_retryable_code
+from realframe.files import write_text
+from realframe.presentation.result_rows import COLUMNS, Row, detection_row
+from realframe.scoring.file_source import FileKey, SourceFile
 from realframe.settings import Settings
 from realframe.store.detection_documents import Detection
+from realframe.tables import write_table
 
 _TYPES = dict.fromkeys(("probability", "low", "high", "score", "duration_s", "seconds"), pa.float64())
-_TYPES |= dict.fromkeys(("width", "height", "looked_at"), pa.int64())
-SCORES = pa.schema({name: _TYPES.get(name, pa.string()) for name in COLUMNS})
-"""Of a file that was not scored the figures are null and the texts empty; ``file`` is below the source, POSIX."""
-PART = pa.schema([*SCORES, pa.field("bytes", pa.int64()), pa.field("stamp", pa.string())])
-"""A part also knows which files it is about: one with another size or stamp is another file."""
-
-
-def row_in_part(said: Detection, listed: Listed) -> Row:
-    """Return the row of a file's answer."""
-    return row_of(said) | {"file": listed.file, "bytes": listed.bytes, "stamp": listed.stamp}
-
-
-def unread(listed: Listed, model: str, error: MediaError) -> Row:
-    """Return the row of a file that the detector could not even look at."""
-    texts = {name: "" for name in COLUMNS if name not in _TYPES}
-    known = {"file": listed.file, "bytes": listed.bytes, "stamp": listed.stamp, "verdict": "not scored", "model": model}
-    return texts | known | {"looked_at": 0, "seconds": 0.0, "code": error.code, "message": str(error)}
-
-
-def write(path: Path, rows: Iterable[Row], schema: pa.Schema) -> None:
-    """Write rows by file, atomically."""
-    ordered = sorted(rows, key=lambda row: row["file"])
-    with atomic_path(path) as temporary:
-        pq.write_table(pa.Table.from_pylist(ordered, schema=schema), temporary, compression="zstd")
-
-
-def read_part(path: Path) -> list[Row]:
-    """Return the rows of a part; none where another realframe wrote it, with other columns."""
-    table = pq.read_table(path)
-    return table.to_pylist() if table.schema.equals(PART) else []
-
-
-_NAME = re.compile(r"[\w-][\w.-]{0,79}", re.ASCII)
-_LISTING, _TODO, _SCORES = "listing.json", ".todo.json", "scores.parquet"
-_PASSING = ("media.unreadable", "media.over-limit", "media.unusable")  # what may be otherwise tomorrow
+_TYPES |= dict.fromkeys(("width", "height", "frames_analyzed"), pa.int64())
+SCORES_SCHEMA = pa.schema({name: _TYPES.get(name, pa.string()) for name in COLUMNS})
+"""A file that was not scored has null figures and empty texts; ``file`` is its name below the source, POSIX."""
+PART_SCHEMA = pa.schema([*SCORES_SCHEMA, pa.field("bytes", pa.int64()), pa.field("stamp", pa.string())])
+"""A part also identifies the content of its files: a file with another size or stamp is another file."""
+_JOB_NAME = re.compile(r"[\w-][\w.-]{0,79}", re.ASCII)
+_LISTING, _SHARD_SUFFIX, _SCORES = "listing.json", ".todo.json", "scores.parquet"
 
 
 @dataclass(frozen=True)
-class Listing:
+class FileListing:
     """Files of one source that one version scores.
 
     Attributes:
-        source: where they lie.
-        model: the version, its number.
-        files: all of a job, or those of one shard.
+        source: folder or URL.
+        model: the number of the version.
+        files: all files of a job, or those of one shard.
     """
 
     source: str
     model: str
-    files: tuple[Listed, ...]
+    files: tuple[SourceFile, ...]
 
     def write(self, path: Path) -> None:
-        """Write it down."""
+        """Write it as JSON."""
         write_text(path, json.dumps(asdict(self)))
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read it again. Raises RunError where it is not there."""
+        """Read it from JSON. Raises RunError where the file does not exist."""
         if not path.exists():
-            raise RunError(path, "is not there: the files were not listed", "Begin the job anew: `realframe score SOURCE`.")
-        said: dict[str, Any] = json.loads(path.read_text())
-        return cls(said["source"], said["model"], tuple(Listed(**each) for each in said["files"]))
+            raise RunError(path, "does not exist: the files were not listed", "Start the job again: `realframe score SOURCE`.")
+        data: dict[str, Any] = json.loads(path.read_text())
+        return cls(data["source"], data["model"], tuple(SourceFile(**file) for file in data["files"]))
 
 
 @dataclass(frozen=True)
-class Job:
-    """A job; all that is known of it lies in its folder, ``STATE/scores/<name>``.
+class ScoringJob:
+    """A job, whose whole state is in its folder.
 
     Attributes:
         name: of the job.
-        folder: of its parts and its table.
+        folder: of its listing, shards, parts and table.
     """
 
     name: str
     folder: Path
 
     @classmethod
-    def of(cls, source: str, name: str, settings: Settings) -> Self:
-        """Return the job of a name; without one it is called after its source. Raises RunError where that is no name."""
-        name = name or _named_after(source)
-        if not _NAME.fullmatch(name):
-            raise RunError(name[:100], "is no name for a job: letters, digits and . _ - only, 80 at most", "Choose another one.")
-        return cls(name, settings.state / "scores" / name)
+    def open(cls, source: str, name: str, settings: Settings) -> Self:
+        """Return the job with this name; without a name, it is named after its source. Raises RunError where the name is not valid."""
+        name = name or _default_name(source)
+        if not _JOB_NAME.fullmatch(name):
+            raise RunError(name[:100], "is not a valid job name", "Use at most 80 letters, digits and the characters . _ -")
+        return cls(name, settings.state_dir / "scores" / name)
 
     @property
-    def scores(self) -> Path:
+    def scores_path(self) -> Path:
         """The table of all verdicts."""
         return self.folder / _SCORES
 
-    def part(self, name: str) -> Path:
-        """Where the verdicts of a shard lie, or would lie."""
-        return self.folder / f"{name}.parquet"
+    def part_path(self, shard: str) -> Path:
+        """Return where the rows of a shard are, or will be."""
+        return self.folder / f"{shard}.parquet"
 
-    def parts(self) -> list[Path]:
-        """Return the parts that are there, the oldest first."""
+    def list_parts(self) -> list[Path]:
+        """Return the existing parts, the oldest first."""
         return sorted(self.folder.glob("part-*.parquet"), key=lambda path: (path.stat().st_mtime_ns, path.name))
 
-    def begin(self, listing: Listing) -> None:
-        """Write down what the job is about. Raises RunError where the job of that name is about another source."""
+    def write_listing(self, listing: FileListing) -> None:
+        """Store the files of the job. Raises RunError where a job with this name exists for another source."""
         path = self.folder / _LISTING
-        if path.exists() and (other := Listing.read(path).source) != listing.source:
-            raise RunError(self.name, f"is the name of a job on other files: {other}", "Give this one another name.")
+        if path.exists() and (other := FileListing.read(path).source) != listing.source:
+            raise RunError(self.name, f"is the name of a job for another source: {other}", "Choose another name for this job.")
         listing.write(path)
 
-    def listing(self) -> Listing:
-        """Return what the job is about. Raises RunError where nothing was listed yet."""
-        return Listing.read(self.folder / _LISTING)
+    def read_listing(self) -> FileListing:
+        """Return the files of the job. Raises RunError where they were not listed."""
+        return FileListing.read(self.folder / _LISTING)
 
-    def lay_out(self, part: str, listing: Listing) -> None:
-        """Write down what a shard is about. A part of that name holds nothing but what is tried again."""
-        self.part(part).unlink(missing_ok=True)
-        listing.write(self.folder / f"{part}{_TODO}")
+    def write_shard(self, shard: str, listing: FileListing) -> None:
+        """Store the files of a shard. An existing part with its name holds only files that are to be scored again, and is removed."""
+        self.part_path(shard).unlink(missing_ok=True)
+        listing.write(self.folder / f"{shard}{_SHARD_SUFFIX}")
 
-    def todo(self, part: str) -> Listing:
-        """Return what a shard is about. Raises RunError where it was not laid out."""
-        return Listing.read(self.folder / f"{part}{_TODO}")
+    def read_shard(self, shard: str) -> FileListing:
+        """Return the files of a shard. Raises RunError where there is no such shard."""
+        return FileListing.read(self.folder / f"{shard}{_SHARD_SUFFIX}")
 
-    def known(self, model: str) -> set[Key]:
-        """Return the files of which a version has said something for good; one that could not be read is tried again."""
-        rows = [row for path in self.parts() for row in read_part(path)]
-        return {(row["file"], row["bytes"], row["stamp"]) for row in rows if row["model"] == model and row["code"] not in _PASSING}
+    def final_keys(self, model: str) -> set[FileKey]:
+        """Return the files with a final row of a version; a file with a retryable error is scored again."""
+        rows = [row for path in self.list_parts() for row in read_part(path)]
+        return {row_key(row) for row in rows if row["model"] == model and not is_retryable_code(row["code"])}
 
-    def tidy(self, needed: set[Path], model: str, answered: set[Key]) -> None:
-        """Take away what nobody needs any more.
+    def remove_obsolete(self, needed_parts: set[Path], model: str, scored: set[FileKey]) -> None:
+        """Remove parts and shards that are not needed any more.
 
         Args:
-            needed: the parts that stay.
+            needed_parts: the parts that stay.
             model: the version whose table was written.
-            answered: the files of which the table says something; what is laid out for other ones stays, somebody may be at work on it.
+            scored: the files in the table; a shard with any other file stays, because it may be in work.
         """
-        for path in set(self.parts()) - needed:
+        for path in set(self.list_parts()) - needed_parts:
             path.unlink(missing_ok=True)
-        for path in self.folder.glob(f"part-*{_TODO}"):
-            listing = Listing.read(path)
-            if listing.model == model and answered.issuperset(each.key for each in listing.files):
+        for path in self.folder.glob(f"part-*{_SHARD_SUFFIX}"):
+            listing = FileListing.read(path)
+            if listing.model == model and scored.issuperset(file.key for file in listing.files):
                 path.unlink(missing_ok=True)
 
 
-def _named_after(source: str) -> str:
+def part_row(detection: Detection, file: SourceFile) -> Row:
+    """Return the row of a detection in a part."""
+    return detection_row(detection) | {"file": file.file, "bytes": file.bytes, "stamp": file.stamp}
+
+
+def row_key(row: Row) -> FileKey:
+    """Return the key of the file of a part's row."""
+    return row["file"], row["bytes"], row["stamp"]
+
+
+def write_rows(path: Path, rows: Iterable[Row], schema: pa.Schema) -> None:
+    """Write rows sorted by file, atomically."""
+    write_table(sorted(rows, key=lambda row: row["file"]), path, schema)
+
+
+def read_part(path: Path) -> list[Row]:
+    """Return the rows of a part; none where another realframe wrote it with other columns."""
+    table = pq.read_table(path)
+    return table.to_pylist() if table.schema.equals(PART_SCHEMA) else []
+
+
+def _default_name(source: str) -> str:
     last = re.sub(r"[^A-Za-z0-9_-]+", "-", source.rstrip("/").rpartition("/")[2]).strip("-")[:40]
     return f"{last or 'files'}-{hashlib.sha256(source.encode('utf-8', 'surrogateescape')).hexdigest()[:6]}"

@@ -1,7 +1,4 @@
-"""Which files of a source have no verdict of a version yet, dealt to shards.
-
-The parts of a job in one table, and what they come to.
-"""
+"""Plan a scoring job: split the files without a verdict into shards; when they are scored, gather the parts into one table."""
 
 import hashlib
 from collections import Counter
@@ -13,79 +10,81 @@ from pydantic import BaseModel
 
 from realframe.errors import RunError
 from realframe.registry import model_registry
-from realframe.scoring.file_source import FileSource, Key, Listed
-from realframe.scoring.scoring_job import SCORES, Job, Listing, read_part, write
+from realframe.scoring.file_source import FileKey, FileSource, SourceFile
+from realframe.scoring.scoring_job import SCORES_SCHEMA, FileListing, ScoringJob, read_part, row_key, write_rows
 from realframe.settings import Settings
 
-SHARD = 200
-"""Files of a shard, unless told."""
-_MOST_SHARDS = 1000  # Airflow maps a task over 1024 at most
+SHARD_SIZE = 200
+"""Default number of files in a shard."""
+_MAX_SHARDS = 1000  # Airflow maps a task over 1024 at most
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is to be done.
+class ScoringPlan:
+    """The work of a job.
 
     Attributes:
-        job: which one.
-        model: the version that scores, its number.
-        parts: the names of the shards, in order.
-        files: how many the source holds.
-        todo: how many of them have no verdict yet.
+        job: the job.
+        model: the number of the version that scores.
+        shards: their names, in order.
+        file_count: files in the source.
+        pending_count: files without a final verdict.
     """
 
-    job: Job
+    job: ScoringJob
     model: str
-    parts: tuple[str, ...]
-    files: int
-    todo: int
+    shards: tuple[str, ...]
+    file_count: int
+    pending_count: int
 
 
-def plan(source: str, settings: Settings, version: str = model_registry.CHAMPION, shard: int = SHARD, name: str = "") -> Plan:
-    """List a source, and deal what this version has not scored yet.
+def plan_job(
+    source: str, settings: Settings, version: str = model_registry.CHAMPION, shard_size: int = SHARD_SIZE, name: str = ""
+) -> ScoringPlan:
+    """List a source and split the files that this version has not scored into shards.
 
     Args:
-        source: as :func:`realframe.scoring.file_source.located` gives it.
+        source: as :func:`realframe.scoring.file_source.resolve_source` returns it.
         settings: of this checkout.
-        version: number or alias of the detector; an alias is looked up now, and the whole job is its version's.
-        shard: how many files are scored in one go, at least; more where there would be over a thousand shards.
-        name: of the job.
+        version: number or alias of the detector; an alias is resolved now, and the whole job uses its version.
+        shard_size: files in a shard, at least; more where there would be over a thousand shards.
+        name: of the job; by default named after its source.
 
     Raises:
-        DatasetError: the source can't be listed, or holds nothing.
+        DatasetError: the source cannot be listed, or contains no media file.
         RegistryError: there is no such version.
-        RunError: the name is none, or that of a job on another source.
+        RunError: the name is not valid, or a job for another source has it.
     """
-    job, model = Job.of(source, name, settings), str(model_registry.named(version).version)
-    files = FileSource(source).files()
-    job.begin(Listing(source, model, tuple(files)))
-    known = job.known(model)
-    todo = [each for each in files if each.key not in known]
-    shard = max(shard, -(-len(todo) // _MOST_SHARDS))
-    dealt = [todo[start : start + shard] for start in range(0, len(todo), shard)]
-    parts = {_name(number, model, some): some for number, some in enumerate(dealt)}
-    for part, some in parts.items():
-        job.lay_out(part, Listing(source, model, tuple(some)))
-    return Plan(job, model, tuple(parts), len(files), len(todo))
+    job, model = ScoringJob.open(source, name, settings), str(model_registry.resolve_version(version).version)
+    files = FileSource(source).list_files()
+    job.write_listing(FileListing(source, model, tuple(files)))
+    final = job.final_keys(model)
+    pending = [file for file in files if file.key not in final]
+    shard_size = max(shard_size, -(-len(pending) // _MAX_SHARDS))
+    chunks = [pending[start : start + shard_size] for start in range(0, len(pending), shard_size)]
+    shards = {_shard_name(index, model, chunk): chunk for index, chunk in enumerate(chunks)}
+    for shard, chunk in shards.items():
+        job.write_shard(shard, FileListing(source, model, tuple(chunk)))
+    return ScoringPlan(job, model, tuple(shards), len(files), len(pending))
 
 
-def _name(number: int, model: str, files: list[Listed]) -> str:
-    """Name a shard by its place and by what it is about, so that two who work on a job never take the one for the other."""
-    about = hashlib.sha256(repr((model, [each.key for each in files])).encode()).hexdigest()
-    return f"part-{number:05}-{about[:8]}"
+def _shard_name(index: int, model: str, files: list[SourceFile]) -> str:
+    """Name a shard by its index and its content, so that two processes that plan a job differently never mix up their shards."""
+    content = hashlib.sha256(repr((model, [file.key for file in files])).encode()).hexdigest()
+    return f"part-{index:05}-{content[:8]}"
 
 
 class JobSummary(BaseModel):
-    """What came of a job.
+    """The outcome of a job.
 
     Attributes:
         job: its name.
         source: of the files.
         model: the version that scored them.
         files: how many there are.
-        verdicts: how many of them got each verdict.
-        reasons: how many were not scored, by the code of why.
-        table: where the verdicts lie.
+        verdicts: files with each verdict.
+        reasons: files that were not scored, by error code.
+        table: path of the score table.
     """
 
     job: str
@@ -97,23 +96,25 @@ class JobSummary(BaseModel):
     table: str
 
     def __str__(self) -> str:
-        counts = ", ".join(f"{count} {verdict}" for verdict, count in self.verdicts.items())
-        why = ", ".join(f"{count} {code}" for code, count in self.reasons.items())
-        return f"{self.files} files by version {self.model}: {counts}{f' ({why})' if why else ''}; {self.table}"
+        verdicts = ", ".join(f"{count} {verdict}" for verdict, count in self.verdicts.items())
+        reasons = ", ".join(f"{count} {code}" for code, count in self.reasons.items())
+        return f"{self.files} files by version {self.model}: {verdicts}{f' ({reasons})' if reasons else ''}; {self.table}"
 
 
-def gather(job: Job) -> JobSummary:
-    """Write the table of all files that were listed last, and take away the parts that none of them needs.
+def gather_scores(job: ScoringJob) -> JobSummary:
+    """Write the table of all files of the latest listing, and remove the parts that are not needed any more.
 
-    Raises RunError where some have no row: a shard was not scored, or somebody else lists the job anew.
+    Raises:
+        RunError: files have no row, because a shard was not scored or another process lists the job again.
     """
-    listing = job.listing()
-    wanted = {each.key for each in listing.files}
-    rows, needed = _rows(job, listing.model, wanted)
-    if missing := len(wanted) - len(rows):
-        raise RunError(job.name, f"{missing} of {len(wanted)} files have no verdict yet", "Start it again: it goes on where it stopped.")
-    write(job.scores, ({name: row[name] for name in SCORES.names} for row in rows.values()), SCORES)
-    job.tidy(needed, listing.model, wanted)
+    listing = job.read_listing()
+    listed = {file.key for file in listing.files}
+    rows, needed_parts = _collect_rows(job, listing.model, listed)
+    if missing := len(listed) - len(rows):
+        reason = f"{missing} of {len(listed)} files have no verdict yet"
+        raise RunError(job.name, reason, "Start the job again: it continues where it stopped.")
+    write_rows(job.scores_path, ({name: row[name] for name in SCORES_SCHEMA.names} for row in rows.values()), SCORES_SCHEMA)
+    job.remove_obsolete(needed_parts, listing.model, listed)
     verdicts, reasons = (Counter(row[name] for row in rows.values() if row[name]) for name in ("verdict", "code"))
     return JobSummary(
         job=job.name,
@@ -122,17 +123,17 @@ def gather(job: Job) -> JobSummary:
         files=len(rows),
         verdicts=dict(sorted(verdicts.items())),
         reasons=dict(sorted(reasons.items())),
-        table=str(job.scores),
+        table=str(job.scores_path),
     )
 
 
-def _rows(job: Job, model: str, wanted: set[Key]) -> tuple[dict[Key, dict[str, Any]], set[Path]]:
-    """Return the row of each file that is wanted, and the parts that they come from; the newest of two rows counts."""
-    rows: dict[Key, dict[str, Any]] = {}
-    origin: dict[Key, Path] = {}
-    for path in job.parts():
+def _collect_rows(job: ScoringJob, model: str, listed: set[FileKey]) -> tuple[dict[FileKey, dict[str, Any]], set[Path]]:
+    """Return the row of each listed file, and the parts with these rows; of two rows of a file the newer one counts."""
+    rows: dict[FileKey, dict[str, Any]] = {}
+    parts: dict[FileKey, Path] = {}
+    for path in job.list_parts():
         for row in read_part(path):
-            key = (row["file"], row["bytes"], row["stamp"])
-            if row["model"] == model and key in wanted:
-                rows[key], origin[key] = row, path
-    return rows, set(origin.values())
+            key = row_key(row)
+            if row["model"] == model and key in listed:
+                rows[key], parts[key] = row, path
+    return rows, set(parts.values())

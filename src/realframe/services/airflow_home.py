@@ -1,24 +1,24 @@
-"""Airflow on one machine: an environment in which it keeps its state in this checkout and finds the DAGs."""
+"""Configure Airflow for one machine: environment variables, users and passwords in the state folder of this checkout."""
 
 import json
 import secrets
 from pathlib import Path
 
 from realframe.files import write_text
-from realframe.runs.git_dvc import environment as code_environment
+from realframe.runs.git_dvc import checkout_environment as code_environment
 from realframe.settings import Settings
 
-# name and role in Airflow's simple auth manager, which is for one machine; docker-compose.yml uses a real one
+# name and role in Airflow's simple auth manager, which is for one machine; docker-compose.yml uses another auth manager
 USERS = {"admin": "admin", "reviewer": "op", "demo": "op"}
 
 
 def airflow_home(settings: Settings) -> Path:
     """Return the folder of Airflow's state."""
-    return settings.state / "airflow"
+    return settings.state_dir / "airflow"
 
 
-def environment(settings: Settings, port: int = 8080) -> dict[str, str]:
-    """Return the environment variables for any Airflow process of this checkout."""
+def airflow_environment(settings: Settings, port: int = 8080) -> dict[str, str]:
+    """Return the environment variables for every Airflow process of this checkout."""
     home = airflow_home(settings)
     return {
         **code_environment(settings.root),
@@ -30,27 +30,27 @@ def environment(settings: Settings, port: int = 8080) -> dict[str, str]:
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
-        "AIRFLOW__API_AUTH__JWT_SECRET": _secret(home),
+        "AIRFLOW__API_AUTH__JWT_SECRET": _load_jwt_secret(home),
         "REALFRAME_ROOT": str(settings.root),
-        "REALFRAME_HOME": str(settings.state),
+        "REALFRAME_HOME": str(settings.state_dir),
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # evidence is a few small files
         # CoreFoundation's fork check kills forked tasks on a Mac
         "OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES",
     }
 
 
-def passwords(settings: Settings) -> dict[str, str]:
-    """Return each user's password, made at random on first use."""
+def load_passwords(settings: Settings) -> dict[str, str]:
+    """Return each user's password; create missing ones at random."""
     path = airflow_home(settings) / "passwords.json"
-    known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-    missing = {name: secrets.token_urlsafe(9) for name in USERS if name not in known}
+    passwords: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    missing = {name: secrets.token_urlsafe(9) for name in USERS if name not in passwords}
     if missing:
-        write_text(path, json.dumps(known | missing))
+        write_text(path, json.dumps(passwords | missing))
         path.chmod(0o600)
-    return known | missing
+    return passwords | missing
 
 
-def _secret(home: Path) -> str:
+def _load_jwt_secret(home: Path) -> str:
     path = home / "jwt_secret"
     if not path.exists():
         write_text(path, secrets.token_urlsafe(48))

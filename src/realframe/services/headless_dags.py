@@ -1,4 +1,4 @@
-"""Runs the DAGs one after another in this process, without Airflow's server: for the demo, for tests, and for a cron job.
+"""Run DAGs one after another in this process, without Airflow's server: for the demo, the tests, or a cron job.
 
 ``python -m realframe.services.headless_dags prepare_data train_model review_model --approve-as demo --override "it is a demo"``
 """
@@ -12,27 +12,27 @@ import warnings
 from functools import cache
 from typing import Any
 
-from realframe.services.airflow_home import passwords
+from realframe.services.airflow_home import load_passwords
 from realframe.settings import Settings, get_settings
 
-_AFTER_WAITING_S = 2.0  # Airflow 3.3.2 fails a task that is answered within a second of its question
+_ANSWER_DELAY_S = 2.0  # Airflow 3.3.2 fails a task that is answered within a second
 
 
 def main(arguments: list[str]) -> int:
-    """Run the DAGs that are named; return 0 where each ended well."""
+    """Run the named DAGs; return 0 if all succeed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dags", nargs="+")
-    parser.add_argument("--conf", type=json.loads, default={}, help="JSON: the form of the first DAG")
-    parser.add_argument("--approve-as", help="answer the review's question with Approve, as this Airflow user")
-    parser.add_argument("--override", default="", help="why the rules of the gate that are not met don't count; without it they do")
+    parser.add_argument("--conf", type=json.loads, default={}, help="JSON: the form values of the first DAG")
+    parser.add_argument("--approve-as", help="answer the review with Approve, as this Airflow user")
+    parser.add_argument("--override", default="", help="why unmet gate rules do not count; empty: unmet rules stop the approval")
     options = parser.parse_args(arguments)
-    warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testclient`")  # Airflow does, and it is not ours to mend
+    warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testclient`")  # a warning about Airflow's own code
     conf = options.conf
     _prepare_database()
     for dag_id in options.dags:
         if dag_id == "review_model" and options.approve_as:
-            asked = {"user": options.approve_as, "settings": get_settings(), "override": options.override}
-            threading.Thread(target=answer, kwargs=asked, daemon=True).start()
+            answer_arguments = {"user": options.approve_as, "settings": get_settings(), "override": options.override}
+            threading.Thread(target=answer_review, kwargs=answer_arguments, daemon=True).start()
         state = run_dag(dag_id, conf)
         print(f"{dag_id}: {state}", flush=True)
         if state != "success":
@@ -54,34 +54,34 @@ def run_dag(dag_id: str, conf: dict[str, Any]) -> str:
 
 @cache
 def _prepare_database() -> None:
-    """Bring Airflow's database up to date, once: doing so closes all sessions, also those of the thread that answers."""
+    """Migrate Airflow's database, once: migrating closes all sessions, also those of the thread that answers."""
     from airflow.utils.db import initdb
 
     initdb()
 
 
-def answer(
+def answer_review(
     user: str, settings: Settings, option: str = "Approve", comment: str = "answered by the headless run", override: str = ""
 ) -> None:
-    """Wait for the question that a DAG asks, and answer it through Airflow's own API as ``user``."""
+    """Wait for the required action of a DAG and answer it through Airflow's API as ``user``."""
     from airflow.api_fastapi.app import create_app
     from fastapi.testclient import TestClient
 
     with TestClient(create_app(apps="all")) as client:
-        token = client.post("/auth/token", json={"username": user, "password": passwords(settings)[user]}).json()["access_token"]
+        token = client.post("/auth/token", json={"username": user, "password": load_passwords(settings)[user]}).json()["access_token"]
         headers = {"Authorization": f"Bearer {token}"}
-        while not (asked := _open_questions(client, headers)):
+        while not (questions := _open_questions(client, headers)):
             time.sleep(0.5)
-        time.sleep(_AFTER_WAITING_S)
-        task = asked[0]["task_instance"]
+        time.sleep(_ANSWER_DELAY_S)
+        task = questions[0]["task_instance"]
         path = f"/api/v2/dags/{task['dag_id']}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}/-1/hitlDetails"
-        said = {"chosen_options": [option], "params_input": {"comment": comment, "override": override}}
-        client.patch(path, headers=headers, json=said).raise_for_status()
+        answer = {"chosen_options": [option], "params_input": {"comment": comment, "override": override}}
+        client.patch(path, headers=headers, json=answer).raise_for_status()
 
 
 def _open_questions(client: Any, headers: dict[str, str]) -> list[dict[str, Any]]:
-    found = client.get("/api/v2/dags/~/dagRuns/~/hitlDetails", params={"response_received": False}, headers=headers)
-    return list(found.raise_for_status().json()["hitl_details"])
+    response = client.get("/api/v2/dags/~/dagRuns/~/hitlDetails", params={"response_received": False}, headers=headers)
+    return list(response.raise_for_status().json()["hitl_details"])
 
 
 if __name__ == "__main__":

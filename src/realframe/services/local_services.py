@@ -1,4 +1,4 @@
-"""Starts Airflow, the MLflow server and the metadata store together, and stops all of them on Ctrl-C."""
+"""Start Airflow, the MLflow server and the metadata store together, and stop them on Ctrl-C."""
 
 import os
 import signal
@@ -24,43 +24,43 @@ _READY_S = 120
 _STOP_S = 20
 
 
-def up(settings: Settings, *, airflow_port: int, mlflow_port: int) -> None:
-    """Run the services until Ctrl-C or SIGTERM, or until one of them dies. Raises SetupError."""
+def run_services(settings: Settings, *, airflow_port: int, mlflow_port: int) -> None:
+    """Run the services until Ctrl-C or SIGTERM, or until one of them ends. Raises SetupError."""
     console = Console()
     for port, option in ((airflow_port, "--airflow-port"), (mlflow_port, "--mlflow-port")):
-        _check_free(port, option)
+        _require_free_port(port, option)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ExitStack() as services:
         try:
             store = services.enter_context(open_store(settings))
             uri = mlflow_runs.connect(settings) and settings.tracking_uri
-            server = services.enter_context(_service("mlflow", _mlflow(settings, uri, mlflow_port), dict(os.environ), settings))
-            environment = airflow_home.environment(settings, airflow_port)
-            accounts = airflow_home.passwords(settings)
+            server = services.enter_context(_service("mlflow", _mlflow_command(settings, uri, mlflow_port), dict(os.environ), settings))
+            environment = airflow_home.airflow_environment(settings, airflow_port)
+            accounts = airflow_home.load_passwords(settings)
             standalone = services.enter_context(_service("airflow", [sys.executable, "-m", "airflow", "standalone"], environment, settings))
             with console.status("starting Airflow and MLflow (10 to 20 seconds) ..."):
-                _wait(f"http://127.0.0.1:{mlflow_port}/health", server, settings)
-                _wait(f"http://127.0.0.1:{airflow_port}/api/v2/monitor/health", standalone, settings)
-            console.print(_addresses(airflow_port, mlflow_port, store.address, accounts))
+                _wait_until_ready(f"http://127.0.0.1:{mlflow_port}/health", server, settings)
+                _wait_until_ready(f"http://127.0.0.1:{airflow_port}/api/v2/monitor/health", standalone, settings)
+            console.print(_address_table(airflow_port, mlflow_port, store.address, accounts))
             while server.poll() is None and standalone.poll() is None:
                 time.sleep(0.5)
-            dead = "MLflow" if server.poll() is not None else "Airflow"
-            raise SetupError(dead, "has ended by itself", f"Its log is in {settings.state / 'logs'}.")
+            ended = "MLflow" if server.poll() is not None else "Airflow"
+            raise SetupError(ended, "ended unexpectedly", f"Its log is in {settings.state_dir / 'logs'}.")
         except KeyboardInterrupt:
             console.print("\nstopping ...")
 
 
-def _mlflow(settings: Settings, uri: str, port: int) -> list[str]:
-    artifacts = ["--artifacts-destination", str(settings.state / "mlartifacts")]
+def _mlflow_command(settings: Settings, uri: str, port: int) -> list[str]:
+    artifacts = ["--artifacts-destination", str(settings.state_dir / "mlartifacts")]
     return [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, *artifacts, "--host", "127.0.0.1", "--port", str(port)]
 
 
 @contextmanager
 def _service(name: str, command: list[str], environment: dict[str, str], settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a service in a session of its own, so that a Ctrl-C in the terminal reaches it through us only."""
-    log = settings.state / "logs" / f"{name}.log"
+    """Run a service in its own process session, so that Ctrl-C in the terminal does not reach it directly."""
+    log = settings.state_dir / "logs" / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    # MLflow's job runner, which we don't use, doubles its memory
+    # MLflow's job runner is not used and doubles its memory
     environment = {**environment, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with log.open("ab") as stream:
         process = subprocess.Popen(  # noqa: S603
@@ -73,7 +73,7 @@ def _service(name: str, command: list[str], environment: dict[str, str], setting
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """SIGINT to the parent only: `airflow standalone` orphans its children on SIGTERM, and hangs when all get the signal."""
+    """Send SIGINT to the parent only: `airflow standalone` orphans its children on SIGTERM, and hangs if all get the signal."""
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
     try:
@@ -83,16 +83,16 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _check_free(port: int, option: str) -> None:
+def _require_free_port(port: int, option: str) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise SetupError(f"port {port}", "is in use by another program", f"Choose another one with {option}.") from error
+            raise SetupError(f"port {port}", "is used by another program", f"Choose another port with {option}.") from error
 
 
-def _wait(url: str, process: subprocess.Popen[bytes], settings: Settings) -> None:
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes], settings: Settings) -> None:
     deadline = time.monotonic() + _READY_S
     while time.monotonic() < deadline and process.poll() is None:
         try:
@@ -100,11 +100,11 @@ def _wait(url: str, process: subprocess.Popen[bytes], settings: Settings) -> Non
                 return
         except OSError:
             time.sleep(0.3)
-    raise SetupError(url, "does not answer", f"Its log is in {Path(settings.state) / 'logs'}.")
+    raise SetupError(url, "does not answer", f"Its log is in {Path(settings.state_dir) / 'logs'}.")
 
 
-def _addresses(airflow_port: int, mlflow_port: int, store: str, accounts: dict[str, str]) -> Table:
-    table = Table("service", "address", "sign in as", title="realframe is up; Ctrl-C stops all of it")
+def _address_table(airflow_port: int, mlflow_port: int, store: str, accounts: dict[str, str]) -> Table:
+    table = Table("service", "address", "sign in as", title="realframe is running; Ctrl-C stops all services")
     table.add_row("Airflow", f"http://127.0.0.1:{airflow_port}", "\n".join(f"{name} / {accounts[name]}" for name in ("admin", "reviewer")))
     table.add_row("MLflow", f"http://127.0.0.1:{mlflow_port}", "no account needed on this machine")
     table.add_row("metadata store", store, "MongoDB's protocol")

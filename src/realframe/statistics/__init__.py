@@ -1,1 +1,1 @@
-"""Metrics, confidence intervals and hypothesis tests: arrays in, numbers out."""
+"""Compute metrics, confidence intervals and hypothesis tests: arrays in, numbers out."""

@@ -1,4 +1,4 @@
-"""The arrays that the figures are computed on."""
+"""Array types of the statistics, and division that allows empty denominators."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,7 @@ Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 
-def ratio(part: Floats, whole: Floats, empty: float = np.nan) -> Floats:
-    """Return ``part / whole``, and ``empty`` where ``whole`` is not above 0."""
-    return np.divide(part, whole, out=np.full(np.broadcast_shapes(part.shape, whole.shape), empty), where=whole > 0)
+def divide_or(numerator: Floats, denominator: Floats, empty: float = np.nan) -> Floats:
+    """Return ``numerator / denominator``, and ``empty`` where the denominator is not above 0."""
+    result = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), empty)
+    return np.divide(numerator, denominator, out=result, where=denominator > 0)

@@ -1,11 +1,12 @@
-"""95 % intervals by the bootstrap over clusters of items.
+"""Compute 95 % intervals with the bootstrap over clusters of items.
 
-Percentile method: Efron & Tibshirani, An Introduction to the Bootstrap (1993), chapter 13. What is drawn with replacement is not the
-frame and not the item but the cluster: items of one group and near-duplicates are alike, and drawing them apart would make the
-interval too narrow (Field & Welsh, Bootstrapping clustered data, J. R. Stat. Soc. B 69, 2007). Drawing is stratified by which
-classes a cluster holds, so that every class is in every resample.
+Percentile method: Efron & Tibshirani, An Introduction to the Bootstrap (1993), chapter 13. Clusters are drawn with replacement, not
+frames or items: items of one group and near-duplicates are alike, and drawing them separately would make the interval too narrow
+(Field & Welsh, Bootstrapping clustered data, J. R. Stat. Soc. B 69, 2007). Drawing is stratified by the classes that a cluster
+contains, so that every class is in every resample.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,68 +14,87 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from realframe.statistics.arrays import Bools, Floats
-from realframe.statistics.classification_metrics import Draws
+from realframe.statistics.arrays import Bools, Floats, Ints
 
 MIN_CLUSTERS = 5
-"""With fewer clusters of a class an interval would be a guess, and there is none."""
+"""With fewer clusters of a class there is no interval, since it would be a guess."""
 _TAIL = 0.025
+_BLOCK_SIZE = 8_000_000  # weights in memory at once, 64 MB
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure with its 95 % interval; NaN where it can't be said."""
+    """A value with its 95 % interval; NaN where it cannot be computed."""
 
     value: float
     low: float
     high: float
 
     def as_dict(self) -> dict[str, float | None]:
-        """Return it for JSON, where NaN is null."""
+        """Return the fields for JSON, in which NaN is null."""
         return {name: None if np.isnan(value) else float(value) for name, value in vars(self).items()}
 
 
-def draw(clusters: "pd.Series[str]", classes: NDArray[Any], resamples: int, seed: int) -> Draws:
-    """Draw clusters with replacement; equal for equal arguments.
+@dataclass(frozen=True)
+class Resamples:
+    """Bootstrap resamples of clusters.
+
+    Attributes:
+        counts: (resamples, clusters), how often each cluster was drawn.
+        row_clusters: (n,) the column of each row's cluster in ``counts``.
+    """
+
+    counts: Floats
+    row_clusters: Ints
+
+    def iter_row_weights(self) -> Iterator[Floats]:
+        """Yield the weights of the rows in blocks of resamples, (resamples of the block, n), in bounded memory."""
+        step = max(1, _BLOCK_SIZE // max(1, len(self.row_clusters)))
+        for start in range(0, len(self.counts), step):
+            yield self.counts[start : start + step, self.row_clusters]
+
+
+def draw_resamples(clusters: "pd.Series[str]", classes: NDArray[Any], resamples: int, seed: int) -> Resamples:
+    """Draw clusters with replacement; equal arguments give equal resamples.
 
     Args:
         clusters: (n,) the cluster of each row (an item, or a frame of one).
-        classes: (n,) what each row is: the truth, or more classes than two, such as the generators.
-        resamples: how many to draw.
+        classes: (n,) the class of each row: the true label, or more than two classes, such as the generators.
+        resamples: number of resamples.
         seed: of the random numbers.
     """
     codes, names = pd.factorize(clusters.to_numpy())
-    kinds, class_of = np.unique(classes, return_inverse=True)
-    holds = np.zeros((len(names), len(kinds)), np.bool_)
-    holds[codes, class_of] = True
-    strata = np.unique(holds, axis=0, return_inverse=True)[1]
+    class_names, class_codes = np.unique(classes, return_inverse=True)
+    contains = np.zeros((len(names), len(class_names)), np.bool_)
+    contains[codes, class_codes] = True
+    strata = np.unique(contains, axis=0, return_inverse=True)[1]
     random = np.random.default_rng(seed)
-    times = np.zeros((resamples, len(names)))
+    counts = np.zeros((resamples, len(names)))
     for stratum in range(strata.max(initial=-1) + 1):
         members = np.flatnonzero(strata == stratum)
-        times[:, members] = random.multinomial(len(members), np.full(len(members), 1 / len(members)), size=resamples)
-    return Draws(times, codes.astype(np.int64))
+        counts[:, members] = random.multinomial(len(members), np.full(len(members), 1 / len(members)), size=resamples)
+    return Resamples(counts, codes.astype(np.int64))
 
 
-def smaller_class(clusters: "pd.Series[str]", fake: Bools) -> int:
-    """Return how many clusters hold the class that is in fewer of them."""
-    return int(min(clusters[fake].nunique(), clusters[~fake].nunique()))
+def count_minority_clusters(clusters: "pd.Series[str]", is_fake: Bools) -> int:
+    """Return the number of clusters that contain the class that is in fewer clusters."""
+    return int(min(clusters[is_fake].nunique(), clusters[~is_fake].nunique()))
 
 
-def interval(value: float, drawn: Floats, clusters: int) -> Interval:
-    """Return the percentile interval of a figure in [0, 1].
+def percentile_interval(value: float, resampled: Floats, clusters: int) -> Interval:
+    """Return the percentile interval of a value in [0, 1].
 
-    A figure of exactly 0 or 1 in all resamples says only that no mistake was among so many clusters; the bootstrap would print an
-    interval of no width. There the exact binomial bound takes over (Clopper & Pearson 1934; Hanley & Lippman-Hand 1983).
+    A value of exactly 0 or 1 in all resamples only shows that these clusters contain no mistake, and the bootstrap interval would have
+    no width. In that case one end is the exact binomial bound (Clopper & Pearson 1934; Hanley & Lippman-Hand 1983).
 
     Args:
-        value: the figure over all items.
-        drawn: (resamples,) the figure over each resample.
-        clusters: of the smaller class; below ``MIN_CLUSTERS`` there is no interval.
+        value: over all items.
+        resampled: (resamples,) the value over each resample.
+        clusters: number of clusters of the smaller class; below ``MIN_CLUSTERS`` there is no interval.
     """
-    if clusters < MIN_CLUSTERS or np.isnan(value) or np.isnan(drawn).any():
+    if clusters < MIN_CLUSTERS or np.isnan(value) or np.isnan(resampled).any():
         return Interval(value, np.nan, np.nan)
-    low, high = percentiles(drawn)
+    low, high = percentile_bounds(resampled)
     bound = _TAIL ** (1 / clusters)
     if low == high == 1.0:
         low = bound
@@ -83,7 +103,7 @@ def interval(value: float, drawn: Floats, clusters: int) -> Interval:
     return Interval(value, low, high)
 
 
-def percentiles(drawn: Floats) -> tuple[float, float]:
-    """Return the ends of the middle 95 % of what was drawn."""
-    low, high = np.percentile(drawn, [100 * _TAIL, 100 * (1 - _TAIL)])
+def percentile_bounds(resampled: Floats) -> tuple[float, float]:
+    """Return the ends of the middle 95 % of resampled values."""
+    low, high = np.percentile(resampled, [100 * _TAIL, 100 * (1 - _TAIL)])
     return float(low), float(high)

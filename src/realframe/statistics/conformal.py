@@ -1,9 +1,9 @@
-"""Verdicts of three words with a stated error: a class-conditional (Mondrian) split-conformal band.
+"""Compute verdicts with a stated error, `real`, `ai-generated` or `uncertain`: a class-conditional (Mondrian) split-conformal band.
 
 Vovk, Gammerman & Shafer, Algorithmic Learning in a Random World (2005), section 4.5; Angelopoulos & Bates, A gentle introduction to
-conformal prediction (2021), section 4.2. Each class keeps out the share ``error`` of its validation items that look least like it; a new
-item of that class, exchangeable with them, is then kept out with a probability of at most ``error``, however good the detector is.
-It says nothing of items from elsewhere, such as those of a generator that validation has not seen.
+conformal prediction (2021), section 4.2. For each class, the share ``error`` of its validation items that look least like it lies
+outside its range. A new item of that class, exchangeable with them, then lies outside with a probability of at most ``error``, however
+good the detector is. This does not hold for items from other sources, such as a generator that is not in the validation set.
 """
 
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ Verdict = Literal["real", "ai-generated", "uncertain"]
 
 
 @dataclass(frozen=True)
-class Band:
-    """Where no verdict is given.
+class UncertaintyBand:
+    """The calibrated probabilities for which the verdict is ``uncertain``.
 
     Attributes:
-        low: a calibrated probability below it is called ``real``.
-        high: one above it is called ``ai-generated``.
-        error: the share of each class that a verdict other than ``uncertain`` gets wrong, at most and on average.
+        low: below it the verdict is ``real``.
+        high: above it the verdict is ``ai-generated``.
+        error: largest expected share of each class with a wrong verdict.
     """
 
     low: float
@@ -31,36 +31,36 @@ class Band:
     error: float
 
     def verdict(self, probability: float) -> Verdict:
-        """Return the verdict on a calibrated probability of ``fake``: ``uncertain`` where both classes fit, or neither."""
+        """Return the verdict for a calibrated probability of ``fake``: ``uncertain`` if it fits both classes, or neither."""
         if probability < self.low:
             return "real"
         return "ai-generated" if probability > self.high else "uncertain"
 
 
-def fit(fake: Bools, probabilities: Floats, error: float) -> Band:
-    """Return the band of the validation items.
+def fit_band(is_fake: Bools, probabilities: Floats, error: float) -> UncertaintyBand:
+    """Fit the band to the validation items.
 
-    Of n items no error below 1 / (n + 1) can be stated: where a class has fewer than 1 / error - 1 of them, the band states the smallest
-    one that it can. Where a class is missing nothing can be stated: every verdict is ``uncertain``.
+    From n items of a class no error below 1 / (n + 1) can be stated: with fewer than 1 / error - 1 items, the band states the smallest
+    possible error. If a class is missing no error can be stated, and every verdict is ``uncertain``.
 
     Args:
-        fake: (n,) truth of the validation items.
+        is_fake: (n,) true labels of the validation items.
         probabilities: (n,) their calibrated probabilities of ``fake``.
-        error: the share of each class that may be wrong, above 0 and below 1.
+        error: share of each class that may get a wrong verdict, above 0 and below 1.
     """
-    stated = max(error, *(1 / (int(rows.sum()) + 1) for rows in (fake, ~fake)))
+    stated = max(error, *(1 / (int(rows.sum()) + 1) for rows in (is_fake, ~is_fake)))
     if stated >= 1:
-        return Band(0.0, 1.0, 1.0)
-    highest_real = _quantile(probabilities[~fake], stated)
-    lowest_fake = -_quantile(-probabilities[fake], stated)
-    if lowest_fake <= highest_real:  # between them either class fits
-        return Band(lowest_fake, highest_real, stated)
+        return UncertaintyBand(0.0, 1.0, 1.0)
+    highest_real = _conformal_quantile(probabilities[~is_fake], stated)
+    lowest_fake = -_conformal_quantile(-probabilities[is_fake], stated)
+    if lowest_fake <= highest_real:  # between them both classes fit
+        return UncertaintyBand(lowest_fake, highest_real, stated)
     # between them neither class fits; each end itself still fits its class
     low, high = np.nextafter(highest_real, 1.0), np.nextafter(lowest_fake, 0.0)
-    return Band(float(min(low, high)), float(max(low, high)), stated)
+    return UncertaintyBand(float(min(low, high)), float(max(low, high)), stated)
 
 
-def _quantile(oddness: Floats, error: float) -> float:
-    """The ceil((n + 1)(1 - error))-th smallest: a further item is odder with a probability of at most ``error``."""
-    rank = int(np.ceil((len(oddness) + 1) * (1 - error) - 1e-9))  # (n + 1)(1 - 1 / (n + 1)) is n, whatever floats say
-    return float(np.sort(oddness)[max(rank, 1) - 1])
+def _conformal_quantile(scores: Floats, error: float) -> float:
+    """Return the ceil((n + 1)(1 - error))-th smallest score; a new item scores higher with a probability of at most ``error``."""
+    rank = int(np.ceil((len(scores) + 1) * (1 - error) - 1e-9))  # (n + 1)(1 - 1 / (n + 1)) is n despite rounding
+    return float(np.sort(scores)[max(rank, 1) - 1])

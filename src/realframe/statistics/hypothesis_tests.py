@@ -1,7 +1,4 @@
-"""Two models on the same items: is one better, or was it luck?
-
-Several tests at once: the more are asked, the likelier one of them cries out by luck.
-"""
+"""Test whether one of two models is better on the same items, and correct the p-values of several tests."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,81 +10,85 @@ from scipy.stats import binomtest
 from realframe.statistics import bootstrap
 from realframe.statistics.arrays import Bools, Floats
 from realframe.statistics.bootstrap import Interval
-from realframe.statistics.classification_metrics import all_metrics
+from realframe.statistics.classification_metrics import compute_metrics
 
 
 @dataclass(frozen=True)
-class PairedScores:
-    """What one model says of the items.
+class ModelScores:
+    """The scores of one model on the items.
 
     Attributes:
         scores: (n,) probabilities of ``fake``.
-        threshold: the model's own; a score at or above it is called fake.
+        threshold: of the model; a score at or above it is predicted fake.
     """
 
     scores: Floats
     threshold: float
 
-    def wrong(self, fake: Bools) -> Bools:
-        """Return which items the model gets wrong, (n,), given the truth."""
-        return (self.scores >= self.threshold) != fake
+    def find_errors(self, is_fake: Bools) -> Bools:
+        """Return which items the model classifies wrongly, (n,).
+
+        Args:
+            is_fake: (n,) true labels.
+        """
+        return (self.scores >= self.threshold) != is_fake
 
 
 @dataclass(frozen=True)
-class McNemar:
-    """Which of two models makes more mistakes.
+class McNemarResult:
+    """The result of McNemar's test: which of two models makes more errors.
 
     Attributes:
-        only_a: items that only the first gets wrong.
-        only_b: items that only the second gets wrong.
-        p: how probable so uneven a share is where both are equally good, two-sided.
+        only_a: number of items that only the first model classifies wrongly.
+        only_b: number of items that only the second classifies wrongly.
+        p_value: two-sided probability of counts at least as uneven if both models are equally good.
     """
 
     only_a: int
     only_b: int
-    p: float
+    p_value: float
 
 
-def mcnemar(wrong_a: Bools, wrong_b: Bools) -> McNemar:
-    """Return McNemar's exact test (Psychometrika 12, 1947): of the items that one model alone gets wrong, does each get half?
+def mcnemar_test(wrong_a: Bools, wrong_b: Bools) -> McNemarResult:
+    """Run McNemar's exact test (Psychometrika 12, 1947): does each model have half of the errors that only one of them makes?
 
-    It takes items as independent; ``difference`` knows of clusters.
+    It treats items as independent; ``paired_difference`` respects clusters.
 
     Args:
-        wrong_a: (n,) which items the first model gets wrong.
-        wrong_b: (n,) which of the same items the second gets wrong.
+        wrong_a: (n,) which items the first model classifies wrongly.
+        wrong_b: (n,) which of the same items the second classifies wrongly.
     """
     only_a, only_b = int((wrong_a & ~wrong_b).sum()), int((wrong_b & ~wrong_a).sum())
-    apart = only_a + only_b
-    return McNemar(only_a, only_b, float(binomtest(only_a, apart).pvalue) if apart else 1.0)
+    disagreements = only_a + only_b
+    return McNemarResult(only_a, only_b, float(binomtest(only_a, disagreements).pvalue) if disagreements else 1.0)
 
 
-def difference(
-    fake: Bools, clusters: "pd.Series[str]", a: PairedScores, b: PairedScores, figure: str, resamples: int, seed: int
+def paired_difference(
+    is_fake: Bools, clusters: "pd.Series[str]", a: ModelScores, b: ModelScores, metric: str, resamples: int, seed: int
 ) -> Interval:
-    """Return a figure of ``a`` less that of ``b`` on the same items; the interval takes both from the same resamples of clusters.
+    """Return a metric of ``a`` minus that of ``b`` on the same items, with the interval over the same resamples of clusters.
 
     Args:
-        fake: (n,) truth.
+        is_fake: (n,) true labels.
         clusters: (n,) the cluster of each item.
         a: the first model's scores.
-        b: the second's.
-        figure: a name of ``realframe.statistics.classification_metrics.METRICS``.
-        resamples: how many stand behind the interval; below ``bootstrap.MIN_CLUSTERS`` clusters of a class there is none.
+        b: the second model's scores.
+        metric: a name in ``classification_metrics.METRICS``.
+        resamples: number of resamples; below ``bootstrap.MIN_CLUSTERS`` clusters of a class there is no interval.
         seed: of the resamples.
     """
-    value = float(np.subtract(*(all_metrics(fake, model.scores, model.threshold)[figure][0] for model in (a, b))))
-    if bootstrap.smaller_class(clusters, fake) < bootstrap.MIN_CLUSTERS:
+    value = float(np.subtract(*(compute_metrics(is_fake, model.scores, model.threshold)[metric][0] for model in (a, b))))
+    if bootstrap.count_minority_clusters(clusters, is_fake) < bootstrap.MIN_CLUSTERS:
         return Interval(value, np.nan, np.nan)
-    draws = bootstrap.draw(clusters, fake, resamples, seed)
-    drawn = [all_metrics(fake, model.scores, model.threshold, draws)[figure] for model in (a, b)]
-    return Interval(value, *bootstrap.percentiles(drawn[0] - drawn[1]))
+    draws = bootstrap.draw_resamples(clusters, is_fake, resamples, seed)
+    resampled = [compute_metrics(is_fake, model.scores, model.threshold, draws)[metric] for model in (a, b)]
+    return Interval(value, *bootstrap.percentile_bounds(resampled[0] - resampled[1]))
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return the adjusted p-values of Holm (Scandinavian Journal of Statistics 6, 1979), in the order given.
+def holm_adjust(p_values: Sequence[float]) -> list[float]:
+    """Return Holm's adjusted p-values (Scandinavian Journal of Statistics 6, 1979), in the order of the arguments.
 
-    Held against a level each, the chance of any false alarm among them all is at most that level, however they hang together.
+    If each is compared with a level, the probability of any false alarm is at most that level, however the tests depend on each other.
 
     Args:
         p_values: of the tests.
@@ -95,4 +96,4 @@ def holm(p_values: Sequence[float]) -> list[float]:
     order = np.argsort(p_values, kind="stable")
     factors = np.arange(len(order), 0, -1)
     adjusted = np.minimum(np.maximum.accumulate(factors * np.asarray(p_values, np.float64)[order]), 1.0)
-    return [float(adjusted[place]) for place in np.argsort(order)]
+    return [float(adjusted[position]) for position in np.argsort(order)]

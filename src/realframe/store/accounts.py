@@ -1,12 +1,13 @@
-"""Accounts of people who review, in the store: a role, and a password that is kept as a salted scrypt hash only.
+"""Accounts of people, in the store: a role, and the password as a salted scrypt hash.
 
-Whoever can write to the store can write accounts: it is as safe as the store's own access control. The parameters of scrypt are those
-that OWASP's Password Storage Cheat Sheet recommends (N = 2^17, r = 8, p = 1: 128 MiB and about half a second per try).
+An account is as safe as the store's own access control: whoever can write to the store can write accounts. The parameters of scrypt are
+those that OWASP's Password Storage Cheat Sheet recommends (N = 2^17, r = 8, p = 1: 128 MiB and about half a second per attempt).
 """
 
 import hashlib
 import hmac
 import secrets
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, get_args
 
@@ -18,23 +19,23 @@ from realframe.store.repository import Store
 
 Role = Literal["reviewer", "admin", "analyst"]
 ROLES: tuple[Role, ...] = get_args(Role)
-DECIDE = ("reviewer", "admin")
-"""The roles that may decide on a model version; an analyst may look."""
-SHORTEST = 10
+DECIDING_ROLES = ("reviewer", "admin")
+"""The roles that may decide on a model version; an analyst may only view it."""
+MIN_PASSWORD_LENGTH = 10
 _N, _R, _P = 2**17, 8, 1
 _MEMORY = 2 * 128 * _N * _R
 _SALT_BYTES = 16
 
 
 class Account(Document):
-    """Somebody who can sign in.
+    """An account with which a person can sign in.
 
     Attributes:
-        name: under which decisions stand in the ledger.
-        role: ``reviewer`` and ``admin`` may decide, ``analyst`` may look.
-        salt: of the hash, hex.
-        scrypt: the hash of the password, hex.
-        created: when the account was made, UTC, ISO 8601.
+        name: the name, which the ledger records with each decision.
+        role: ``reviewer`` and ``admin`` may decide, ``analyst`` may only view.
+        salt: salt of the password hash, hex.
+        password_hash: scrypt hash of the password, hex.
+        created: when the account was created, UTC, ISO 8601.
     """
 
     COLLECTION = "accounts"
@@ -43,65 +44,96 @@ class Account(Document):
     name: str = Field(pattern=r"^[\w.@+-]{1,64}$")
     role: Role
     salt: str = Field(pattern="^[0-9a-f]{32}$")
-    scrypt: str = Field(pattern="^[0-9a-f]{128}$")
+    password_hash: str = Field(pattern="^[0-9a-f]{128}$")
     created: str
 
 
+@dataclass(frozen=True)
+class User:
+    """The sender of a request: a person who is signed in, or a program with an API key.
+
+    Attributes:
+        name: name of the account.
+        role: role of the account, or of the API key if it has a lower one.
+        api_key: name of the API key; empty for a session.
+        csrf_token: the token that a session must send with a request that changes something; empty for an API key.
+    """
+
+    name: str
+    role: Role
+    api_key: str = ""
+    csrf_token: str = ""
+
+    @property
+    def can_decide(self) -> bool:
+        """Whether the role allows decisions on model versions."""
+        return self.role in DECIDING_ROLES
+
+    @property
+    def can_see_all(self) -> bool:
+        """Whether the role shows the files that others uploaded."""
+        return self.role in ("reviewer", "admin")
+
+    def can_delete(self, owner: str) -> bool:
+        """Whether this user may delete what ``owner`` uploaded."""
+        return self.name == owner or self.role == "admin"
+
+
 def add(store: Store, name: str, role: Role, password: str) -> None:
-    """Make an account. Raises AccountError where the name is taken or no name, or the password too short."""
+    """Create an account. Raises AccountError if the name is taken or not valid, or if the password is too short."""
     if store.get(Account, name):
         raise AccountError(name, "has an account already", f"Set a new password: `realframe users passwd {name}`.")
-    store.upsert([_account(name, role, password)])
+    store.upsert([_new_account(name, role, password)])
 
 
 def set_password(store: Store, name: str, password: str) -> None:
-    """Give an account a new password. Raises AccountError."""
-    store.upsert([_account(name, get(store, name).role, password)])
+    """Set a new password. Raises AccountError if there is no such account, or if the password is too short."""
+    store.upsert([_new_account(name, get(store, name).role, password)])
 
 
 def get(store: Store, name: str) -> Account:
-    """Return an account. Raises AccountError where there is none."""
+    """Return an account. Raises AccountError if there is none with this name."""
     account = store.get(Account, name)
     if account is None:
-        known = ", ".join(other.name for other in everyone(store)) or "none"
-        raise AccountError(name, f"has no account (there are: {known})", f"Make one: `realframe users add {name} --role reviewer`.")
+        known = ", ".join(other.name for other in list_accounts(store)) or "none"
+        raise AccountError(name, f"has no account (there are: {known})", f"Create one: `realframe users add {name} --role reviewer`.")
     return account
 
 
-def everyone(store: Store) -> list[Account]:
+def list_accounts(store: Store) -> list[Account]:
     """Return all accounts, by name."""
     return store.find(Account)
 
 
 def remove(store: Store, name: str) -> None:
-    """Take an account away; its decisions stay in the ledger. Raises AccountError where there is none."""
+    """Delete an account; its decisions stay in the ledger. Raises AccountError if there is none with this name."""
     store.delete(Account, [get(store, name).key])
 
 
-def sign_in(store: Store, name: str, password: str) -> Account:
-    """Return the account of a name if the password is right.
+def verify_password(store: Store, name: str, password: str) -> Account:
+    """Return the account with a name if the password is correct.
 
-    Raises AccountError, the same one and after the same time whether the name or the password is wrong.
+    Raises AccountError: the same error after the same time, whether the name or the password is wrong.
     """
     account = store.get(Account, name)
-    salt, expected = (account.salt, account.scrypt) if account else ("0" * 2 * _SALT_BYTES, "")
-    right = hmac.compare_digest(_scrypt(password, salt), expected)
-    if account is None or not right:
-        raise AccountError(name, "the name or the password is not right", "A new one: `realframe users passwd NAME`.")
+    salt, expected = (account.salt, account.password_hash) if account else ("0" * 2 * _SALT_BYTES, "")
+    is_correct = hmac.compare_digest(_hash_password(password, salt), expected)
+    if account is None or not is_correct:
+        raise AccountError(name, "the name or the password is not correct", "Set a new password: `realframe users passwd NAME`.")
     return account
 
 
-def _account(name: str, role: Role, password: str) -> Account:
-    if len(password) < SHORTEST:
-        raise AccountError(name, f"a password needs at least {SHORTEST} characters", "Choose a longer one.")
+def _new_account(name: str, role: Role, password: str) -> Account:
+    if len(password) < MIN_PASSWORD_LENGTH:
+        raise AccountError(name, f"a password needs at least {MIN_PASSWORD_LENGTH} characters", "Choose a longer one.")
     salt = secrets.token_hex(_SALT_BYTES)
     created = datetime.now(UTC).isoformat(timespec="seconds")
     try:
-        return Account(name=name, role=role, salt=salt, scrypt=_scrypt(password, salt), created=created)
+        return Account(name=name, role=role, salt=salt, password_hash=_hash_password(password, salt), created=created)
     except ValueError as error:
-        reason = "is no name for an account: letters, digits and . @ + - _ only, 64 at most"
-        raise AccountError(name, reason, "Choose another one.") from error
+        reason = "is not a valid account name: use letters, digits and . @ + - _ only, 64 characters at most"
+        raise AccountError(name, reason, "Choose another name.") from error
 
 
-def _scrypt(password: str, salt: str) -> str:
+def _hash_password(password: str, salt: str) -> str:
     return hashlib.scrypt(password.encode(), salt=bytes.fromhex(salt), n=_N, r=_R, p=_P, maxmem=_MEMORY).hex()

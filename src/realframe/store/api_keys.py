@@ -1,4 +1,4 @@
-"""Keys of programs that use the API, in the store: of a key only its SHA-256 is kept. It has 256 random bits, so that no salt is needed."""
+"""API keys of programs, in the store, which holds only the SHA-256 of a key. A key has 256 random bits, so no salt is needed."""
 
 import hashlib
 import secrets
@@ -11,22 +11,22 @@ from realframe.store.accounts import Account, Role
 from realframe.store.document_base import Document, Sha256, now
 from realframe.store.repository import Store
 
-PREFIX = "bf_"
-_BYTES = 32
-_SHOWN = 4
-_POWER: dict[Role, int] = {"analyst": 0, "reviewer": 1, "admin": 2}
+PREFIX = "rf_"
+_KEY_BYTES = 32
+_SUFFIX_LENGTH = 4
+_ROLE_RANK: dict[Role, int] = {"analyst": 0, "reviewer": 1, "admin": 2}
 
 
 class ApiKey(Document):
-    """A key of a program.
+    """An API key of a program.
 
     Attributes:
-        sha256: of the key.
-        name: by which people know it.
-        role: what the program may do, but never more than its owner.
-        owner: the account in whose name it acts; without that account the key is worth nothing.
-        created: when it was made, UTC, ISO 8601.
-        last: its last four characters.
+        sha256: SHA-256 of the key.
+        name: name of the key.
+        role: role of the program; its owner's role applies if that is lower.
+        owner: the account on whose behalf the program acts; without that account the key is not valid.
+        created: when the key was created, UTC, ISO 8601.
+        suffix: its last four characters.
     """
 
     COLLECTION = "api_keys"
@@ -37,44 +37,47 @@ class ApiKey(Document):
     role: Role
     owner: str
     created: str
-    last: str
+    suffix: str
 
 
 def add(store: Store, name: str, role: Role, owner: str) -> str:
-    """Make a key and return it; it can't be shown again. Raises AccountError where the name is taken or no name, or the owner unknown."""
-    if any(key.name == name for key in everyone(store)):
-        raise AccountError(name, "is the name of a key already", f"Choose another one, or remove it: `realframe keys remove {name}`.")
+    """Create a key and return it; it cannot be shown again.
+
+    Raises AccountError if the name is taken or not valid, or if the owner has no account.
+    """
+    if any(key.name == name for key in list_keys(store)):
+        raise AccountError(name, "is the name of an existing key", f"Choose another name, or remove it: `realframe keys remove {name}`.")
     accounts.get(store, owner)
-    key = PREFIX + secrets.token_urlsafe(_BYTES)
+    key = PREFIX + secrets.token_urlsafe(_KEY_BYTES)
     try:
-        made = ApiKey(sha256=_digest(key), name=name, role=role, owner=owner, created=now(), last=key[-_SHOWN:])
+        document = ApiKey(sha256=_digest(key), name=name, role=role, owner=owner, created=now(), suffix=key[-_SUFFIX_LENGTH:])
     except ValueError as error:
-        reason = "is no name for a key: letters, digits and . @ + - _ only, 64 at most"
-        raise AccountError(name, reason, "Choose another one.") from error
-    store.insert(made)
+        reason = "is not a valid key name: use letters, digits and . @ + - _ only, 64 characters at most"
+        raise AccountError(name, reason, "Choose another name.") from error
+    store.insert(document)
     return key
 
 
-def everyone(store: Store) -> list[ApiKey]:
+def list_keys(store: Store) -> list[ApiKey]:
     """Return all keys, by name."""
     return sorted(store.find(ApiKey), key=lambda key: key.name)
 
 
 def remove(store: Store, name: str) -> None:
-    """Take a key away: from then on it is worth nothing. Raises AccountError where there is none of that name."""
-    found = [key.key for key in everyone(store) if key.name == name]
-    if not found:
-        raise AccountError(name, "is the name of no key", "See `realframe keys list`.")
-    store.delete(ApiKey, found)
+    """Delete a key, which is not valid from then on. Raises AccountError if there is none with this name."""
+    digests = [key.key for key in list_keys(store) if key.name == name]
+    if not digests:
+        raise AccountError(name, "is not the name of a key", "List the keys: `realframe keys list`.")
+    store.delete(ApiKey, digests)
 
 
-def known(store: Store, key: str) -> ApiKey | None:
-    """Return a key, with the lower one of its role and its owner's; None where it was never made, or it or its owner was removed."""
+def find_valid_key(store: Store, key: str) -> ApiKey | None:
+    """Return a key, with the lower role of its own and its owner's; None if it does not exist, or if it or its owner was removed."""
     found = store.get(ApiKey, _digest(key)) if key.startswith(PREFIX) else None
     owner = store.get(Account, found.owner) if found else None
     if found is None or owner is None:
         return None
-    return found.model_copy(update={"role": min(found.role, owner.role, key=lambda role: _POWER[role])})
+    return found.model_copy(update={"role": min(found.role, owner.role, key=lambda role: _ROLE_RANK[role])})
 
 
 def _digest(key: str) -> str:

@@ -1,25 +1,28 @@
-"""What the detector says of a file, and the record of a file handed in: one shape for the command, the store, the API and the pages."""
+"""The result of a detection, and the record of an uploaded file.
+
+The command line, the store, the API and the web pages all use these classes.
+"""
 
 from typing import Literal
 
 from pydantic import Field
 
 from realframe.provenance.origin import Provenance
-from realframe.statistics.conformal import Band, Verdict
-from realframe.store.document_base import Document, Kind, Part
+from realframe.statistics.conformal import UncertaintyBand, Verdict
+from realframe.store.document_base import Document, DocumentPart, MediaKind
 
 Step = Literal["received", "probing", "decoding", "scoring", "explaining", "done"]
-"""What happens to a file, in this order."""
+"""The steps of a detection, in order."""
 State = Literal["queued", "running", "done"]
 Lane = Literal["live", "batch"]
-RANKS: dict[Lane, int] = {"live": 0, "batch": 1}
-"""In which order the lanes are served."""
+LANE_PRIORITIES: dict[Lane, int] = {"live": 0, "batch": 1}
+"""Priority by lane; the lowest number is served first."""
 
 
-class FileFacts(Part):
-    """What the probe found of a file; units as in ``data/media.parquet``."""
+class FileFacts(DocumentPart):
+    """The facts that probing a file gives; units as in ``data/media.parquet``."""
 
-    kind: Kind
+    kind: MediaKind
     container: str
     codec: str
     width: int = Field(gt=0)
@@ -30,20 +33,20 @@ class FileFacts(Part):
     bytes: int = Field(gt=0)
 
 
-class Interval(Part):
-    """Where the probability lies with 95 % confidence."""
+class ProbabilityInterval(DocumentPart):
+    """The 95 % confidence interval of the probability."""
 
     low: float = Field(ge=0, le=1)
     high: float = Field(ge=0, le=1)
 
 
-class FrameScore(Part):
-    """One frame that was looked at.
+class FrameScore(DocumentPart):
+    """The score of one sampled frame.
 
     Attributes:
-        time_s: when it is shown, seconds since the first frame.
-        score: what the network gives it, in [0, 1], not calibrated; None where the detector scores the clip as a whole.
-        attention: its share of the clip's score, of sum 1; None where the detector has no attention.
+        time_s: presentation time, seconds since the first frame.
+        score: output of the network, in [0, 1], not calibrated; None if the detector scores the clip as a whole.
+        attention: attention weight of the frame; the weights of a clip sum to 1. None if the detector has no attention.
     """
 
     time_s: float = Field(ge=0)
@@ -52,18 +55,18 @@ class FrameScore(Part):
 
     @property
     def value(self) -> float | None:
-        """What there is to show of it: its score, else its share of the clip's; None where there is neither."""
+        """The score, or else the attention weight; None if there is neither."""
         return self.attention if self.score is None else self.score
 
 
-class Moment(Part):
-    """A stretch of a video whose frames look most AI-generated.
+class Moment(DocumentPart):
+    """An interval of a video whose frames look most AI-generated.
 
     Attributes:
-        start_s: its first frame, seconds since the first frame of the video.
-        end_s: its last frame.
-        peak_s: its most suspicious frame.
-        score: of that frame (or its attention, where frames have no score).
+        start_s: time of its first frame, seconds since the first frame of the video.
+        end_s: time of its last frame.
+        peak_s: time of its most suspicious frame.
+        score: score of that frame, or its attention weight if frames have no score.
     """
 
     start_s: float = Field(ge=0)
@@ -72,65 +75,67 @@ class Moment(Part):
     score: float = Field(ge=0, le=1)
 
 
-class Caution(Part):
-    """Why the answer may be worth less than usual: a stable code and a sentence."""
+class Caution(DocumentPart):
+    """A reason why the result is less reliable than usual: a stable code and a sentence."""
 
     code: Literal["quality.tiny", "quality.compressed", "quality.few-frames", "domain.far"]
     message: str
 
 
-class Tiles(Part):
-    """How the pictures of the frames lie in the two sprites ``frames.jpg`` and ``heat.jpg``: row by row, from the upper left.
+class Tiles(DocumentPart):
+    """The layout of the frame pictures in the sprites ``frames.jpg`` and ``heat.jpg``: row by row, from the upper left.
 
     Attributes:
         size: side of a tile, pixels.
         columns: tiles in a row.
-        shown: of each tile, its place in ``Detection.frames``, rising.
+        frame_indices: index of each tile's frame in ``Detection.frames``, ascending.
     """
 
     size: int = Field(gt=0)
     columns: int = Field(gt=0)
-    shown: tuple[int, ...]
+    frame_indices: tuple[int, ...]
 
     @property
     def width(self) -> int:
-        """Of a whole sprite, pixels."""
+        """Width of the sprite, pixels."""
         return self.columns * self.size
 
     @property
     def height(self) -> int:
-        """Of a whole sprite, pixels."""
-        return -(-len(self.shown) // self.columns) * self.size
+        """Height of the sprite, pixels."""
+        return -(-len(self.frame_indices) // self.columns) * self.size
 
     def corner(self, tile: int) -> tuple[int, int]:
-        """Return the left and upper edge of a tile by its place among ``shown``, pixels."""
+        """Return the left and the upper edge of a tile, pixels; ``tile`` is its index in ``frame_indices``."""
         row, column = divmod(tile, self.columns)
         return column * self.size, row * self.size
 
 
-class Detection(Part):
-    """What the detector says of one file.
+class Detection(DocumentPart):
+    """The result of a detection on one file.
 
     Attributes:
-        file: as it was named by whoever gave it.
-        sha256: of its bytes; empty where it can't be read.
-        facts: None where it is no media file that can be used.
-        verdict: ``real`` below the band, ``ai-generated`` above it, ``uncertain`` within, ``not scored`` where the file can't be used.
-        probability: that it is AI-generated, in [0, 1], calibrated on validation items; None where not scored.
-        interval: of the probability; None where not scored, or where the version has no reference or too few validation items in it.
-        score: what the network and the rule for items give, before it is calibrated; None where not scored.
-        band: of probabilities in which the verdict is ``uncertain``, and the error of the other verdicts.
-        threshold: that of two words, on which the evaluation's figures rest: an item is called fake whose score is at or above it.
-        looked_at: how many frames were looked at.
-        frames: each of them, in the order of time.
-        moments: the most suspicious first; none in an image.
-        cautions: what makes this answer worth less than usual.
-        provenance: what the file says of its origin, never part of the score; None where it can't be read at all.
-        tiles: how the pictures of the frames lie in their sprites; None where none were made.
+        file: name of the file, as the user gave it.
+        sha256: SHA-256 of the file; empty if it cannot be read.
+        facts: the facts of the file; None if it is not a usable media file.
+        verdict: ``real`` below the band, ``ai-generated`` above it, ``uncertain`` within it, ``not scored`` if the file cannot be used.
+        probability: probability that the file is AI-generated, in [0, 1], calibrated on validation items; None if not scored.
+        interval: confidence interval of the probability; None if not scored, or if the version has no reference or too few validation
+            items in it.
+        score: output of the network and the aggregation, before calibration; None if not scored.
+        band: the probabilities for which the verdict is ``uncertain``, and the error rate of the other verdicts.
+        threshold: the threshold of the binary classification, on which the evaluation's figures rest: an item with a score at or above it
+            is called fake.
+        frames_analyzed: number of frames that the detector scored.
+        frames: the scored frames, in order of time.
+        moments: the most suspicious moments, highest score first; empty for an image.
+        cautions: reasons why this result is less reliable than usual.
+        provenance: what the file states about its origin, never part of the score; None if it cannot be read at all.
+        tiles: layout of the frame pictures in their sprites; None if there are none.
         model: the version of the detector.
-        seconds: wall clock of ``probing``, ``decoding``, ``scoring`` and ``explaining``.
-        code: of ``realframe.errors``, why it was not scored; empty where it was.
-        message: the same as a sentence.
+        seconds: wall-clock time of ``probing``, ``decoding``, ``scoring`` and ``explaining``.
+        code: code of the error (see ``realframe.errors``) for which the file was not scored; empty if it was scored.
+        message: the same error as a sentence.
     """
 
     file: str
@@ -138,11 +143,11 @@ class Detection(Part):
     facts: FileFacts | None
     verdict: Verdict | Literal["not scored"]
     probability: float | None = Field(ge=0, le=1)
-    interval: Interval | None
+    interval: ProbabilityInterval | None
     score: float | None = Field(ge=0, le=1)
-    band: Band
+    band: UncertaintyBand
     threshold: float
-    looked_at: int = Field(ge=0)
+    frames_analyzed: int = Field(ge=0)
     frames: tuple[FrameScore, ...]
     moments: tuple[Moment, ...]
     cautions: tuple[Caution, ...]
@@ -154,37 +159,37 @@ class Detection(Part):
     message: str = ""
 
 
-class Progress(Part):
-    """How far a file has come: the step, and of the frames (or bytes) of that step how many of how many; 0 of 0 where it has no parts."""
+class Progress(DocumentPart):
+    """The progress of a file: the step, and how many of its frames (or bytes) are done; 0 of 0 for a step that has no parts."""
 
     step: Step
     count: int = Field(default=0, ge=0)
-    of: int = Field(default=0, ge=0)
+    total: int = Field(default=0, ge=0)
 
 
 class DetectionRecord(Document):
-    """A file that somebody handed in, and its answer once there is one. Whatever was accepted stands here until somebody deletes it.
+    """The record of an uploaded file, with the result once there is one. It stays until somebody deletes it.
 
     Attributes:
-        detection_id: 32 hex digits, rising with time, so that the newest are the highest; the last 16 are random.
-        owner: the account that handed it in.
-        file: its name, without a folder, as the owner has it.
-        bytes: its size.
-        batch: 16 hex digits, those of files that were handed in together; empty for one alone.
-        lane: ``live`` is scored before ``batch``.
-        rank: of the lane, so that the store can sort by it.
-        created: when it was accepted, UTC, ISO 8601.
-        state: ``queued``, ``running`` (a worker has it), ``done`` (scored, or told why not).
-        progress: of the worker.
-        attempts: how often a worker began.
-        worker: the one that has it; empty where none has.
-        claimed_until: when the worker's claim ends unless it is renewed, UTC, ISO 8601; empty where none has it.
+        detection_id: 32 hex digits; the first 16 are the time, so that ids ascend with time, and the last 16 are random.
+        owner: the account that uploaded the file.
+        file: name of the file, without its folder.
+        bytes: size of the file.
+        batch: 16 hex digits shared by files that were uploaded together; empty for a single file.
+        lane: ``live`` is served before ``batch``.
+        priority: priority of the lane, by which the store sorts.
+        created: when the file was accepted, UTC, ISO 8601.
+        state: ``queued``, ``running`` (a worker has claimed it) or ``done`` (scored, or refused with an error).
+        progress: progress of the worker.
+        attempts: how often a worker has started on it.
+        worker: the worker that has claimed it; empty if none has.
+        claimed_until: when the claim ends unless it is renewed, UTC, ISO 8601; empty if there is no claim.
         finished: when it was done; empty until then.
-        answer: None until it is done.
-        verdict: that of the answer; empty until then.
-        model: the version that answered; empty until then.
-        shadow: the challenger's turn: ``waiting`` until it was scored by the challenger too, or found that there is none.
-        media: whether the file and its pictures are still kept.
+        result: None until it is done.
+        verdict: verdict of the result; empty until then.
+        model: version that gave the result; empty until then.
+        shadow: whether the challenger scores the file too: ``waiting``, then ``done`` once it has, or once there is no challenger.
+        has_files: whether the file and its pictures are still stored.
     """
 
     COLLECTION = "detections"
@@ -197,7 +202,7 @@ class DetectionRecord(Document):
     bytes: int = Field(ge=0)
     batch: str = Field(default="", pattern="^([0-9a-f]{16})?$")
     lane: Lane = "live"
-    rank: int = 0
+    priority: int = 0
     created: str
     state: State = "queued"
     progress: Progress = Progress(step="received")
@@ -205,8 +210,8 @@ class DetectionRecord(Document):
     worker: str = ""
     claimed_until: str = ""
     finished: str = ""
-    answer: Detection | None = None
+    result: Detection | None = None
     verdict: str = ""
     model: str = ""
     shadow: Literal["", "waiting", "done"] = ""
-    media: bool = True
+    has_files: bool = True

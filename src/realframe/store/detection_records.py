@@ -1,4 +1,4 @@
-"""The records of files handed in, as far as one who asks may see them."""
+"""Find, list, count and delete the records of uploaded files; queries for a user only see what that user may see."""
 
 import base64
 import re
@@ -8,26 +8,27 @@ from datetime import UTC, datetime, timedelta
 
 from realframe.errors import ForbiddenError, NotFoundError, RequestError
 from realframe.settings import Settings
-from realframe.store.detection_documents import DetectionRecord
+from realframe.store.accounts import User
+from realframe.store.detection_documents import Detection, DetectionRecord
 from realframe.store.repository import Store
-from realframe.web.auth.authentication import Caller
 
-CURSOR = "^([A-Za-z0-9_-]{21}[AQgw])?$"
-"""How a cursor looks: a record's 16 bytes in base64url."""
+CURSOR_PATTERN = "^([A-Za-z0-9_-]{21}[AQgw])?$"
+"""The form of a cursor: a record's 16 bytes in base64url, or nothing."""
+_CURSOR_BYTES = 16
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class RecordFilter:
-    """Which records are asked for; what is empty or None asks for nothing.
+    """A filter of records; what is empty or None does not filter.
 
     Attributes:
-        verdict: of the answer.
-        model: the version that answered.
-        batch: of files that were handed in together.
-        file: a part of the name, in any case.
-        since: handed in then or later.
-        until: handed in before.
+        verdict: verdict of the result.
+        model: version that gave the result.
+        batch: batch of the upload.
+        file: a part of the file name, in any case.
+        since: uploaded at this time or later.
+        until: uploaded before this time.
     """
 
     verdict: str = ""
@@ -38,71 +39,96 @@ class RecordFilter:
     until: datetime | None = None
 
 
-def find(store: Store, caller: Caller, detection_id: str) -> DetectionRecord:
-    """Return a record. Raises NotFoundError where it is not there, or not for the caller's eyes."""
+def get_record(store: Store, user: User, detection_id: str) -> DetectionRecord:
+    """Return a record. Raises NotFoundError if it does not exist, or if the user may not see it."""
     record = store.get(DetectionRecord, detection_id)
-    if record is None or not (caller.sees_all or record.owner == caller.name):
-        raise NotFoundError(f"detection {detection_id}", "is not there (any more)", "See what is: `GET /api/v1/detections`.")
+    if record is None or not (user.can_see_all or record.owner == user.name):
+        raise NotFoundError(f"detection {detection_id}", "does not exist, or was deleted", "List the detections: `GET /api/v1/detections`.")
     return record
 
 
-def listing(store: Store, caller: Caller, wanted: RecordFilter, limit: int, cursor: str = "") -> tuple[list[DetectionRecord], str | None]:
-    """Return at most ``limit`` records, the newest first, and the cursor of those after them; None where there are none.
+def list_records(
+    store: Store, user: User, record_filter: RecordFilter, limit: int, cursor: str = ""
+) -> tuple[list[DetectionRecord], str | None]:
+    """Return at most ``limit`` records, the newest first, and the cursor of the next page; None if this is the last page.
 
-    Raises RequestError where the cursor is none of ours.
+    Raises RequestError if the cursor is not valid.
     """
-    where = _matching(caller, wanted, _position(cursor) if cursor else "")
-    found = store.page(DetectionRecord, where, limit + 1)
-    return found[:limit], _cursor(found[limit - 1]) if len(found) > limit else None
+    query = _build_query(user, record_filter, _parse_cursor(cursor) if cursor else "")
+    found = store.find_page(DetectionRecord, query, limit + 1)
+    return found[:limit], _format_cursor(found[limit - 1]) if len(found) > limit else None
 
 
-def count(store: Store, caller: Caller, wanted: RecordFilter) -> int:
-    """Return how many records there are of those asked for."""
-    return store.count(DetectionRecord, _matching(caller, wanted))
+def count_records(store: Store, user: User, record_filter: RecordFilter) -> int:
+    """Return the number of records that match."""
+    return store.count(DetectionRecord, _build_query(user, record_filter))
 
 
-def remove(store: Store, settings: Settings, caller: Caller, record: DetectionRecord) -> None:
-    """Take a record away with its file and its pictures, whatever state it is in. Raises ForbiddenError."""
-    if not caller.may_remove(record.owner):
-        raise ForbiddenError(f"detection {record.key}", "was handed in by somebody else", "Ask them, or an admin.")
+def count_by_model(store: Store, verdict: str) -> dict[str, int]:
+    """Return the number of records with a verdict, of all users, by the version that gave the result."""
+    return store.count_by(DetectionRecord, "model", {"verdict": verdict})
+
+
+def list_recent_results(store: Store, limit: int) -> list[Detection]:
+    """Return at most ``limit`` results, of all users, the newest first."""
+    return [record.result for record in store.find_page(DetectionRecord, {"state": "done"}, limit) if record.result]
+
+
+def delete_record(store: Store, settings: Settings, user: User, record: DetectionRecord) -> None:
+    """Delete a record with its file and its pictures, in any state. Raises ForbiddenError."""
+    if not user.can_delete(record.owner):
+        raise ForbiddenError(f"detection {record.key}", "was uploaded by another user", "Ask that user or an admin to delete it.")
     store.delete(DetectionRecord, [record.key])
     shutil.rmtree(settings.uploads_dir / record.key, ignore_errors=True)
 
 
-def _matching(caller: Caller, wanted: RecordFilter, below: str = "") -> dict[str, object]:
-    given = {"verdict": wanted.verdict, "model": wanted.model, "batch": wanted.batch}
-    where: dict[str, object] = {field: value for field, value in given.items() if value}
-    if not caller.sees_all:
-        where["owner"] = caller.name
-    if wanted.file:
-        where["file"] = {"$regex": f"(?i){re.escape(wanted.file.replace(chr(0), ''))}"}
-    return where | _between(wanted, below)
+def list_expired(store: Store, before: datetime, limit: int) -> list[DetectionRecord]:
+    """Return at most ``limit`` finished records whose files are still stored and were uploaded before a time."""
+    created = before.isoformat(timespec="milliseconds")
+    return store.find_page(DetectionRecord, {"state": "done", "has_files": True, "created": {"$lt": created}}, limit)
 
 
-def _between(wanted: RecordFilter, below: str) -> dict[str, object]:
-    """By ids, which begin with the time: of texts that look like a time, and of parts of ``_id``, NX-27017 is wrong or slow."""
-    first = {"$gte": _first_id(wanted.since)} if wanted.since else {}
-    ends = [end for end in (below, _first_id(wanted.until) if wanted.until else "") if end]
-    within = first | ({"$lt": min(ends)} if ends else {})
-    return {"detection_id": within} if within else {}
+def mark_files_deleted(store: Store, record: DetectionRecord) -> None:
+    """Note that the file of a record and its pictures were deleted."""
+    store.update(DetectionRecord, record.key, {"has_files": False})
 
 
-def _first_id(at: datetime) -> str:
-    """The lowest id of that time; a time without a zone is UTC."""
-    since = (at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH
-    nanoseconds = since // timedelta(microseconds=1) * 1000
+def _build_query(user: User, record_filter: RecordFilter, below_id: str = "") -> dict[str, object]:
+    fields = {"verdict": record_filter.verdict, "model": record_filter.model, "batch": record_filter.batch}
+    query: dict[str, object] = {field: value for field, value in fields.items() if value}
+    if not user.can_see_all:
+        query["owner"] = user.name
+    if record_filter.file:
+        query["file"] = {"$regex": f"(?i){re.escape(record_filter.file.replace(chr(0), ''))}"}
+    return query | _id_range(record_filter, below_id)
+
+
+def _id_range(record_filter: RecordFilter, below_id: str) -> dict[str, object]:
+    """Filter by ids, which begin with the time: on texts that look like a time, and on parts of ``_id``, NX-27017 is wrong or slow."""
+    lower = {"$gte": _first_id(record_filter.since)} if record_filter.since else {}
+    upper_bounds = [bound for bound in (below_id, _first_id(record_filter.until) if record_filter.until else "") if bound]
+    id_range = lower | ({"$lt": min(upper_bounds)} if upper_bounds else {})
+    return {"detection_id": id_range} if id_range else {}
+
+
+def _first_id(time: datetime) -> str:
+    """Return the lowest id of a time; a time without a zone is UTC."""
+    since_epoch = (time if time.tzinfo else time.replace(tzinfo=UTC)) - _EPOCH
+    nanoseconds = since_epoch // timedelta(microseconds=1) * 1000
     return f"{min(max(nanoseconds, 0), 2**64 - 1):016x}{0:016x}"
 
 
-def _cursor(record: DetectionRecord) -> str:
+def _format_cursor(record: DetectionRecord) -> str:
     return base64.urlsafe_b64encode(bytes.fromhex(record.key)).decode().rstrip("=")
 
 
-def _position(cursor: str) -> str:
+def _parse_cursor(cursor: str) -> str:
     try:
-        position = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
+        key = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
     except ValueError:
-        position = b""
-    if len(position) != 16:
-        raise RequestError("cursor", "is none of ours", "Begin without one, and take `next` of each answer for the following.")
-    return position.hex()
+        key = b""
+    if len(key) != _CURSOR_BYTES:
+        raise RequestError(
+            "cursor", "is not a cursor of this API", "Omit it for the first page, and send the `next` of each page for the following one."
+        )
+    return key.hex()

@@ -1,6 +1,12 @@
-"""The time as documents carry it.
+"""Base classes and common field types of the documents in MongoDB.
 
-What every document of the store is made of.
+A document is checked by pydantic before it is written and again when it is read. The server is given no ``$jsonSchema``: NX-27017 applies
+it wrongly without an error, and one check for all servers leaves nothing to differ. Where which document is defined:
+
+- ``index_documents``: what the manifests of the runs say, rebuilt at any time;
+- ``user_documents``: what people and serving add, which no rebuild touches: ledger, feedback, takedowns, predictions, drift windows;
+- ``detection_documents``: the result of a detection, and the record of an uploaded file;
+- ``accounts``, ``api_keys``, ``worker_status``: next to the functions that read and write them.
 """
 
 from datetime import UTC, datetime
@@ -8,47 +14,51 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-
-def now() -> str:
-    """Return the present, UTC, ISO 8601, to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-Version = Annotated[str, Field(pattern="^[0-9a-f]{12,64}$", description="the digest that names a dataset")]
+DatasetDigest = Annotated[str, Field(pattern="^[0-9a-f]{12,64}$", description="the digest that names a dataset version")]
 SplitName = Literal["train", "val", "test"]
 Label = Literal["real", "fake"]
-Kind = Literal["image", "video"]
+MediaKind = Literal["image", "video"]
 
 
-class Part(BaseModel):
-    """A part of a document, or a document: nothing that is not named, and nothing that changes."""
+class DocumentPart(BaseModel):
+    """A document or a part of one: frozen, and without any field that is not declared."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Document(Part):
-    """A document; it is stored under ``_id`` = the text of its ``KEY`` field.
+class Document(DocumentPart):
+    """A document of a collection; it is stored under ``_id``, the text of its ``KEY`` field.
 
-    ``GROWS`` are fields that are sets: an upsert leaves them alone, and ``Store.add`` adds to them.
-    ``UNIQUE`` and ``INDEXES`` are fields with an index. A list is indexed on a real MongoDB only, see ``Store``.
+    Class attributes:
+        COLLECTION: the name of the collection.
+        KEY: the field that holds the key.
+        SET_FIELDS: fields that are sets: an upsert leaves them alone, and ``Store.add_to_set`` adds to them.
+        UNIQUE: fields with a unique index.
+        INDEXES: fields with an index.
+        LIST_INDEXES: fields of lists with an index, on a real MongoDB only: see ``Store``.
     """
 
     COLLECTION: ClassVar[str]
     KEY: ClassVar[str]
-    GROWS: ClassVar[tuple[str, ...]] = ()
+    SET_FIELDS: ClassVar[tuple[str, ...]] = ()
     UNIQUE: ClassVar[tuple[str, ...]] = ()
     INDEXES: ClassVar[tuple[str, ...]] = ()
     LIST_INDEXES: ClassVar[tuple[str, ...]] = ()
 
     @property
     def key(self) -> str:
-        """What it is stored under."""
+        """The key under which the document is stored."""
         return str(getattr(self, self.KEY))
 
 
-class Membership(Part):
-    """A dataset version that a media item is in, and on which side."""
+class Membership(DocumentPart):
+    """The membership of a media item in a dataset version, with its split."""
 
-    version: Version
+    version: DatasetDigest
     split: SplitName
+
+
+def now() -> str:
+    """Return the current time as documents hold it: UTC, ISO 8601, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

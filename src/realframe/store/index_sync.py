@@ -1,6 +1,6 @@
-"""From a run's artifacts to the documents that index it.
+"""Index the artifacts of runs in the store, and rebuild the whole index from the artifacts of all runs.
 
-The index follows the manifests: written by each run as it ends, and rebuilt from all of them at any time.
+The artifacts are the source of truth. Each run writes its part of the index when it ends; ``sync_all`` rebuilds all of it at any time.
 """
 
 import hashlib
@@ -21,23 +21,39 @@ from realframe import artifacts
 from realframe.data.manifest import dataset_version
 from realframe.errors import MetadataError
 from realframe.store.document_base import Document, Membership
-from realframe.store.documents import DERIVED, Count, Dataset, Evaluation, Figure, Media, Model, TrainingRun
+from realframe.store.index_documents import DERIVED, Dataset, Evaluation, Figure, Media, Model, SplitCount, TrainingRun
 from realframe.store.repository import Store
-from realframe.store.run_artifacts import ArtifactSource, Carrier, FolderSource, RevisionSource, carriers
+from realframe.store.run_artifacts import ArtifactSource, FolderSource, RevisionSource, RunCommit, list_run_commits
 
-_FACTS = tuple(name for name in Media.model_fields if name not in Media.GROWS)
+_MEDIA_FIELDS = tuple(name for name in Media.model_fields if name not in Media.SET_FIELDS)
+KeysByClass = dict[type[Document], set[str]]
+"""Keys of documents, by collection."""
+
+
+class SyncSummary(BaseModel):
+    """The outcome of a rebuild.
+
+    Attributes:
+        documents: number of documents, by collection.
+        removed: number of documents that were removed because no run accounts for them any more.
+        unreadable: artifacts that could not be read; if there are any, nothing is removed.
+    """
+
+    documents: dict[str, int]
+    removed: int
+    unreadable: list[str]
 
 
 @dataclass(frozen=True)
 class RunDocuments:
-    """What one run's artifacts say; a part that the run did not make is empty.
+    """The documents of one run; a part that the run did not make is empty.
 
     Attributes:
         media: the facts of each media item.
         dataset: its dataset version.
         splits: the ids of the dataset's items, by split.
-        training: how its model was trained.
-        evaluation: the model's figures.
+        training: its training run.
+        evaluation: the figures of its model.
     """
 
     media: list[Media]
@@ -47,22 +63,71 @@ class RunDocuments:
     evaluation: Evaluation | None
 
 
+def sync_run(folder: Path, store: Store, *, commit: str, branch: str, tag: str | None) -> None:
+    """Index the artifacts in a run's folder. Raises MetadataError.
+
+    Args:
+        folder: where the stages ran.
+        store: the index.
+        commit: commit of the run.
+        branch: branch of the run.
+        tag: tag of the dataset version, if the run made a new one.
+    """
+    _index_run(FolderSource(folder), store, RunCommit(commit, (branch,), (tag,) if tag else ()))
+
+
+def sync_models(store: Store, versions: Iterable[Any]) -> set[str]:
+    """Index registered model versions and return their keys; a version has the attributes of ``index_documents.Model``."""
+    models = [Model.model_validate(version, from_attributes=True) for version in versions]
+    store.upsert(models)
+    return {model.key for model in models}
+
+
+def sync_all(root: Path, store: Store, list_versions: Callable[[], Iterable[Any]]) -> SyncSummary:
+    """Rebuild the index from the artifacts of all runs and from the model registry; what people added is left alone.
+
+    Runs may end meanwhile: only documents that existed at the start, and that nothing accounts for, are removed.
+
+    Args:
+        root: the repository.
+        store: the index.
+        list_versions: returns the registered model versions.
+    """
+    before = {cls: store.find_keys(cls) for cls in DERIVED}
+    old_documents: list[Dataset | TrainingRun] = [*store.find(Dataset), *store.find(TrainingRun)]
+    found: KeysByClass = {cls: set() for cls in DERIVED}
+    unreadable = []
+    run_commits = list_run_commits(root)
+    for run_commit in tqdm(run_commits, "sync", unit="run", disable=None):
+        try:
+            for cls, keys in _index_run(RevisionSource(root, run_commit.commit), store, run_commit).items():
+                found[cls] |= keys
+        except MetadataError as error:
+            unreadable.append(str(error))
+    found[Model] = sync_models(store, list_versions())
+    stale = {cls: set() if unreadable else before[cls] - found[cls] for cls in DERIVED}
+    if not unreadable:
+        _remove_stale(store, stale, old_documents, run_commits)
+    counts = {cls.COLLECTION: len(store.find_keys(cls)) for cls in DERIVED}
+    return SyncSummary(documents=counts, removed=sum(map(len, stale.values())), unreadable=unreadable)
+
+
 def read_run_documents(source: ArtifactSource) -> RunDocuments:
     """Read a run's artifacts. Raises MetadataError."""
-    media, splits = _rows(source, artifacts.MEDIA), _rows(source, artifacts.SPLITS)
-    items = {row["media_id"]: row for row in (*splits, *media)}  # a folder in which DVC skipped the catalog has the splits only
-    training = _training(source)
+    media, splits = _read_rows(source, artifacts.MEDIA), _read_rows(source, artifacts.SPLITS)
+    items = {row["media_id"]: row for row in (*splits, *media)}  # a folder in which DVC skipped the catalog has only the splits
+    training = _read_training(source)
     return RunDocuments(
-        media=[Media.model_validate({name: row[name] for name in _FACTS if name in row}) for row in items.values()],
-        dataset=_dataset(splits) if splits else None,
+        media=[Media.model_validate({name: row[name] for name in _MEDIA_FIELDS if name in row}) for row in items.values()],
+        dataset=_build_dataset(splits) if splits else None,
         splits={split: [row["media_id"] for row in splits if row["split"] == split] for split in sorted({row["split"] for row in splits})},
         training=training,
-        evaluation=_evaluation(source, training) if training else None,
+        evaluation=_read_evaluation(source, training) if training else None,
     )
 
 
-def figures_of(levels: dict[str, Any]) -> tuple[Figure, ...]:
-    """Return the figures of one split of ``reports/metrics.json``: those entries that have a value and an interval."""
+def parse_figures(levels: dict[str, Any]) -> tuple[Figure, ...]:
+    """Return the figures of one split of ``reports/metrics.json``: the entries that have a value and an interval."""
     return tuple(
         Figure(level=level, name=name, value=entry["value"], low=entry.get("low"), high=entry.get("high"))  # type: ignore[arg-type]
         for level in ("item", "frame")
@@ -71,32 +136,74 @@ def figures_of(levels: dict[str, Any]) -> tuple[Figure, ...]:
     )
 
 
-def _rows(source: ArtifactSource, path: Path) -> list[dict[str, Any]]:
+def _index_run(source: ArtifactSource, store: Store, run_commit: RunCommit) -> KeysByClass:
+    """Index one run; return the keys of its documents."""
+    documents = read_run_documents(source)
+    singles = [single for single in (documents.dataset, documents.training, documents.evaluation) if single]
+    store.upsert([*documents.media, *singles])
+    if documents.dataset:
+        for split, media_ids in documents.splits.items():
+            membership = Membership(version=documents.dataset.version, split=split)  # type: ignore[arg-type]
+            store.add_to_set(Media, media_ids, "datasets", membership)
+        _add_refs(store, documents.dataset, run_commit, {"tags": run_commit.tags})
+    if documents.training:
+        _add_refs(store, documents.training, run_commit, {"branches": run_commit.branches})
+    return {Media: {item.key for item in documents.media}, **{type(single): {single.key} for single in singles}}
+
+
+def _add_refs(store: Store, document: Document, run_commit: RunCommit, refs: dict[str, tuple[str, ...]]) -> None:
+    """Add the commit, and its tags or branches, to a document."""
+    store.add_to_set(type(document), [document.key], "commits", run_commit.commit)
+    for field, values in refs.items():
+        for value in values:
+            store.add_to_set(type(document), [document.key], field, value)
+
+
+def _remove_stale(store: Store, stale: KeysByClass, old_documents: list[Dataset | TrainingRun], run_commits: list[RunCommit]) -> None:
+    """Remove what no run accounts for any more: documents, memberships, and the names of commits, branches and tags."""
+    for cls, keys in stale.items():
+        store.delete(cls, keys)
+    if stale[Dataset]:
+        store.remove_from_set(Media, {}, "datasets", {"version": {"$in": sorted(stale[Dataset])}})
+    existing = {
+        "commits": {run_commit.commit for run_commit in run_commits},
+        "tags": {tag for run_commit in run_commits for tag in run_commit.tags},
+        "branches": {branch for run_commit in run_commits for branch in run_commit.branches},
+    }
+    for document in old_documents:
+        for field in document.SET_FIELDS:
+            if gone := sorted(set(getattr(document, field)) - existing[field]):
+                store.remove_from_set(type(document), {"_id": document.key}, field, {"$in": gone})
+
+
+def _read_rows(source: ArtifactSource, path: Path) -> list[dict[str, Any]]:
     data = source.read(path)
     return pq.read_table(io.BytesIO(data)).to_pylist() if data else []
 
 
-def _json(source: ArtifactSource, path: Path) -> dict[str, Any] | None:
+def _read_json(source: ArtifactSource, path: Path) -> dict[str, Any] | None:
     data = source.read(path)
     return json.loads(data) if data else None
 
 
-def _dataset(splits: list[dict[str, Any]]) -> Dataset:
+def _build_dataset(splits: list[dict[str, Any]]) -> Dataset:
     import pandas as pd
 
     counts = Counter((row["split"], row["label"], row["kind"]) for row in splits)
     return Dataset(
         version=dataset_version(pd.DataFrame(splits)),
         items=len(splits),
-        counts=tuple(Count(split=split, label=label, kind=kind, items=counts[split, label, kind]) for split, label, kind in sorted(counts)),
+        counts=tuple(
+            SplitCount(split=split, label=label, kind=kind, items=counts[split, label, kind]) for split, label, kind in sorted(counts)
+        ),
     )
 
 
-def _training(source: ArtifactSource) -> TrainingRun | None:
-    training = _json(source, artifacts.TRAINING)
+def _read_training(source: ArtifactSource) -> TrainingRun | None:
+    training = _read_json(source, artifacts.TRAINING)
     if training is None:
         return None
-    params = source.read(artifacts.RESOLVED)
+    params = source.read(artifacts.RESOLVED_PARAMS)
     return TrainingRun(
         run_id=training["run_id"],
         recipe=training["recipe"],
@@ -109,120 +216,16 @@ def _training(source: ArtifactSource) -> TrainingRun | None:
     )
 
 
-def _evaluation(source: ArtifactSource, training: TrainingRun) -> Evaluation | None:
-    metrics = _json(source, artifacts.METRICS)
+def _read_evaluation(source: ArtifactSource, training: TrainingRun) -> Evaluation | None:
+    metrics = _read_json(source, artifacts.METRICS)
     if metrics is None:
         return None
     facts: dict[str, Any] = {
         "run_id": training.run_id,
         "dataset": training.dataset,
         "threshold": metrics["threshold"],
-        "figures": figures_of(metrics["test"]),
-        "baseline": figures_of(metrics["baseline"]["test"]),
+        "figures": parse_figures(metrics["test"]),
+        "baseline": parse_figures(metrics["baseline"]["test"]),
     }
     text = json.dumps(facts, sort_keys=True, default=lambda figure: figure.model_dump())
     return Evaluation(evaluation_id=hashlib.sha256(text.encode()).hexdigest(), **facts)
-
-
-Seen = dict[type[Document], set[str]]
-
-
-class SyncSummary(BaseModel):
-    """What a rebuild found.
-
-    Attributes:
-        documents: how many, by collection.
-        removed: how many that no run accounts for any more.
-        lost: artifacts that can't be read; then nothing is removed.
-    """
-
-    documents: dict[str, int]
-    removed: int
-    lost: list[str]
-
-
-def sync_run(folder: Path, store: Store, *, commit: str, branch: str, tag: str | None) -> None:
-    """Index the artifacts that lie in a run's folder. Raises MetadataError.
-
-    Args:
-        folder: where the stages ran.
-        store: the index.
-        commit: of the run.
-        branch: of the run.
-        tag: the dataset version's, where the run made a new one.
-    """
-    _write(FolderSource(folder), store, Carrier(commit, (branch,), (tag,) if tag else ()))
-
-
-def sync_models(store: Store, versions: Iterable[Any]) -> set[str]:
-    """Index registered model versions, objects with the attributes of ``schema.Model``; return their keys."""
-    models = [Model.model_validate(version, from_attributes=True) for version in versions]
-    store.upsert(models)
-    return {model.key for model in models}
-
-
-def sync_all(root: Path, store: Store, versions: Callable[[], Iterable[Any]]) -> SyncSummary:
-    """Rebuild the index from the manifests of all runs and from the model registry. What people added is left alone.
-
-    Runs may end meanwhile: only what was there at the start and is accounted for by nothing is removed.
-
-    Args:
-        root: the repository.
-        store: the index.
-        versions: gives the registered model versions.
-    """
-    before = {cls: store.keys(cls) for cls in DERIVED}
-    carried: list[Dataset | TrainingRun] = [*store.find(Dataset), *store.find(TrainingRun)]
-    found: Seen = {cls: set() for cls in DERIVED}
-    lost = []
-    carrying = carriers(root)
-    for carrier in tqdm(carrying, "sync", unit="run", disable=None):
-        try:
-            for cls, keys in _write(RevisionSource(root, carrier.commit), store, carrier).items():
-                found[cls] |= keys
-        except MetadataError as error:
-            lost.append(str(error))
-    found[Model] = sync_models(store, versions())
-    gone = {cls: set() if lost else before[cls] - found[cls] for cls in DERIVED}
-    if not lost:
-        _forget(store, gone, carried, carrying)
-    counts = {cls.COLLECTION: len(store.keys(cls)) for cls in DERIVED}
-    return SyncSummary(documents=counts, removed=sum(map(len, gone.values())), lost=lost)
-
-
-def _write(source: ArtifactSource, store: Store, carrier: Carrier) -> Seen:
-    """Index one run; return the keys of what it accounts for."""
-    said = read_run_documents(source)
-    singles = [single for single in (said.dataset, said.training, said.evaluation) if single]
-    store.upsert([*said.media, *singles])
-    if said.dataset:
-        for split, media_ids in said.splits.items():
-            store.add(Media, media_ids, "datasets", Membership(version=said.dataset.version, split=split))  # type: ignore[arg-type]
-        _carried(store, said.dataset, carrier, {"tags": carrier.tags})
-    if said.training:
-        _carried(store, said.training, carrier, {"branches": carrier.branches})
-    return {Media: {item.key for item in said.media}, **{type(single): {single.key} for single in singles}}
-
-
-def _carried(store: Store, document: Document, carrier: Carrier, names: dict[str, tuple[str, ...]]) -> None:
-    store.add(type(document), [document.key], "commits", carrier.commit)
-    for field, values in names.items():
-        for value in values:
-            store.add(type(document), [document.key], field, value)
-
-
-def _forget(store: Store, gone: Seen, carried: list[Dataset | TrainingRun], carrying: list[Carrier]) -> None:
-    """Take out what no run accounts for any more: documents, memberships, and names of commits, branches and tags."""
-    for cls, keys in gone.items():
-        store.delete(cls, keys)
-    if gone[Dataset]:
-        store.remove(Media, {}, "datasets", {"version": {"$in": sorted(gone[Dataset])}})
-    known = {
-        "commits": {carrier.commit for carrier in carrying},
-        "tags": {tag for carrier in carrying for tag in carrier.tags},
-        "branches": {branch for carrier in carrying for branch in carrier.branches},
-    }
-    for document in carried:
-        for field in document.GROWS:
-            if stale := sorted(set(getattr(document, field)) - known[field]):
-                store.remove(type(document), {"_id": document.key}, field, {"$in": stale})

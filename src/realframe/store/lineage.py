@@ -1,6 +1,6 @@
-"""Model version, run, commit, dataset version, media, and back: where each comes from and what came of it.
+"""Find where a model version, dataset version or media item comes from, and what was made from it.
 
-What somebody means who asks for a lineage by one word.
+The chain is: model version, training run, commit, dataset version, media item; each end can be looked up from the other.
 """
 
 import re
@@ -8,47 +8,48 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from realframe.errors import UnknownError
+from realframe.errors import UnknownRecordError
 from realframe.files import sha256_of
-from realframe.store.documents import Count, Dataset, Evaluation, Media, Model, TrainingRun
+from realframe.store.index_documents import Dataset, Evaluation, Media, Model, SplitCount, TrainingRun
 from realframe.store.repository import Store
 from realframe.store.user_documents import Takedown
 
-SHORTEST = 6
-SYNC = "`realframe metadata sync`"
+MIN_PREFIX_LENGTH = 6
+SYNC_COMMAND = "`realframe metadata sync`"
+_MAX_NAMED = 4  # records that an error message names
 
 
 class ModelLineage(BaseModel):
-    """Where a model version comes from.
+    """The origin of a model version.
 
     Attributes:
         model: the registered version.
-        run: its training.
-        evaluations: the figures of that training.
+        run: its training run.
+        evaluations: the evaluations of that run.
         counts: items of its dataset version by split, label and kind.
-        tags: names of the dataset version, such as ``dataset/v3``.
+        tags: tags of the dataset version, such as ``dataset/v3``.
         trained_on: the items of the train split, ordered by id.
-        taken_down: the ids of those items of its dataset version that were taken down since.
+        taken_down: ids of the items of its dataset version that have been taken down since.
     """
 
     model: Model
     run: TrainingRun | None
     evaluations: list[Evaluation]
-    counts: tuple[Count, ...]
+    counts: tuple[SplitCount, ...]
     tags: tuple[str, ...]
     trained_on: list[Media]
     taken_down: list[str]
 
 
 class DatasetLineage(BaseModel):
-    """What a dataset version holds and what came of it.
+    """The content of a dataset version, and what was made from it.
 
     Attributes:
         dataset: the version.
         items: its media items, ordered by id.
-        runs: the trainings on it.
-        models: the model versions that came from them.
-        taken_down: the ids of those items that were taken down since.
+        runs: the training runs on it.
+        models: the model versions from these runs.
+        taken_down: ids of its items that have been taken down since.
     """
 
     dataset: Dataset
@@ -58,8 +59,8 @@ class DatasetLineage(BaseModel):
     taken_down: list[str]
 
 
-class Sighting(BaseModel):
-    """A dataset version that holds a media item, and the model versions that came from it."""
+class MediaUse(BaseModel):
+    """A dataset version that holds a media item, its split there, and the model versions trained on that dataset version."""
 
     dataset: str
     tags: tuple[str, ...]
@@ -68,19 +69,45 @@ class Sighting(BaseModel):
 
 
 class MediaLineage(BaseModel):
-    """What became of a media item; it was trained on where the split is ``train``."""
+    """The uses of a media item; a model was trained on it if the split is ``train``."""
 
     media: Media
-    seen: list[Sighting]
+    uses: list[MediaUse]
     taken_down: Takedown | None
 
 
-def of_model(store: Store, version: int) -> ModelLineage:
-    """Return where a registered version comes from. Raises UnknownError."""
+Lineage = ModelLineage | DatasetLineage | MediaLineage
+
+
+def find_lineage(store: Store, identifier: str) -> Lineage:
+    """Return the lineage of the record with an identifier. Raises UnknownRecordError if there is none, or if there are several.
+
+    Args:
+        store: the index.
+        identifier: the number of a model version; a tag (``dataset/v2``) or digest of a dataset version; a file; or the first hex digits,
+            at least 6, of a media id, a dataset's digest, a commit or an MLflow run.
+    """
+    if Path(identifier).expanduser().is_file():
+        return lineage_of_media(store, identifier)
+    if identifier.isdecimal() and len(identifier) < MIN_PREFIX_LENGTH:
+        return lineage_of_model(store, int(identifier))
+    if datasets := [dataset for dataset in store.find(Dataset) if identifier in (*dataset.tags, dataset.version)]:
+        return lineage_of_dataset(store, datasets[0])
+    if not is_id_prefix(identifier):
+        reason = (
+            "is not a model version, a tag of a dataset version, a file, or the first "
+            f"{MIN_PREFIX_LENGTH} or more hex digits of a media id, dataset, commit or MLflow run"
+        )
+        raise UnknownRecordError(identifier, reason, f"If a run created it: {SYNC_COMMAND}.")
+    return _find_by_prefix(store, identifier.lower())
+
+
+def lineage_of_model(store: Store, version: int) -> ModelLineage:
+    """Return the origin of a model version. Raises UnknownRecordError."""
     model = store.get(Model, str(version))
     if model is None:
-        known = ", ".join(str(number) for number in sorted(other.version for other in store.find(Model))) or "none"
-        raise UnknownError(f"model version {version}", f"is not in the index (known: {known})", SYNC)
+        known = ", ".join(str(other.version) for other in _by_version(store.find(Model))) or "none"
+        raise UnknownRecordError(f"model version {version}", f"is not in the index (known: {known})", SYNC_COMMAND)
     dataset = store.get(Dataset, model.dataset)
     return ModelLineage(
         model=model,
@@ -89,113 +116,91 @@ def of_model(store: Store, version: int) -> ModelLineage:
         counts=dataset.counts if dataset else (),
         tags=dataset.tags if dataset else (),
         trained_on=store.find(Media, {"datasets": {"$elemMatch": {"version": model.dataset, "split": "train"}}}),
-        taken_down=taken_down_of(store, model.dataset),
+        taken_down=list_taken_down(store, model.dataset),
     )
 
 
-def of_dataset(store: Store, dataset: Dataset) -> DatasetLineage:
-    """Return what a dataset version holds and what came of it."""
+def lineage_of_dataset(store: Store, dataset: Dataset) -> DatasetLineage:
+    """Return the content of a dataset version, and what was made from it."""
     return DatasetLineage(
         dataset=dataset,
         items=store.find(Media, {"datasets": {"$elemMatch": {"version": dataset.version}}}),
         runs=store.find(TrainingRun, {"dataset": dataset.version}),
-        models=_in_order(store.find(Model, {"dataset": dataset.version})),
-        taken_down=taken_down_of(store, dataset.version),
+        models=_by_version(store.find(Model, {"dataset": dataset.version})),
+        taken_down=list_taken_down(store, dataset.version),
     )
 
 
-def of_media(store: Store, asked: str) -> MediaLineage:
-    """Return what became of a media item. Raises UnknownError.
+def lineage_of_media(store: Store, identifier: str) -> MediaLineage:
+    """Return the uses of a media item. Raises UnknownRecordError.
 
     Args:
         store: the index.
-        asked: the path of a file, which is hashed, or the first hex digits of the id, at least 6.
+        identifier: the path of a file, which is hashed, or the first hex digits of the id, at least 6.
     """
-    media = _the_one(store, asked)
+    media = _find_one_media(store, identifier)
     versions = [membership.version for membership in media.datasets]
     models = store.find(Model, {"dataset": {"$in": versions}})
     datasets = {dataset.version: dataset for dataset in store.find(Dataset, {"version": {"$in": versions}})}
-    seen = [
-        Sighting(
+    uses = [
+        MediaUse(
             dataset=membership.version,
             tags=datasets[membership.version].tags if membership.version in datasets else (),
             split=membership.split,
-            models=_in_order([model for model in models if model.dataset == membership.version]),
+            models=_by_version([model for model in models if model.dataset == membership.version]),
         )
         for membership in media.datasets
     ]
-    return MediaLineage(media=media, seen=seen, taken_down=store.get(Takedown, media.media_id))
+    return MediaLineage(media=media, uses=uses, taken_down=store.get(Takedown, media.media_id))
 
 
-def taken_down_of(store: Store, version: str) -> list[str]:
-    """Return the ids of the items of a dataset version that were taken down, also since it was made."""
-    barred = sorted(store.keys(Takedown))
-    held = store.find(Media, {"_id": {"$in": barred}})
-    return [media.media_id for media in held if version in {membership.version for membership in media.datasets}]
+def list_taken_down(store: Store, version: str) -> list[str]:
+    """Return the ids of the items of a dataset version that were taken down, also after it was created."""
+    taken_down = store.find(Media, {"_id": {"$in": sorted(store.find_keys(Takedown))}})
+    return [media.media_id for media in taken_down if version in {membership.version for membership in media.datasets}]
 
 
-def _the_one(store: Store, asked: str) -> Media:
-    file = Path(asked).expanduser()
-    prefix = sha256_of(file) if file.is_file() else asked.lower()
-    if not is_prefix(prefix):
-        raise UnknownError(asked, f"is neither a file nor the first {SHORTEST} or more hex digits of a media id")
-    found = beginning(store, prefix)
-    if not found:
-        raise UnknownError(asked, f"no run of this checkout has seen it (looked for {prefix[:12]})", f"If one has: {SYNC}.")
-    if len(found) > 1:
-        raise UnknownError(
-            asked, f"{len(found)} media items begin so", f"Give more digits: {', '.join(m.media_id[:16] for m in found[:4])}."
-        )
-    return found[0]
-
-
-def beginning(store: Store, prefix: str) -> list[Media]:
-    """Return the media items whose ids begin so."""
+def find_media_by_prefix(store: Store, prefix: str) -> list[Media]:
+    """Return the media items whose id begins with a prefix."""
     return store.find(Media, {"_id": {"$gte": prefix, "$lt": prefix + "g"}})  # g comes after the last hex digit
 
 
-def is_prefix(text: str) -> bool:
-    """Say whether a text may be the beginning of an id."""
-    return bool(re.fullmatch(f"[0-9a-fA-F]{{{SHORTEST},64}}", text))
+def is_id_prefix(text: str) -> bool:
+    """Return whether a text may be the beginning of an id."""
+    return bool(re.fullmatch(f"[0-9a-fA-F]{{{MIN_PREFIX_LENGTH},64}}", text))
 
 
-def _in_order(models: list[Model]) -> list[Model]:
-    return sorted(models, key=lambda model: model.version)
+def _find_one_media(store: Store, identifier: str) -> Media:
+    file = Path(identifier).expanduser()
+    prefix = sha256_of(file) if file.is_file() else identifier.lower()
+    if not is_id_prefix(prefix):
+        raise UnknownRecordError(identifier, f"is neither a file nor the first {MIN_PREFIX_LENGTH} or more hex digits of a media id")
+    found = find_media_by_prefix(store, prefix)
+    if not found:
+        reason = f"no run of this checkout used it (id {prefix[:12]})"
+        raise UnknownRecordError(identifier, reason, f"If a run did: {SYNC_COMMAND}.")
+    if len(found) > 1:
+        hint = f"Give more digits: {', '.join(media.media_id[:16] for media in found[:_MAX_NAMED])}."
+        raise UnknownRecordError(identifier, f"the ids of {len(found)} media items begin with it", hint)
+    return found[0]
 
 
-Lineage = ModelLineage | DatasetLineage | MediaLineage
-
-
-def find_lineage(store: Store, asked: str) -> Lineage:
-    """Return the lineage of what is asked for, by what it is. Raises UnknownError where it is nothing, or several things.
-
-    Args:
-        store: the index.
-        asked: the number of a model version; a name (``dataset/v2``) or digest of a dataset version; a file; or the first hex digits,
-            at least 6, of a media id, a dataset's digest, a commit or an MLflow run.
-    """
-    if Path(asked).expanduser().is_file():
-        return of_media(store, asked)
-    if asked.isdecimal() and len(asked) < SHORTEST:
-        return of_model(store, int(asked))
-    if named := [dataset for dataset in store.find(Dataset) if asked in (*dataset.tags, dataset.version)]:
-        return of_dataset(store, named[0])
-    if not is_prefix(asked):
-        reason = "is no model version, no name of a dataset version, no file, and not the first 6 or more hex digits of anything"
-        raise UnknownError(asked, reason, f"If a run made it: {SYNC}.")
-    return _by_prefix(store, asked.lower())
-
-
-def _by_prefix(store: Store, prefix: str) -> Lineage:
-    """Return the one thing whose id begins so; of a model and the dataset of one and the same commit, the model."""
+def _find_by_prefix(store: Store, prefix: str) -> Lineage:
+    """Return the one record whose id begins with a prefix; if a model and a dataset have the same commit, the model."""
     models = [model for model in store.find(Model) if model.run_id.startswith(prefix) or model.commit.startswith(prefix)]
     datasets = [dataset for dataset in store.find(Dataset) if any(name.startswith(prefix) for name in (dataset.version, *dataset.commits))]
-    media = beginning(store, prefix)
+    media = find_media_by_prefix(store, prefix)
     if len(models) == 1 and not media:
-        return of_model(store, models[0].version)
+        return lineage_of_model(store, models[0].version)
     if len(datasets) == 1 and not models and not media:
-        return of_dataset(store, datasets[0])
+        return lineage_of_dataset(store, datasets[0])
     if models or (datasets and media) or len(datasets) > 1:
-        found = [f"model version {m.version}" for m in models] + [f"dataset {d.version}" for d in datasets] + [m.media_id for m in media]
-        raise UnknownError(prefix, f"{len(found)} things begin so: {', '.join(found[:4])}", "Give more digits, or the version's number.")
-    return of_media(store, prefix)
+        names = [f"model version {model.version}" for model in models]
+        names += [f"dataset {dataset.version}" for dataset in datasets] + [item.media_id for item in media]
+        reason = f"the ids of {len(names)} records begin with it: {', '.join(names[:_MAX_NAMED])}"
+        raise UnknownRecordError(prefix, reason, "Give more digits, or the number of the version.")
+    return lineage_of_media(store, prefix)
+
+
+def _by_version(models: list[Model]) -> list[Model]:
+    return sorted(models, key=lambda model: model.version)

@@ -1,4 +1,4 @@
-"""A request to use a media item no longer: what it has touched, the record of it, and its files out of this checkout's folders."""
+"""Take a media item down: find what used it, record the request, and delete its files from this checkout."""
 
 import re
 from dataclasses import dataclass
@@ -6,75 +6,75 @@ from pathlib import Path
 
 from realframe import artifacts
 from realframe.data import takedown_list
-from realframe.data.file_hashes import HASHES, HashIndex
+from realframe.data.file_hashes import HASH_INDEX_FILE, HashIndex
 from realframe.errors import MetadataError
 from realframe.files import sha256_of
 from realframe.settings import Settings
-from realframe.store import lineage
 from realframe.store.document_base import Membership, now
-from realframe.store.documents import Media
-from realframe.store.lineage import MediaLineage
+from realframe.store.index_documents import Media
+from realframe.store.lineage import MediaLineage, lineage_of_media
+from realframe.store.predictions import delete_predictions
 from realframe.store.repository import Store
 from realframe.store.run_artifacts import RevisionSource
-from realframe.store.user_documents import Feedback, Prediction, RegressionItem, Takedown
+from realframe.store.user_documents import Feedback, RegressionItem, Takedown
 
 
 @dataclass(frozen=True)
-class AffectedBy:
-    """What a media item has touched.
+class AffectedVersions:
+    """The dataset and model versions that used a media item.
 
     Attributes:
-        media_id: the item.
-        known: what the index says of it; None where no run has seen it.
-        relatives: paths of the items that the newest dataset version with it keeps beside it: of one group, or near duplicates.
+        media_id: SHA-256 of the item.
+        lineage: the uses of the item; None if no run used it.
+        related_paths: paths of the items in its cluster (same group, or near duplicates) in the newest dataset version that holds it.
     """
 
     media_id: str
-    known: MediaLineage | None
-    relatives: tuple[str, ...]
+    lineage: MediaLineage | None
+    related_paths: tuple[str, ...]
 
     @property
     def datasets(self) -> tuple[Membership, ...]:
-        """The dataset versions that hold it."""
-        return self.known.media.datasets if self.known else ()
+        """The dataset versions that hold the item."""
+        return self.lineage.media.datasets if self.lineage else ()
 
     @property
     def models(self) -> tuple[int, ...]:
-        """The model versions that came from them."""
-        return tuple(sorted({model.version for sighting in self.known.seen for model in sighting.models})) if self.known else ()
+        """The model versions trained on these dataset versions."""
+        return tuple(sorted({model.version for use in self.lineage.uses for model in use.models})) if self.lineage else ()
 
 
 def taken_down_ids(store: Store) -> frozenset[str]:
     """Return the ids of all items that were taken down."""
-    return frozenset(store.keys(Takedown))
+    return frozenset(store.find_keys(Takedown))
 
 
-def affected_by(store: Store, root: Path, asked: str) -> AffectedBy:
-    """Return what an item has touched. Raises MetadataError where it can't be told which item is meant.
+def affected_by(store: Store, root: Path, identifier: str) -> AffectedVersions:
+    """Return the versions that a takedown of an item affects. Raises MetadataError if the identifier does not name exactly one item.
 
     Args:
         store: the index.
         root: the repository.
-        asked: a file, a media id, or its first hex digits where a run has seen the item.
+        identifier: a file, a media id, or its first hex digits if a run used the item.
     """
-    file = Path(asked).expanduser()
-    whole = sha256_of(file) if file.is_file() else asked.lower()
-    if re.fullmatch("[0-9a-f]{64}", whole) and store.get(Media, whole) is None:
-        return AffectedBy(whole, None, ())
-    known = lineage.of_media(store, whole)
-    return AffectedBy(known.media.media_id, known, _relatives(root, known))
+    file = Path(identifier).expanduser()
+    media_id = sha256_of(file) if file.is_file() else identifier.lower()
+    if re.fullmatch("[0-9a-f]{64}", media_id) and store.get(Media, media_id) is None:
+        return AffectedVersions(media_id, None, ())
+    lineage = lineage_of_media(store, media_id)
+    return AffectedVersions(lineage.media.media_id, lineage, _find_related_paths(root, lineage))
 
 
-def record(store: Store, item: AffectedBy, reason: str, by: str) -> Takedown:
-    """Write the request, safe on disk when this returns; an item that was taken down before keeps its first record."""
-    first = store.get(Takedown, item.media_id)
-    if first:
-        return first
+def record_takedown(store: Store, item: AffectedVersions, reason: str, requested_by: str) -> Takedown:
+    """Record the request, durable when this returns; an item that was taken down before keeps its first record."""
+    earlier = store.get(Takedown, item.media_id)
+    if earlier:
+        return earlier
     request = Takedown(
         media_id=item.media_id,
         reason=reason,
-        requested_by=by,
-        at=now(),
+        requested_by=requested_by,
+        created=now(),
         datasets=item.datasets,
         models=item.models,
     )
@@ -83,32 +83,33 @@ def record(store: Store, item: AffectedBy, reason: str, by: str) -> Takedown:
 
 
 def delete_files(store: Store, settings: Settings, media_id: str) -> list[Path]:
-    """Delete the item's files from this checkout's folders and what people and the detector said of it; return the files.
+    """Delete the item's files from this checkout's folders, and its feedback and predictions; return the deleted files.
 
-    The DVC cache, its remote and the run's caches are left alone: see docs/loop.md. Call it after :func:`record`; what a kill leaves
-    undone, the next call does.
+    The DVC cache, its remote and the caches of runs are left alone: see docs/loop.md. Call it after :func:`record_takedown`. If it is
+    killed, call it again: it deletes what is left.
     """
-    with HashIndex(settings.cache_dir / HASHES) as hashes:
+    with HashIndex(settings.cache_dir / HASH_INDEX_FILE) as hashes:
         folders = (settings.raw_dir, settings.regression_dir, settings.feedback_dir)
-        gone = [file for folder in folders for file in takedown_list.remove(folder, media_id, hashes, settings.workers)]
+        deleted = [file for folder in folders for file in takedown_list.delete_files(folder, media_id, hashes, settings.workers)]
     store.delete(RegressionItem, [media_id])
-    store.delete(Feedback, [said.key for said in store.find(Feedback, {"media_id": media_id})])
-    store.delete(Prediction, [said.key for said in store.find(Prediction, {"sha256": media_id})])
-    return gone
+    store.delete(Feedback, [feedback.key for feedback in store.find(Feedback, {"media_id": media_id})])
+    delete_predictions(store, media_id)
+    return deleted
 
 
-def _relatives(root: Path, known: MediaLineage) -> tuple[str, ...]:
-    """Read the newest dataset version that holds the item; where its tables are lost, nothing is known."""
-    tags = [tag for sighting in known.seen for tag in sighting.tags]
+def _find_related_paths(root: Path, lineage: MediaLineage) -> tuple[str, ...]:
+    """Read the newest dataset version that holds the item; return nothing if its tables are lost."""
+    tags = [tag for use in lineage.uses for tag in use.tags]
     if not tags:
         return ()
     newest = max(tags, key=lambda tag: int(tag.rpartition("/v")[2]))
     try:
-        splits = RevisionSource(root, newest).table(artifacts.SPLITS)
+        splits = RevisionSource(root, newest).read_table(artifacts.SPLITS)
     except MetadataError:
         return ()
     if splits is None:
         return ()
+    media_id = lineage.media.media_id
     items = splits.set_index("media_id")
-    beside = items[items["cluster"] == items["cluster"].get(known.media.media_id)].drop(index=known.media.media_id, errors="ignore")
-    return tuple(sorted(beside["path"]))
+    related = items[items["cluster"] == items["cluster"].get(media_id)].drop(index=media_id, errors="ignore")
+    return tuple(sorted(related["path"]))

@@ -1,7 +1,7 @@
-"""The queue of files that were handed in: the records themselves, in the store. What was accepted is scored, or told why not.
+"""The queue of uploaded files: the detection records themselves, in the store. Every accepted file is scored, or refused with an error.
 
-A worker claims a record for a while and renews the claim as it goes on; one that dies loses it, and the next worker begins anew. Several
-workers on several machines may share a store, if their clocks agree to some seconds.
+A worker claims a record for a while and renews the claim as it proceeds. A worker that dies loses its claim, and the next worker starts
+again. Workers on several machines may share a store if their clocks agree to a few seconds.
 """
 
 import secrets
@@ -9,91 +9,113 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from realframe.store.detection_documents import Detection, DetectionRecord, Lane, Progress
+from realframe.store.detection_documents import Detection, DetectionRecord, Lane, Progress, State
 from realframe.store.document_base import now
-from realframe.store.repository import Row, Store, Where
+from realframe.store.repository import Query, Row, Store
 
 CLAIM_S = 30.0
-"""A claim that was not renewed for so long is another worker's."""
-_ORDER = ("rank", "detection_id")
-_HEADS = 8  # of the queue that one look brings: where several workers look at once, each still finds one
+"""A claim that is not renewed for this long expires."""
+_ORDER = ("priority", "detection_id")
+_CANDIDATES = 8  # queued records per look-up: workers that look at the same time still find one each
 
 
-def new_id() -> str:
+def new_detection_id() -> str:
     """Return an id for a record: 16 hex digits of the time in nanoseconds, then 16 random ones."""
     return f"{time.time_ns():016x}{secrets.token_hex(8)}"
 
 
-def waiting(store: Store, lane: Lane) -> int:
-    """Return how many files of a lane are not done yet."""
-    return sum(store.count(DetectionRecord, {"state": state, "lane": lane}) for state in ("queued", "running"))
+def count_unfinished(store: Store, lane: Lane) -> int:
+    """Return how many files of a lane are queued or running."""
+    return sum(count_in_state(store, lane, state) for state in ("queued", "running"))
 
 
-def idle(store: Store) -> bool:
-    """Say whether no file waits for a worker."""
+def count_in_state(store: Store, lane: Lane, state: State) -> int:
+    """Return how many files of a lane are in a state."""
+    return store.count(DetectionRecord, {"state": state, "lane": lane})
+
+
+def is_empty(store: Store) -> bool:
+    """Return whether no file waits for a worker."""
     return store.count(DetectionRecord, {"state": "queued"}) == 0
 
 
 def claim(store: Store, worker: str) -> DetectionRecord | None:
-    """Return the next record for a worker, live ones first, then the oldest; None where nothing waits."""
-    for record in _free(store):
-        as_found = {"state": record.state, "worker": record.worker, "claimed_until": record.claimed_until}
-        changes: Row = {"state": "running", "worker": worker, "claimed_until": _until()}
-        if claimed := store.claim(DetectionRecord, record.key, as_found, changes, "attempts"):
+    """Claim the next record for a worker: by priority, then the oldest. Return None if nothing waits."""
+    for record in _claimable(store):
+        unchanged = {"state": record.state, "worker": record.worker, "claimed_until": record.claimed_until}
+        changes: Row = {"state": "running", "worker": worker, "claimed_until": _claim_end()}
+        if claimed := store.claim(DetectionRecord, record.key, unchanged, changes, "attempts"):
             return claimed
     return None
 
 
-def renew(store: Store, record: DetectionRecord, progress: Progress) -> bool:
-    """Say how far a record has come, and keep the claim; return False where the claim was lost or the record deleted."""
-    changes = {"progress": progress.model_dump(mode="json"), "claimed_until": _until()}
-    return store.change(DetectionRecord, record.key, changes, _mine(record))
+def renew_claim(store: Store, record: DetectionRecord, progress: Progress) -> bool:
+    """Write the progress of a record and renew its claim; return False if the claim was lost or the record deleted."""
+    changes = {"progress": progress.model_dump(mode="json"), "claimed_until": _claim_end()}
+    return store.update(DetectionRecord, record.key, changes, _claimed_by_worker(record))
 
 
-def give_back(store: Store, record: DetectionRecord, *, begun: bool) -> bool:
-    """Put a record back whose worker does not go on with it; return False as ``renew`` does.
+def release(store: Store, record: DetectionRecord, *, count_attempt: bool) -> bool:
+    """Put a claimed record back into the queue; return False as ``renew_claim`` does.
 
     Args:
-        store: where the record is.
-        record: as it was claimed.
-        begun: the attempt counts, because the worker failed at it and does not just leave.
+        store: the store of the record.
+        record: the record as it was claimed.
+        count_attempt: whether the attempt counts: it does if the worker failed on the record, and does not if the worker only stops.
     """
     changes: Row = {"state": "queued", "worker": "", "claimed_until": "", "progress": Progress(step="received").model_dump(mode="json")}
-    return store.change(DetectionRecord, record.key, changes | {"attempts": record.attempts - (not begun)}, _mine(record))
+    return store.update(
+        DetectionRecord, record.key, changes | {"attempts": record.attempts - (not count_attempt)}, _claimed_by_worker(record)
+    )
 
 
-def finish(store: Store, record: DetectionRecord, answer: Detection, *, shadow: bool) -> bool:
-    """Write the answer; return False where the claim was lost or the record deleted.
+def finish(store: Store, record: DetectionRecord, result: Detection, *, shadow: bool) -> bool:
+    """Write the result of a record; return False if the claim was lost or the record deleted.
 
     Args:
-        store: where the record is.
-        record: as it was claimed.
-        answer: of the detector.
-        shadow: there is a challenger, which is to score the file too.
+        store: the store of the record.
+        record: the record as it was claimed.
+        result: the result of the detector.
+        shadow: whether there is a challenger, which scores the file too.
     """
     changes = {
         "state": "done",
         "progress": Progress(step="done").model_dump(mode="json"),
         "claimed_until": "",
         "finished": now(),
-        "answer": answer.model_dump(mode="json"),
-        "verdict": answer.verdict,
-        "model": answer.model,
-        "shadow": "waiting" if shadow and answer.verdict != "not scored" else "",
+        "result": result.model_dump(mode="json"),
+        "verdict": result.verdict,
+        "model": result.model,
+        "shadow": "waiting" if shadow and result.verdict != "not scored" else "",
     }
-    return store.change(DetectionRecord, record.key, changes, _mine(record))
+    return store.update(DetectionRecord, record.key, changes, _claimed_by_worker(record))
 
 
-def _free(store: Store) -> Iterator[DetectionRecord]:
-    """Return the records that a worker may claim, the next first; each look is one that the store's indexes answer."""
-    late = [record for record in store.find(DetectionRecord, {"state": "running"}) if record.claimed_until < now()]
-    queued = store.first(DetectionRecord, {"state": "queued"}, _ORDER, _HEADS)
-    yield from sorted([*late, *queued], key=lambda record: (record.rank, record.detection_id))
+def next_for_challenger(store: Store) -> DetectionRecord | None:
+    """Return the oldest record that the challenger has yet to score, or None."""
+    return next(iter(store.find_first(DetectionRecord, {"shadow": "waiting"}, ("detection_id",), 1)), None)
 
 
-def _mine(record: DetectionRecord) -> Where:
+def finish_shadow(store: Store, record: DetectionRecord) -> bool:
+    """Note that the challenger has scored a record, or never will; return False if another worker has noted it or the record is gone."""
+    return store.update(DetectionRecord, record.key, {"shadow": "done"}, {"shadow": "waiting"})
+
+
+def requeue_shadow(store: Store, record: DetectionRecord) -> None:
+    """Let the challenger score a record again later."""
+    store.update(DetectionRecord, record.key, {"shadow": "waiting"})
+
+
+def _claimable(store: Store) -> Iterator[DetectionRecord]:
+    """Yield the records that a worker may claim, the next first; both queries use an index of the store."""
+    expired = [record for record in store.find(DetectionRecord, {"state": "running"}) if record.claimed_until < now()]
+    queued = store.find_first(DetectionRecord, {"state": "queued"}, _ORDER, _CANDIDATES)
+    yield from sorted([*expired, *queued], key=lambda record: (record.priority, record.detection_id))
+
+
+def _claimed_by_worker(record: DetectionRecord) -> Query:
     return {"state": "running", "worker": record.worker, "attempts": record.attempts}
 
 
-def _until() -> str:
+def _claim_end() -> str:
     return (datetime.now(UTC) + timedelta(seconds=CLAIM_S)).isoformat(timespec="milliseconds")

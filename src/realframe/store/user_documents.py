@@ -1,56 +1,103 @@
-"""What people and the detector at work add to the store. No manifest says it again, so that no rebuild touches it."""
+"""Documents that people and serving add: ledger entries, predictions, feedback, regression set, takedowns and drift windows.
 
-from typing import Literal
+No manifest holds them, so a rebuild of the index leaves them alone.
+"""
+
+from typing import Any, Literal
 
 from pydantic import Field
 
-from realframe.store.document_base import Document, Kind, Label, Membership, Part, Sha256
+from realframe.store.document_base import Document, DocumentPart, Label, MediaKind, Membership, Sha256
+
+Action = Literal["approve", "reject", "changes", "rollback", "timeout", "ungated", "removed"]
+Channel = Literal["cli", "airflow", "web", "mlflow"]
+Authentication = Literal["os", "airflow", "password", "none"]
+
+
+class LedgerEntry(Document):
+    """An entry of the ledger of decisions; its key is the hash of all other fields, among them the hash of the previous entry.
+
+    Attributes:
+        sequence: position in the ledger, from 1.
+        previous: hash of the previous entry.
+        action: the decision; ``ungated`` and ``removed`` record that the alias ``champion`` was set or deleted without a review.
+        version: number of the model version.
+        model_sha256: SHA-256 of that version's Keras file.
+        reviewer: who decided; empty if nobody did, or if it is unknown.
+        comment: the reviewer's reason.
+        evidence: what the reviewer saw, and the champion at that time.
+        created: when the entry was written, UTC, ISO 8601.
+        channel: where the decision was entered.
+        authentication: what vouches for the reviewer's name.
+        overrides: the gate rules that failed and were overridden.
+        reason: why they were overridden.
+        hash: SHA-256 over all fields of the entry; an entry that was written without the fields from ``channel`` on has None in them.
+    """
+
+    COLLECTION = "ledger"
+    KEY = "hash"
+    UNIQUE = ("sequence",)
+
+    sequence: int = Field(ge=1)
+    previous: str
+    action: Action
+    version: int = Field(ge=1)
+    model_sha256: Sha256
+    reviewer: str
+    comment: str
+    evidence: dict[str, Any]
+    created: str
+    channel: Channel | None = None
+    authentication: Authentication | None = None
+    overrides: tuple[str, ...] | None = None
+    reason: str | None = None
+    hash: Sha256
 
 
 class Prediction(Document):
-    """What a model version said of a file that it was given; the same file again replaces it.
+    """The prediction of a registered model version for a file; a later one for the same file replaces it.
 
     Attributes:
-        prediction_id: the version and the file: ``<model>-<sha256>``.
-        sha256: of the file's bytes.
-        file: its name, without the folder.
-        kind: of the file.
-        model: the version.
-        verdict: as it was given.
-        probability: that it is AI-generated, calibrated.
-        score: the same as the network gave it.
-        features: the mean pooled features, as ``realframe.models.frame_features.as_text`` writes them.
-        at: when, UTC, ISO 8601.
+        prediction_id: ``<model>-<sha256>``.
+        sha256: SHA-256 of the file.
+        file: name of the file, without its folder.
+        kind: ``image`` or ``video``.
+        model: number of the model version.
+        verdict: the detector's verdict.
+        probability: calibrated probability that the file is AI-generated.
+        score: the score before calibration.
+        features: the mean pooled features, as ``realframe.models.frame_features.encode_vector`` writes them.
+        created: when the prediction was made, UTC, ISO 8601.
     """
 
     COLLECTION = "predictions"
     KEY = "prediction_id"
-    INDEXES = ("model", "at", "sha256")
+    INDEXES = ("model", "created", "sha256")
 
     prediction_id: str
     sha256: Sha256
     file: str
-    kind: Kind
+    kind: MediaKind
     model: int = Field(ge=1)
     verdict: Literal["real", "ai-generated", "uncertain"]
     probability: float = Field(ge=0, le=1)
     score: float = Field(ge=0, le=1)
     features: str
-    at: str
+    created: str
 
 
 class Feedback(Document):
-    """What one person says that a file is; saying it again replaces it.
+    """One person's label of a file; a later label by the same person replaces it.
 
     Attributes:
-        feedback_id: the file and the person: ``<sha256>-<by>``.
-        media_id: the SHA-256 of the file.
-        file: its name, without the folder.
-        kept: the name under which the feedback folder keeps it.
-        label: what the person says that it is.
-        why: how the person knows.
-        by: the person.
-        at: when, UTC, ISO 8601.
+        feedback_id: ``<sha256>-<person>``.
+        media_id: SHA-256 of the file.
+        file: name of the file, without its folder.
+        stored_name: name of the copy in the feedback folder.
+        label: the person's label.
+        reason: how the person knows.
+        person: who gave the label.
+        created: when the label was given, UTC, ISO 8601.
     """
 
     COLLECTION = "feedback"
@@ -60,24 +107,24 @@ class Feedback(Document):
     feedback_id: str
     media_id: Sha256
     file: str
-    kept: str
+    stored_name: str
     label: Label
-    why: str
-    by: str = Field(min_length=1)
-    at: str
+    reason: str
+    person: str = Field(min_length=1)
+    created: str
 
 
 class RegressionItem(Document):
-    """A file that every later model is scored on; once in, it stays.
+    """A file of the regression set, on which every later model is scored; it is never removed from the set, unless it is taken down.
 
     Attributes:
-        media_id: the SHA-256 of the file.
-        label: what it is.
-        kept: its path in the regression folder: ``<label>/<sha256>.<ext>``.
-        file: its name as it was given.
-        why: why it is in.
-        by: who brought it in: one reviewer, or the two who agreed, with a comma between.
-        at: when, UTC, ISO 8601.
+        media_id: SHA-256 of the file.
+        label: the true label.
+        path: path in the regression folder: ``<label>/<sha256>.<ext>``.
+        file: original name of the file.
+        reason: why it is in the set.
+        added_by: one reviewer, or the people who agreed on the label, separated by commas.
+        created: when it was added, UTC, ISO 8601.
     """
 
     COLLECTION = "regression"
@@ -85,23 +132,23 @@ class RegressionItem(Document):
 
     media_id: Sha256
     label: Label
-    kept: str
+    path: str
     file: str
-    why: str
-    by: str = Field(min_length=1)
-    at: str
+    reason: str
+    added_by: str = Field(min_length=1)
+    created: str
 
 
 class Takedown(Document):
-    """A request to use a media item no longer, and what it had touched by then.
+    """A request to stop using a media item, and the versions that it had affected by then.
 
     Attributes:
-        media_id: the item.
+        media_id: SHA-256 of the item.
         reason: why it must not be used.
         requested_by: who asked.
-        at: when, UTC, ISO 8601.
-        datasets: the dataset versions that hold it, and on which side.
-        models: the model versions that came from them.
+        created: when the request was recorded, UTC, ISO 8601.
+        datasets: the dataset versions that hold the item, with its split.
+        models: numbers of the model versions trained on them.
     """
 
     COLLECTION = "takedowns"
@@ -110,33 +157,33 @@ class Takedown(Document):
     media_id: Sha256
     reason: str = Field(min_length=1)
     requested_by: str = Field(min_length=1)
-    at: str
+    created: str
     datasets: tuple[Membership, ...]
     models: tuple[int, ...]
 
 
-class Measure(Part):
-    """One measure of a window: its value, its p-value (adjusted for the three), and whether it is beyond its limit."""
+class DriftMeasure(DocumentPart):
+    """One drift measure of a window: its value, its p-value (adjusted for the three measures), and whether it exceeds its limit."""
 
     name: Literal["score_psi", "score_ks", "feature_mmd"]
     value: float
-    p: float
-    beyond: bool
+    p_value: float
+    exceeds_limit: bool
 
 
 class DriftWindow(Document):
-    """The predictions of a stretch of time, compared with what the model was trained and validated on.
+    """A window of consecutive predictions, compared with the model's training reference.
 
     Attributes:
-        window_id: the model and the window: ``<model>-n<items>-<number>`` or ``<model>-h<hours>-<hour>``.
-        model: the version.
-        begins: when its first prediction was made, UTC, ISO 8601.
-        ends: when its last was.
-        items: how many predictions it holds.
-        measures: the comparison; none where the window holds too few items.
-        drifting: one of the measures is beyond its limit.
-        raised: an alarm was given when it was the newest.
-        at: when it was measured, UTC, ISO 8601.
+        window_id: ``<model>-n<items>-<number>`` or ``<model>-h<hours>-<hour>``.
+        model: number of the model version.
+        start: time of its first prediction, UTC, ISO 8601.
+        end: time of its last prediction.
+        items: number of predictions.
+        measures: the comparison; empty if the window holds too few items.
+        is_drifting: whether any measure exceeds its limit.
+        alarm_raised: whether an alarm was raised when this window was the latest one.
+        created: when the window was measured, UTC, ISO 8601.
     """
 
     COLLECTION = "drift"
@@ -145,10 +192,10 @@ class DriftWindow(Document):
 
     window_id: str
     model: int = Field(ge=1)
-    begins: str
-    ends: str
+    start: str
+    end: str
     items: int = Field(ge=1)
-    measures: tuple[Measure, ...]
-    drifting: bool
-    raised: bool
-    at: str
+    measures: tuple[DriftMeasure, ...]
+    is_drifting: bool
+    alarm_raised: bool
+    created: str

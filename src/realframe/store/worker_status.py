@@ -1,4 +1,4 @@
-"""Which workers live, and which version of the detector they serve: each says so every few seconds."""
+"""The status of the workers: each writes every few seconds that it is alive, and which version of the detector it serves."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,19 +6,19 @@ from realframe.store.document_base import Document
 from realframe.store.repository import Store
 
 ALIVE_S = 15.0
-"""A worker that has said nothing for so long is taken for dead."""
+"""A worker whose status is older is taken for dead."""
 _FORGOTTEN_S = 3600.0
 
 
-class WorkerBeat(Document):
-    """What a worker says of itself.
+class WorkerStatus(Document):
+    """The status of one worker.
 
     Attributes:
-        worker: its name, of this process alone.
-        model: the version that it answers with; empty where it answers nothing.
-        problem: why it does not, or not with the champion, as a sentence; empty where all is well.
-        record: the detection that it works at; empty where it waits.
-        at: when, UTC, ISO 8601.
+        worker: name of the worker, unique to its process.
+        model: the version that it serves; empty if it serves none.
+        problem: why it serves no version, or another one than the champion, as a sentence; empty if all is well.
+        detection_id: the detection that it works on; empty if it is idle.
+        updated: when the status was written, UTC, ISO 8601.
     """
 
     COLLECTION = "workers"
@@ -27,25 +27,25 @@ class WorkerBeat(Document):
     worker: str
     model: str
     problem: str
-    record: str
-    at: str
+    detection_id: str
+    updated: str
 
 
-def beat(store: Store, said: WorkerBeat) -> None:
-    """Write what a worker says, in place of what it said before."""
-    store.upsert([said])
+def save_status(store: Store, status: WorkerStatus) -> None:
+    """Write the status of a worker in place of its earlier one."""
+    store.upsert([status])
 
 
-def alive(store: Store) -> list[WorkerBeat]:
-    """Return the workers that were heard of lately."""
-    return [said for said in store.find(WorkerBeat) if said.at >= _before(ALIVE_S)]
+def list_alive(store: Store) -> list[WorkerStatus]:
+    """Return the status of the workers that are alive."""
+    return [status for status in store.find(WorkerStatus) if status.updated >= _time_before(ALIVE_S)]
 
 
-def leave(store: Store, worker: str) -> None:
-    """Forget a worker that leaves, and those that have died long ago."""
-    dead = [said.worker for said in store.find(WorkerBeat) if said.at < _before(_FORGOTTEN_S)]
-    store.delete(WorkerBeat, [worker, *dead])
+def remove_worker(store: Store, worker: str) -> None:
+    """Delete the status of a worker that stops, and of those that died long ago."""
+    dead = [status.worker for status in store.find(WorkerStatus) if status.updated < _time_before(_FORGOTTEN_S)]
+    store.delete(WorkerStatus, [worker, *dead])
 
 
-def _before(seconds: float) -> str:
+def _time_before(seconds: float) -> str:
     return (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat(timespec="milliseconds")

@@ -1,4 +1,4 @@
-"""The features of a dataset from an untrained detector, through the cache of activations: what is there is not computed again."""
+"""Extract the pooled features of a dataset with an untrained detector, through the cache of activations."""
 
 import shutil
 from pathlib import Path
@@ -6,48 +6,51 @@ from pathlib import Path
 import keras
 import pandas as pd
 
-from realframe.config import Train
-from realframe.models import detector_network
+from realframe.config import TrainParams
 from realframe.models.activations import ActivationCache
-from realframe.models.frame_features import Features
-from realframe.models.weights import Weights
+from realframe.models.detector_network import POOLED
+from realframe.models.frame_features import FrameFeatures
+from realframe.models.weights import BackboneWeights
 from realframe.settings import Settings
 from realframe.training.two_phase import cached_layers
 
 
-def extract(
-    model: keras.Model, weights: Weights, frames: dict[str, pd.DataFrame], train: Train, seed: int, folder: Path, settings: Settings
-) -> tuple[Features, int]:
-    """Write the pooled features of every frame into ``folder``; return them, and how many activations were computed anew.
+def extract_features(
+    model: keras.Model,
+    weights: BackboneWeights,
+    frames: dict[str, pd.DataFrame],
+    train: TrainParams,
+    seed: int,
+    folder: Path,
+    settings: Settings,
+) -> tuple[FrameFeatures, int]:
+    """Write the pooled features of every frame into ``folder``; return them, and the number of newly computed activations.
 
-    What training will read of its frames is computed in the same pass.
+    The activations that the training reads are computed in the same pass.
 
     Args:
         model: an untrained detector.
-        weights: its backbone's.
-        frames: the frame tables of the splits; those of ``train`` get all views where the head learns from the features themselves.
-        train: how the detector will learn.
-        seed: of the views.
-        folder: is emptied first.
-        settings: the folder of caches, the threads.
+        weights: the weights of its backbone.
+        frames: the frame tables of the splits; those of ``train`` get all views where the head is trained on the features themselves.
+        train: the parameters of the training.
+        seed: seed of the views.
+        folder: the folder of the features; it is emptied first.
+        settings: the cache folder and the number of threads.
     """
-    views = train.activations.views if train.head.sequential else 1
+    views = {split: train.activations.views if split == "train" and train.head.scores_clips else 1 for split in frames}
 
-    def cache(layers: list[str]) -> ActivationCache:
+    def open_cache(layers: list[str]) -> ActivationCache:
         return ActivationCache(model, layers, settings.cache_dir, train.augment, seed, settings.workers)
 
-    pooled, learned = cache([detector_network.POOLED]), cache(cached_layers(model, train))
-    computed = sum((pooled if split == "test" else learned).fill(table, _views(split, views)) for split, table in frames.items())
+    pooled, trained = open_cache([POOLED]), open_cache(cached_layers(model, train))
+    computed = sum((pooled if split == "test" else trained).fill(table, views[split]) for split, table in frames.items())
     shutil.rmtree(folder, ignore_errors=True)
-    size, width = int(model.input.shape[1]), int(model.get_layer(detector_network.POOLED).output.shape[-1])
-    features = Features(folder, train.backbone, {"name": weights.name, "sha256": weights.sha256}, size, width, views)
+    size, width = int(model.input.shape[1]), int(model.get_layer(POOLED).output.shape[-1])
+    facts = {"name": weights.name, "sha256": weights.sha256}
+    features = FrameFeatures(folder, train.backbone, facts, size, width, views["train"])
     for split, table in frames.items():
         for media_id, digest in table[["media_id", "digest"]].drop_duplicates().itertuples(index=False):
-            for view in range(_views(split, views)):
-                features.take(media_id, view, pooled.file(detector_network.POOLED, digest, view))
-    features.finish(media_id for table in frames.values() for media_id in table["media_id"].unique())
+            for view in range(views[split]):
+                features.add_file(media_id, view, pooled.path(POOLED, digest, view))
+    features.write_summary(media_id for table in frames.values() for media_id in table["media_id"].unique())
     return features, computed
-
-
-def _views(split: str, views: int) -> int:
-    return views if split == "train" else 1

@@ -1,8 +1,8 @@
-"""SMOTE on features: new training items of the smaller class, each between one of its items and a neighbour.
+"""SMOTE on features: synthetic training items of the smaller class, each interpolated between two of its items.
 
-Chawla et al., "SMOTE: Synthetic Minority Over-sampling Technique" (JAIR 2002), by imbalanced-learn. Neighbours are found among the items'
-mean features; what is interpolated is whatever the trainable part takes in, frame by frame. So the pairs alone are kept in memory,
-and every recipe with a frozen backbone can use it.
+Chawla et al., "SMOTE: Synthetic Minority Over-sampling Technique" (JAIR 2002), by imbalanced-learn. Neighbors are found among the mean
+features of the items. The inputs of the trainable part are interpolated frame by frame, so that only the pairs are kept in memory, and
+every recipe with a frozen backbone can use SMOTE.
 """
 
 from dataclasses import dataclass
@@ -14,35 +14,27 @@ from imblearn.over_sampling import SMOTE
 
 from realframe.data.batches import Gather
 from realframe.errors import TooFewItemsError
-from realframe.media.frame_sampling import evenly
+from realframe.media.frame_sampling import thin_evenly
 
-_NEIGHBOURS = 5
+_NEIGHBORS = 5
 
 
 @dataclass(frozen=True)
-class Between:
-    """A synthetic item: ``share`` of the way from the item at position ``base`` to the one at ``neighbour``."""
+class SyntheticItem:
+    """A synthetic item: ``share`` of the way from the item at position ``base`` to that at position ``neighbor``."""
 
     base: int
-    neighbour: int
+    neighbor: int
     share: float
 
 
-class _RecordingSmote(SMOTE):
-    """Keeps where each synthetic sample lies, which imbalanced-learn computes but does not return."""
-
-    def _generate_samples(self, X: Any, nn_data: Any, nn_num: Any, rows: Any, cols: Any, steps: Any, *rest: Any) -> Any:  # noqa: N803
-        self.drawn_ = (rows, nn_num[rows, cols], steps[:, 0])
-        return super()._generate_samples(X, nn_data, nn_num, rows, cols, steps, *rest)
-
-
-def synthetic_items(means: np.ndarray, fake: np.ndarray, seed: int) -> list[Between]:
+def make_synthetic_items(means: np.ndarray, fake: np.ndarray, seed: int) -> list[SyntheticItem]:
     """Return as many synthetic items as the smaller class lacks.
 
     Args:
         means: mean features of the training items, (n, width).
         fake: their labels, bool (n,).
-        seed: of the draw.
+        seed: seed of the random draws.
 
     Raises:
         TooFewItemsError: the smaller class has a single item.
@@ -52,46 +44,55 @@ def synthetic_items(means: np.ndarray, fake: np.ndarray, seed: int) -> list[Betw
         return []
     smaller = np.flatnonzero(fake == (counts[1] < counts[0]))
     if len(smaller) < 2:
-        raise TooFewItemsError("balance.method: smote", "the smaller class has one training item, so nothing lies between", "Add items.")
-    smote = _RecordingSmote(random_state=seed, k_neighbors=min(_NEIGHBOURS, len(smaller) - 1))
+        raise TooFewItemsError("balance.method: smote", "the smaller class has fewer than two training items", "Add items of this class.")
+    smote = _RecordingSmote(random_state=seed, k_neighbors=min(_NEIGHBORS, len(smaller) - 1))
     smote.fit_resample(means, fake)
-    return [Between(int(smaller[base]), int(smaller[other]), float(share)) for base, other, share in zip(*smote.drawn_, strict=True)]
+    draws = zip(*smote.draws_, strict=True)
+    return [SyntheticItem(int(smaller[base]), int(smaller[neighbor]), float(share)) for base, neighbor, share in draws]
 
 
-def with_synthetic_frames(frames: pd.DataFrame, items: list[Between]) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
-    """Return a frame table with rows for the frames of synthetic items, and how those are made.
+def add_synthetic_frames(frames: pd.DataFrame, items: list[SyntheticItem]) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Append rows for the frames of synthetic items to a frame table, and return how these frames are interpolated.
 
-    A synthetic item has as many frames as the shorter of its two, taken evenly from both, and weighs what its base does.
+    A synthetic item has as many frames as the shorter of its two items, evenly spaced in both, and the weight of its base.
 
     Args:
-        frames: rows of ``frame_table``, whole items in order.
-        items: positions among the items in that order.
+        frames: rows of ``build_frame_table``, whole items in order.
+        items: synthetic items, with positions among the items in that order.
 
     Returns:
-        The table; for each of its rows the two rows of ``frames`` it lies between, int64 (rows, 2); and how far, float32 (rows,).
+        The table; for each of its rows the two rows of ``frames`` that it lies between, int64 (rows, 2); and its share, float32 (rows,).
     """
-    places = [np.asarray(rows) for rows in frames.groupby("media_id", sort=False).indices.values()]
+    item_rows = [np.asarray(rows) for rows in frames.groupby("media_id", sort=False).indices.values()]
     rows = np.tile(np.arange(len(frames))[:, None], (1, 2))
-    shares, added = np.zeros(len(frames), np.float32), [frames]
+    shares, tables = np.zeros(len(frames), np.float32), [frames]
     for item in items:
-        base, other = places[item.base], places[item.neighbour]
-        count = min(len(base), len(other))
-        pair = np.array([evenly(base.tolist(), count), evenly(other.tolist(), count)], np.int64).T
-        rows, shares = np.concatenate([rows, pair]), np.concatenate([shares, np.full(count, item.share, np.float32)])
-        added.append(frames.iloc[pair[:, 0]].assign(weight=frames["weight"].iloc[base].sum() / count))
-    return pd.concat(added, ignore_index=True), rows, shares
+        base, neighbor = item_rows[item.base], item_rows[item.neighbor]
+        count = min(len(base), len(neighbor))
+        pairs = np.array([thin_evenly(base.tolist(), count), thin_evenly(neighbor.tolist(), count)], np.int64).T
+        rows, shares = np.concatenate([rows, pairs]), np.concatenate([shares, np.full(count, item.share, np.float32)])
+        tables.append(frames.iloc[pairs[:, 0]].assign(weight=frames["weight"].iloc[base].sum() / count))
+    return pd.concat(tables, ignore_index=True), rows, shares
 
 
-def interpolated(gather: Gather, rows: np.ndarray, shares: np.ndarray) -> Gather:
-    """Return a gather for the rows of the table that :func:`with_synthetic_frames` gave, over one for those of the frames."""
+def interpolate_inputs(gather: Gather, rows: np.ndarray, shares: np.ndarray) -> Gather:
+    """Return a gather for the table of :func:`add_synthetic_frames`, on top of a gather for the real frames."""
 
-    def gathered(chosen: np.ndarray, views: np.ndarray) -> np.ndarray:
-        values = gather(rows[chosen, 0], views)
-        between = np.flatnonzero(shares[chosen])
-        if len(between):
-            others = gather(rows[chosen[between], 1], views[between])
-            share = shares[chosen[between]].reshape(-1, *[1] * (values.ndim - 1))
-            values[between] += share * (others - values[between])
+    def gather_interpolated(table_rows: np.ndarray, views: np.ndarray) -> np.ndarray:
+        values = gather(rows[table_rows, 0], views)
+        synthetic = np.flatnonzero(shares[table_rows])
+        if len(synthetic):
+            neighbors = gather(rows[table_rows[synthetic], 1], views[synthetic])
+            share = shares[table_rows[synthetic]].reshape(-1, *[1] * (values.ndim - 1))
+            values[synthetic] += share * (neighbors - values[synthetic])
         return values
 
-    return gathered
+    return gather_interpolated
+
+
+class _RecordingSmote(SMOTE):
+    """Records the position of each synthetic sample, which imbalanced-learn computes but does not return."""
+
+    def _generate_samples(self, X: Any, nn_data: Any, nn_num: Any, rows: Any, cols: Any, steps: Any, *rest: Any) -> Any:  # noqa: N803
+        self.draws_ = (rows, nn_num[rows, cols], steps[:, 0])
+        return super()._generate_samples(X, nn_data, nn_num, rows, cols, steps, *rest)

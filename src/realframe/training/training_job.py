@@ -1,56 +1,56 @@
-"""What a training is given and what it gives, whichever head learns."""
+"""The input and the result of a training, for frame heads and clip heads."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from realframe.config import Train
-from realframe.models.frame_features import Features
-from realframe.training.callbacks import Listener, Row
+from realframe.config import TrainParams
+from realframe.models.frame_features import FrameFeatures
+from realframe.training.callbacks import EpochListener, EpochRow
 
 
 @dataclass(frozen=True)
-class Job:
-    """A training.
+class TrainingJob:
+    """The input of a training.
 
     Attributes:
-        train: how the detector learns.
-        seed: of the order of the frames and of their views.
-        frames: the tables of the ``train`` and the ``val`` frames.
+        train: the section ``train`` of the parameters.
+        seed: seed of the order of the frames and of their views.
+        frames: the frame tables of ``train`` and ``val``.
         features: the pooled features of the untrained backbone.
-        smote: the smaller class gets synthetic training items.
-        cache: the folder of caches.
-        folder: where the state is kept from which a killed training goes on.
-        workers: threads.
-        listeners: told of each epoch while it runs.
+        use_smote: add synthetic training items of the smaller class.
+        cache_dir: the folder of caches.
+        state_dir: the folder of the state from which a killed training resumes.
+        workers: number of threads.
+        listeners: called with each epoch during training.
     """
 
-    train: Train
+    train: TrainParams
     seed: int
     frames: dict[str, pd.DataFrame]
-    features: Features
-    smote: bool
-    cache: Path
-    folder: Path
+    features: FrameFeatures
+    use_smote: bool
+    cache_dir: Path
+    state_dir: Path
     workers: int
-    listeners: tuple[Listener, ...] = ()
+    listeners: tuple[EpochListener, ...] = ()
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a training gave, beside the detector's new weights.
+class TrainingOutcome:
+    """The result of a training, in addition to the detector's new weights.
 
     Attributes:
         history: one row per epoch.
-        best: the row of the epoch whose weights the detector has: the lowest validation loss of all phases.
-        unfrozen: the layers of the backbone that learned.
-        computed: activations that were computed, not found; frames times views.
+        best: the row of the epoch whose weights the detector has: that of the lowest validation loss of all phases.
+        unfrozen: the layers of the backbone that were trained.
+        computed_activations: number of activations that were computed, not cached; frames times views.
         seconds: wall clock of this process's part.
     """
 
-    history: list[Row]
-    best: Row
+    history: list[EpochRow]
+    best: EpochRow
     unfrozen: list[str]
-    computed: int
+    computed_activations: int
     seconds: float

@@ -1,4 +1,4 @@
-"""One phase of training: a tail of the detector learns until its epochs are over or validation no longer gets better."""
+"""Run one phase of training: fit the trainable tail of a detector until its epochs end or validation stops improving."""
 
 import shutil
 from dataclasses import dataclass
@@ -8,100 +8,104 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from realframe.config import Phase1, Phase2, Train
+from realframe.config import Phase1Params, Phase2Params, TrainParams
 from realframe.data.batches import EpochPlan
 from realframe.files import write_text
-from realframe.training.callbacks import FollowPlan, History, Listener, Resume, Row
+from realframe.training.callbacks import EpochHistory, EpochListener, EpochRow, ResumableBackup, SeedEpoch
 
-_DONE = "done"
-_BEST = "best.weights.h5"
+_DONE_FILE = "done"
+_BEST_FILE = "best.weights.h5"
 
 
 @dataclass(frozen=True)
-class Phase:
-    """What one phase needs.
+class TrainingPhase:
+    """The input of one phase.
 
     Attributes:
         number: 1 or 2.
         schedule: its epochs and rates.
-        tail: the part of the detector that learns; its layers say by ``trainable`` which of them do.
-        plan: what is shown when.
-        training: the batches, following ``plan``.
-        validation: the batches that choose the best epoch.
-        folder: where its state is kept until the training is over.
+        tail: the part of the detector that is trained; ``trainable`` of its layers decides which of them.
+        plan: the order of the training frames.
+        training: the training batches, in the order of ``plan``.
+        validation: the batches that select the best epoch.
+        state_dir: the folder of its state until the training ends.
     """
 
     number: int
-    schedule: Phase1 | Phase2
+    schedule: Phase1Params | Phase2Params
     tail: keras.Model
     plan: EpochPlan
     training: tf.data.Dataset
     validation: tf.data.Dataset
-    folder: Path
+    state_dir: Path
 
 
-def run(phase: Phase, train: Train, listeners: tuple[Listener, ...], best_before: float) -> list[Row]:
-    """Train, and leave the tail with its best weights by validation loss, which are those it came with if no epoch was better.
+def run_phase(phase: TrainingPhase, train: TrainParams, listeners: tuple[EpochListener, ...], best_before: float) -> list[EpochRow]:
+    """Train the tail, and restore its best weights by validation loss; its initial weights where no epoch was better.
 
-    It goes on where a killed run stopped. The loss is binary cross-entropy, the optimizer AdamW (Loshchilov and Hutter, "Decoupled Weight
-    Decay Regularization", 2019) without decay of biases and of what normalizes.
+    A phase that was killed resumes after its last complete epoch. The loss is binary cross-entropy, the optimizer AdamW (Loshchilov and
+    Hutter, "Decoupled Weight Decay Regularization", 2019) without decay of biases and normalization parameters.
 
     Args:
-        phase: what learns from what.
-        train: says when to stop and to lower the rate.
-        listeners: told of each epoch while it runs.
+        phase: the tail and its data.
+        train: the parameters of early stopping and of the reduction of the learning rate.
+        listeners: called with each epoch during training.
         best_before: the lowest validation loss so far.
 
     Returns:
-        The history, one row per epoch, also of the epochs before a kill.
+        The history, one row per epoch, including the epochs before a kill.
     """
-    start = phase.tail.get_weights()
+    initial_weights = phase.tail.get_weights()
     _compile(phase)
-    history = History(phase.number, phase.schedule.epochs, listeners)
-    checkpoint, others = _keras_callbacks(train, phase, best_before)
-    resume = Resume(phase.folder, history, [checkpoint, *others])
-    checkpoint.filepath = str(resume.work / _BEST)
-    if (phase.folder / _DONE).exists():
-        resume.set_model(phase.tail)
-        resume.on_train_begin()
+    history = EpochHistory(phase.number, phase.schedule.epochs, listeners)
+    checkpoint, others = _make_keras_callbacks(train, phase, best_before)
+    backup = ResumableBackup(phase.state_dir, history, [checkpoint, *others])
+    checkpoint.filepath = str(backup.work / _BEST_FILE)
+    if (phase.state_dir / _DONE_FILE).exists():
+        backup.set_model(phase.tail)
+        backup.on_train_begin()
     else:
         phase.tail.fit(
             phase.training,
             validation_data=phase.validation,
             epochs=phase.schedule.epochs,
             shuffle=False,
-            callbacks=[FollowPlan(phase.plan), history, checkpoint, *others, resume],
+            callbacks=[SeedEpoch(phase.plan), history, checkpoint, *others, backup],
             verbose=0,
         )
-        write_text(phase.folder / _DONE, "")
-    _take_best(phase.tail, resume.work / _BEST, start)
+        write_text(phase.state_dir / _DONE_FILE, "")
+    best_file = backup.work / _BEST_FILE
+    if best_file.exists():
+        phase.tail.load_weights(best_file)
+    else:
+        phase.tail.set_weights(initial_weights)
     return history.rows
 
 
-def beginning(phase: Phase) -> Row:
-    """Return the row of epoch 0: what the tail is worth as it comes to the phase."""
+def evaluate_initial(phase: TrainingPhase) -> EpochRow:
+    """Return the row of epoch 0: the figures of the tail before the phase."""
     _compile(phase)
     figures = phase.tail.evaluate(phase.training, verbose=0, return_dict=True)
     figures |= {f"val_{name}": value for name, value in phase.tail.evaluate(phase.validation, verbose=0, return_dict=True).items()}
     return {"phase": phase.number, "epoch": 0, **figures, "learning_rate": phase.schedule.learning_rate, "seconds": 0.0}
 
 
-def best_loss(history: list[Row]) -> float:
-    """Return the lowest validation loss so far; infinite where there is none."""
+def lowest_val_loss(history: list[EpochRow]) -> float:
+    """Return the lowest validation loss so far; infinite for an empty history."""
     return min((row["val_loss"] for row in history), default=float("inf"))
 
 
-def best_of(history: list[Row]) -> Row:
-    """Return the row with the lowest validation loss; the earliest of several."""
+def best_epoch(history: list[EpochRow]) -> EpochRow:
+    """Return the row with the lowest validation loss; the earliest of equal ones."""
     return min(history, key=lambda row: row["val_loss"])
 
 
-def forget(folder: Path) -> None:
-    """Remove what was kept for going on; the training is over."""
+def delete_state(folder: Path) -> None:
+    """Delete the state of a training that has ended."""
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _compile(phase: Phase) -> None:
+def _compile(phase: TrainingPhase) -> None:
     optimizer = keras.optimizers.AdamW(phase.schedule.learning_rate, weight_decay=phase.schedule.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     metrics = [keras.metrics.BinaryAccuracy(name="accuracy"), keras.metrics.AUC(name="auc")]
@@ -109,17 +113,12 @@ def _compile(phase: Phase) -> None:
     optimizer.build(phase.tail.trainable_variables)
 
 
-def _keras_callbacks(train: Train, phase: Phase, best_before: float) -> tuple[keras.callbacks.ModelCheckpoint, list[Any]]:
-    best = keras.callbacks.ModelCheckpoint(
-        str(phase.folder / _BEST), save_best_only=True, save_weights_only=True, initial_value_threshold=best_before
+def _make_keras_callbacks(
+    train: TrainParams, phase: TrainingPhase, best_before: float
+) -> tuple[keras.callbacks.ModelCheckpoint, list[Any]]:
+    checkpoint = keras.callbacks.ModelCheckpoint(
+        str(phase.state_dir / _BEST_FILE), save_best_only=True, save_weights_only=True, initial_value_threshold=best_before
     )
-    stop = keras.callbacks.EarlyStopping(patience=train.early_stopping)
-    lower = keras.callbacks.ReduceLROnPlateau(factor=train.reduce_lr.factor, patience=train.reduce_lr.patience)
-    return best, [stop, lower]
-
-
-def _take_best(tail: keras.Model, best: Path, start: list[Any]) -> None:
-    if best.exists():
-        tail.load_weights(best)
-    else:
-        tail.set_weights(start)
+    early_stopping = keras.callbacks.EarlyStopping(patience=train.early_stopping)
+    reduce_lr = keras.callbacks.ReduceLROnPlateau(factor=train.reduce_lr.factor, patience=train.reduce_lr.patience)
+    return checkpoint, [early_stopping, reduce_lr]

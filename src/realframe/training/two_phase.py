@@ -1,10 +1,11 @@
-"""Where the trainable tail's inputs come from: the cache of activations, or the pixels anew each time. Both give the same.
+"""Train a detector of frames in two phases: the head alone on a frozen backbone, then the last layers of the backbone with it.
 
-The schedule: the head alone on a frozen backbone, then the backbone's last layers with it. Validation alone chooses what is kept.
+The validation split selects the epoch that is kept. Gradual unfreezing: Howard and Ruder, "Universal Language Model Fine-tuning for Text
+Classification" (2018). Why the head must converge before the backbone changes, and why the linear probe initializes it: Kumar et al.,
+"Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution" (2022).
 
-Howard and Ruder, "Universal Language Model Fine-tuning for Text Classification" (2018), gradual unfreezing; Kumar et al., "Fine-Tuning can
-Distort Pretrained Features and Underperform Out-of-Distribution" (2022): why the head must have converged before the backbone moves, and
-why it begins at the linear probe.
+The inputs of the trainable tail are activations of the frozen layers, from the cache or computed from the pixels at each use. The results
+are the same.
 """
 
 import time
@@ -16,157 +17,163 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from realframe.config import Augment, Train
-from realframe.data.batches import EpochPlan, FrameReader, Gather, stream
+from realframe.config import AugmentParams, TrainParams
+from realframe.data.batches import EpochPlan, FrameReader, Gather, build_tf_dataset
 from realframe.models import detector_network, freezing, linear_probe
 from realframe.models.activations import ActivationCache
-from realframe.models.augment import augment
-from realframe.training import smote
-from realframe.training import training_phase as phases
-from realframe.training.callbacks import Row
-from realframe.training.training_job import Job, Outcome
-
-
-@dataclass(frozen=True)
-class Sources:
-    """Gives inputs for the frames of one table at a layer of the detector.
-
-    Attributes:
-        table: the frames.
-        detector: the network below the layer must not have been trained yet, or not be trained at all.
-        augment: the changes of the views.
-        seed: of those changes.
-        reader: decodes the frames.
-        cache: where activations are kept; None computes them anew each time.
-    """
-
-    table: pd.DataFrame
-    detector: keras.Model
-    augment: Augment
-    seed: int
-    reader: FrameReader
-    cache: ActivationCache | None
-
-    def at(self, layer: keras.layers.Layer) -> Gather:
-        """Return what gives the outputs of ``layer``, float32, for rows of the table in given views."""
-        cache = self.cache
-        if cache is not None:
-            return lambda rows, views: cache.gather(layer.name, self.table, rows, views)
-        if isinstance(layer, keras.layers.InputLayer):
-            return self._frames
-        bottom = freezing.split(self.detector, layer)[0]
-        return lambda rows, views: np.asarray(bottom.predict_on_batch(self._frames(rows, views)))
-
-    def _frames(self, rows: np.ndarray, views: np.ndarray) -> np.ndarray:
-        return augment(self.reader.read(rows), self.table.iloc[rows], views, self.augment, self.seed)
-
+from realframe.models.augment import augment_frames
+from realframe.training import smote, training_phase
+from realframe.training.callbacks import EpochRow
+from realframe.training.training_job import TrainingJob, TrainingOutcome
+from realframe.training.training_phase import TrainingPhase
 
 _VALIDATION_BATCH = 64
 
 
 @dataclass(frozen=True)
-class TrainingRows:
-    """The rows that training goes through, and what turns a gather of the frames into one of these rows."""
+class InputSource:
+    """The inputs of the frames of one table at a layer of the detector.
+
+    Attributes:
+        table: the frames.
+        detector: its network below the layer must be untrained and stay so.
+        augment: the augmentation of the views.
+        seed: seed of the augmentation.
+        reader: decodes the frames.
+        cache: the cache of activations; None computes them at each use.
+    """
 
     table: pd.DataFrame
-    over: Callable[[Gather], Gather]
+    detector: keras.Model
+    augment: AugmentParams
+    seed: int
+    reader: FrameReader
+    cache: ActivationCache | None
+
+    def gather_at(self, layer: keras.layers.Layer) -> Gather:
+        """Return a gather of the outputs of ``layer``, float32, for rows of the table in some views."""
+        cache = self.cache
+        if cache is not None:
+            return lambda rows, views: cache.gather(layer.name, self.table, rows, views)
+        if isinstance(layer, keras.layers.InputLayer):
+            return self._gather_frames
+        bottom = freezing.split_network(self.detector, layer)[0]
+        return lambda rows, views: np.asarray(bottom.predict_on_batch(self._gather_frames(rows, views)))
+
+    def _gather_frames(self, rows: np.ndarray, views: np.ndarray) -> np.ndarray:
+        return augment_frames(self.reader.read(rows), self.table.iloc[rows], views, self.augment, self.seed)
 
 
-def fit(model: keras.Model, job: Job) -> Outcome:
+@dataclass(frozen=True)
+class TrainingRows:
+    """The rows of an epoch: frames, and with SMOTE synthetic frames.
+
+    Attributes:
+        table: the rows.
+        adapt: turns a gather for the frames into one for these rows.
+    """
+
+    table: pd.DataFrame
+    adapt: Callable[[Gather], Gather]
+
+
+def train_two_phase(model: keras.Model, job: TrainingJob) -> TrainingOutcome:
     """Train an untrained detector in place, by the schedule of ``job.train``.
 
     Raises:
-        SetupError: the disk has no room for the activations.
+        SetupError: the disk is too full for the activations.
     """
-    began = time.monotonic()
-    schedule = job.train
-    first, second, unfrozen = _cuts(model, schedule)
-    layers = [layer for layer in (first, second) if layer is not None]
-    cache, computed = _filled(model, layers, job) if schedule.activations.cache else (None, 0)
-    shown = _shown(job)
+    start = time.monotonic()
+    train = job.train
+    first_cut, second_cut, unfrozen = _find_cut_layers(model, train)
+    cut_layers = [layer for layer in (first_cut, second_cut) if layer is not None]
+    cache, computed = _fill_cache(model, cut_layers, job) if train.activations.cache else (None, 0)
+    rows = _make_training_rows(job)
     readers = {split: FrameReader(table, job.workers) for split, table in job.frames.items()}
-    sources = {split: Sources(job.frames[split], model, schedule.augment, job.seed, readers[split], cache) for split in readers}
-    if schedule.phase1.frozen:
-        _begin_head(model, job)
-    one = _phase(1, model, first, sources, shown, job)
-    history = _told(phases.beginning(one), job) if schedule.phase1.frozen and schedule.head.warm_start else []
-    history += phases.run(one, schedule, job.listeners, phases.best_loss(history))
-    if second is not None:
-        freezing.unfreeze_last(model, schedule.phase2.unfreeze_last, schedule.phase2.align_to_block)
-        two = _phase(2, model, second, sources, shown, job)
-        history += phases.run(two, schedule, job.listeners, phases.best_loss(history))
-    return Outcome(history, phases.best_of(history), unfrozen, computed, time.monotonic() - began)
+    sources = {split: InputSource(job.frames[split], model, train.augment, job.seed, readers[split], cache) for split in readers}
 
-
-def cached_layers(model: keras.Model, train: Train) -> list[str]:
-    """Return the names of the layers whose activations the training of ``model`` reads, the pooling always among them."""
-    if train.head.sequential or not train.activations.cache:
-        return [freezing.pooling(model).name]
-    first, second, _ = _cuts(model, train)
-    return [layer.name for layer in (first, second) if layer is not None]
-
-
-def _shown(job: Job) -> TrainingRows:
-    """Return what training shows: the frames, and with SMOTE those of the synthetic items too."""
-    frames = job.frames["train"]
-    if not job.smote:
-        return TrainingRows(frames, lambda gather: gather)
-    items = frames.drop_duplicates("media_id")
-    between = smote.synthetic_items(job.features.means(items["media_id"]), items["label"].to_numpy() == 1, job.seed)
-    table, rows, shares = smote.with_synthetic_frames(frames, between)
-    return TrainingRows(table, lambda gather: smote.interpolated(gather, rows, shares))
-
-
-def _begin_head(model: keras.Model, job: Job) -> None:
-    """Set the head by the pooled features of the training frames as they are."""
-    features = job.features.of_frames(job.frames["train"])
-    detector_network.standardize(model, features)
-    if job.train.head.warm_start:
-        detector_network.begin_at(model, *linear_probe.linear(linear_probe.fit(features, job.frames["train"], job.seed)))
-
-
-def _told(row: Row, job: Job) -> list[Row]:
-    for tell in job.listeners:
-        tell(row)
-    return [row]
-
-
-def _cuts(model: keras.Model, train: Train) -> tuple[keras.layers.Layer, keras.layers.Layer | None, list[str]]:
-    """Return the layer behind which each phase learns (None: no such phase) and the backbone layers that learn; phase 1's are set."""
-    if not train.phase1.frozen:
-        return model.layers[0], None, [layer.name for layer in detector_network.backbone_layers(model) if layer.trainable]
-    if not train.phase2.unfreeze_last:
+    if train.phase1.frozen:
         freezing.freeze_backbone(model)
-        return freezing.pooling(model), None, []
-    unfrozen = freezing.unfreeze_last(model, train.phase2.unfreeze_last, train.phase2.align_to_block)
-    second = freezing.find_boundary(model, unfrozen[0])
-    freezing.freeze_backbone(model)
-    return freezing.pooling(model), second, unfrozen
+        _initialize_head(model, job)
+    phase1 = _make_phase(1, model, first_cut, sources, rows, job)
+    history = [_evaluate_initial(phase1, job)] if train.phase1.frozen and train.head.warm_start else []
+    history += training_phase.run_phase(phase1, train, job.listeners, training_phase.lowest_val_loss(history))
+
+    if second_cut is not None:
+        freezing.unfreeze_last(model, train.phase2.unfreeze_last, train.phase2.align_to_block)
+        phase2 = _make_phase(2, model, second_cut, sources, rows, job)
+        history += training_phase.run_phase(phase2, train, job.listeners, training_phase.lowest_val_loss(history))
+    return TrainingOutcome(history, training_phase.best_epoch(history), unfrozen, computed, time.monotonic() - start)
 
 
-def _filled(model: keras.Model, layers: list[keras.layers.Layer], job: Job) -> tuple[ActivationCache, int]:
-    cache = ActivationCache(model, [layer.name for layer in layers], job.cache, job.train.augment, job.seed, job.workers)
+def cached_layers(model: keras.Model, train: TrainParams) -> list[str]:
+    """Return the names of the layers whose activations the training reads; the pooling layer is always among them."""
+    if train.head.scores_clips or not train.activations.cache:
+        return [freezing.get_pooling_layer(model).name]
+    first_cut, second_cut, _ = _find_cut_layers(model, train)
+    return [layer.name for layer in (first_cut, second_cut) if layer is not None]
+
+
+def _find_cut_layers(model: keras.Model, train: TrainParams) -> tuple[keras.layers.Layer, keras.layers.Layer | None, list[str]]:
+    """Return the layer after which the tail of each phase starts (None: no phase 2), and the names of the trained backbone layers."""
+    if not train.phase1.frozen:
+        return model.layers[0], None, [layer.name for layer in detector_network.get_backbone_layers(model) if layer.trainable]
+    pooling = freezing.get_pooling_layer(model)
+    if not train.phase2.unfreeze_last:
+        return pooling, None, []
+    unfrozen = freezing.find_last_layers(model, train.phase2.unfreeze_last, train.phase2.align_to_block)
+    return pooling, freezing.find_cut_layer(model, unfrozen[0]), unfrozen
+
+
+def _fill_cache(model: keras.Model, layers: list[keras.layers.Layer], job: TrainingJob) -> tuple[ActivationCache, int]:
+    cache = ActivationCache(model, [layer.name for layer in layers], job.cache_dir, job.train.augment, job.seed, job.workers)
     views = {"train": job.train.activations.views, "val": 1}
     return cache, sum(cache.fill(job.frames[split], views[split]) for split in views)
 
 
-def _phase(
-    number: int, model: keras.Model, layer: keras.layers.Layer, sources: dict[str, Sources], shown: TrainingRows, job: Job
-) -> phases.Phase:
+def _make_training_rows(job: TrainingJob) -> TrainingRows:
+    frames = job.frames["train"]
+    if not job.use_smote:
+        return TrainingRows(frames, lambda gather: gather)
+    items = frames.drop_duplicates("media_id")
+    synthetic = smote.make_synthetic_items(job.features.load_means(items["media_id"]), items["label"].to_numpy() == 1, job.seed)
+    table, rows, shares = smote.add_synthetic_frames(frames, synthetic)
+    return TrainingRows(table, lambda gather: smote.interpolate_inputs(gather, rows, shares))
+
+
+def _initialize_head(model: keras.Model, job: TrainingJob) -> None:
+    """Fit the head's standardization, and with warm start its weights, to the pooled features of the training frames."""
+    features = job.features.load_frames(job.frames["train"])
+    detector_network.fit_standardization(model, features)
+    if job.train.head.warm_start:
+        probe = linear_probe.fit_probe(features, job.frames["train"], job.seed)
+        detector_network.initialize_head(model, *linear_probe.get_coefficients(probe))
+
+
+def _evaluate_initial(phase: TrainingPhase, job: TrainingJob) -> EpochRow:
+    row = training_phase.evaluate_initial(phase)
+    for listener in job.listeners:
+        listener(row)
+    return row
+
+
+def _make_phase(
+    number: int, model: keras.Model, layer: keras.layers.Layer, sources: dict[str, InputSource], rows: TrainingRows, job: TrainingJob
+) -> TrainingPhase:
     train = job.train
     schedule = train.phase1 if number == 1 else train.phase2
     seed = 2 * job.seed + number  # the phases show the frames in different orders
-    plan = EpochPlan(shown.table, train.batch_size, train.activations.views, schedule.min_steps, seed)
-    return phases.Phase(
+    plan = EpochPlan(rows.table, train.batch_size, train.activations.views, schedule.min_steps, seed)
+    return TrainingPhase(
         number=number,
         schedule=schedule,
-        tail=freezing.split(model, layer)[1],
+        tail=freezing.split_network(model, layer)[1],
         plan=plan,
-        training=stream(plan, shown.over(sources["train"].at(layer))),
-        validation=_validation(sources["val"], layer),
-        folder=job.folder / f"phase{number}",
+        training=build_tf_dataset(plan, rows.adapt(sources["train"].gather_at(layer))),
+        validation=_make_validation_dataset(sources["val"], layer),
+        state_dir=job.state_dir / f"phase{number}",
     )
 
 
-def _validation(source: Sources, layer: keras.layers.Layer) -> tf.data.Dataset:
-    return stream(EpochPlan(source.table, _VALIDATION_BATCH, views=1, min_steps=1, seed=0), source.at(layer))
+def _make_validation_dataset(source: InputSource, layer: keras.layers.Layer) -> tf.data.Dataset:
+    return build_tf_dataset(EpochPlan(source.table, _VALIDATION_BATCH, views=1, min_steps=1, seed=0), source.gather_at(layer))

@@ -1,11 +1,10 @@
-"""The versions of the detector as the registry has them, asked for every few seconds at most: MLflow takes its time.
+"""Create the web application: the pages for people and the API for programs.
 
-The web application: the pages for people, and the API for programs.
-
-Pages are made on the server, and work without a script; nothing is loaded from anywhere else.
+Pages are rendered on the server and work without JavaScript. Nothing is loaded from other sites.
 """
 
 import logging
+import secrets
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -18,88 +17,100 @@ from realframe.errors import RealframeError, SetupError
 from realframe.registry import model_registry
 from realframe.registry.model_registry import ModelVersion
 from realframe.settings import Settings, get_settings
-from realframe.store.repository import open_store
+from realframe.store import accounts
+from realframe.store.repository import Store, open_store
 from realframe.web import api, error_responses, pages
 from realframe.web.api import openapi
 from realframe.web.api.schemas import PREFIX
-from realframe.web.auth import sessions
-from realframe.web.auth.sessions import Sessions, Sharing
+from realframe.web.auth.sessions import Sessions
+from realframe.web.auth.share_links import ShareLinks
 from realframe.web.middleware import AccessLog, BodyLimit, SecurityHeaders
 from realframe.web.monitoring import Metrics
 from realframe.web.rendering import STATIC
 from realframe.web.uploads.admission import QueueCapacity, RateLimits
 
-_KEPT_S = 5.0
+_REFRESH_S = 5.0
+_FIRST_ACCOUNT = "admin"
 _log = logging.getLogger(__name__)
-
-
-class KnownVersions:
-    """What the registry said last."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._found: list[ModelVersion] = []
-        self._asked = float("-inf")
-
-    def all(self) -> list[ModelVersion]:
-        """Return all versions, the newest first; of several who ask at once one waits for MLflow. Raises SetupError where it fails."""
-        with self._lock:
-            if time.monotonic() - self._asked > _KEPT_S:
-                self._found = _ask()
-                self._asked = time.monotonic()
-            return self._found
-
-
-def _ask() -> list[ModelVersion]:
-    try:
-        return list(reversed(model_registry.versions()))
-    except RealframeError:
-        raise
-    except Exception as error:  # MLflow's, its database's, those of the network
-        _log.exception("the model registry failed")
-        raise SetupError("the model registry", "does not answer", "Is MLflow there? The log has what it said.") from error
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Return the application; it opens the metadata store when it starts.
 
     Args:
-        settings: of the checkout; by default those of this process.
+        settings: the settings of the checkout; by default those of this process.
     """
     settings = settings or get_settings()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with open_store(settings) as store:
-            sessions.welcome(store)
+            _create_first_account(store)
             app.state.store = store
             yield
 
     app = FastAPI(
         title="realframe",
         version=version("realframe"),
-        summary="Tells AI-generated images and videos from real ones.",
+        summary="Detects AI-generated images and videos.",
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
         openapi_url=f"{PREFIX}/openapi.json",
     )
-    state = app.state
-    state.settings, state.sessions, state.pace, state.room = (
-        settings,
-        Sessions(settings.state),
-        RateLimits(settings),
-        QueueCapacity(settings),
-    )
-    state.sharing = Sharing(settings.state)
-    state.metrics, state.versions = Metrics(app), KnownVersions()
-    for layer in (BodyLimit, error_responses.ServerError, SecurityHeaders, AccessLog):  # the last one stands outermost
-        app.add_middleware(layer)
+    app.state.settings = settings
+    app.state.sessions, app.state.share_links = Sessions(settings.state_dir), ShareLinks(settings.state_dir)
+    app.state.rate_limits, app.state.queue_capacity = RateLimits(settings), QueueCapacity(settings)
+    app.state.metrics, app.state.model_versions = Metrics(app), ModelVersionCache()
+    for middleware in (BodyLimit, error_responses.ServerError, SecurityHeaders, AccessLog):  # the last one is the outermost
+        app.add_middleware(middleware)
     app.mount("/static", STATIC, name="static")
     for router in pages.ROUTERS:
         app.include_router(router, include_in_schema=False)
     for router in api.ROUTERS:
         app.include_router(router)
-    openapi.install(app)
-    error_responses.install(app)
+    openapi.set_openapi(app)
+    error_responses.add_exception_handlers(app)
     return app
+
+
+class ModelVersionCache:
+    """Cache the versions of the model registry for a few seconds, since MLflow answers slowly."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._versions: list[ModelVersion] = []
+        self._loaded_at = float("-inf")
+
+    def list_versions(self) -> list[ModelVersion]:
+        """Return all versions, newest first; of several concurrent callers only one asks MLflow. Raises SetupError if MLflow fails."""
+        with self._lock:
+            if time.monotonic() - self._loaded_at > _REFRESH_S:
+                self._versions = _load_versions()
+                self._loaded_at = time.monotonic()
+            return self._versions
+
+
+def _load_versions() -> list[ModelVersion]:
+    try:
+        return list(reversed(model_registry.list_versions()))
+    except RealframeError:
+        raise
+    except Exception as error:  # of MLflow, its database or the network
+        _log.exception("the model registry failed")
+        raise SetupError("model registry", "does not answer", "Check that MLflow is running. The log has the details.") from error
+
+
+def _create_first_account(store: Store) -> None:
+    """If there is no account yet, create ``admin`` and print its password, once and on the terminal only."""
+    if accounts.list_accounts(store):
+        return
+    password = secrets.token_urlsafe(12)
+    accounts.add(store, _FIRST_ACCOUNT, "admin", password)
+    print(
+        f"\nThe first account: {_FIRST_ACCOUNT}, password {password}\n"
+        "The password is shown only once. Add other accounts with `realframe users add NAME --role reviewer`,\n"
+        f"and set a new password with `realframe users passwd {_FIRST_ACCOUNT}`.\n",
+        flush=True,
+    )
+    _log.info("created the account %s", _FIRST_ACCOUNT)

@@ -1,7 +1,4 @@
-"""Errors as programs read them: problem details (RFC 9457, ``application/problem+json``).
-
-What is answered where something is not as it should be: a page for people, a problem for programs; never a traceback.
-"""
+"""Turn errors into responses: problem details (RFC 9457) for programs, a page for people; never a traceback."""
 
 import logging
 from collections.abc import Mapping
@@ -18,10 +15,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from realframe import errors
 from realframe.errors import AccountError, MetadataError, RealframeError, RequestError, RetryLaterError, SetupError
-from realframe.web.auth.sessions import SignInNeededError
-from realframe.web.rendering import page
+from realframe.web.auth.sessions import SignInRequiredError
+from realframe.web.rendering import render_page
 
-MEDIA_TYPE = "application/problem+json"
+PROBLEM_MEDIA_TYPE = "application/problem+json"
 _STATUSES: dict[type[RealframeError], int] = {
     errors.BodyError: 400,
     errors.AuthenticationError: 401,
@@ -30,7 +27,7 @@ _STATUSES: dict[type[RealframeError], int] = {
     errors.NotFoundError: 404,
     errors.RequestTimeoutError: 408,
     errors.GoneError: 409,
-    errors.UnknownError: 404,
+    errors.UnknownRecordError: 404,
     errors.LedgerError: 409,
     errors.TooLargeError: 413,
     errors.BodyTypeError: 415,
@@ -41,75 +38,31 @@ _STATUSES: dict[type[RealframeError], int] = {
     errors.RequestError: 400,
     errors.RealframeError: 409,
 }
-_CODES = {400: "request.body", 404: "request.not-there", 405: "request.method", 422: "request.invalid"}
+_CODES = {400: "request.body", 404: "request.not-found", 405: "request.method", 422: "request.invalid"}
+_log = logging.getLogger(__name__)
 
 
-class FieldProblem(BaseModel):
-    """One thing that is wrong in a request: where, and what."""
+class FieldError(BaseModel):
+    """One invalid part of a request."""
 
-    where: str = Field(examples=["query.limit"])
+    location: str = Field(description="the parameter, field or component", examples=["query.limit"])
     message: str = Field(examples=["Input should be less than or equal to 200"])
 
 
 class Problem(BaseModel):
-    """Why a request was refused."""
+    """Why a request failed (RFC 9457)."""
 
-    type: str = Field(description="a name of this sort of problem", examples=["urn:realframe:request.not-there"])
+    type: str = Field(description="a URN that identifies the kind of problem", examples=["urn:realframe:request.not-found"])
     title: str = Field(examples=["Not Found"])
     status: int = Field(examples=[404])
-    detail: str = Field(description="what, why, and what to do", examples=["detection 0188: is not there (any more)."])
-    code: str = Field(description="stable; a program may rely on it", examples=["request.not-there"])
-    request_id: str = Field(description="under which the log has it", examples=["9f0c2d6b1f7a4f6e8a53c1f0a7be1d11"])
-    errors: list[FieldProblem] = Field(default=[], description="of a request that is not as this document says")
-
-
-def of(request: Request, error: Exception) -> Response:
-    """Return the answer to a request that ended in an error; one that nobody foresaw says nothing of its inside."""
-    if isinstance(error, RequestValidationError):
-        wrong = [FieldProblem(where=".".join(map(str, one["loc"])), message=str(one["msg"])) for one in error.errors()]
-        detail = "; ".join(f"{one.where}: {one.message}" for one in wrong[:5])
-        return answer(request, 422, "request.invalid", detail, wrong=wrong)
-    if isinstance(error, HTTPException):
-        code = _CODES.get(error.status_code, "request.refused")
-        return answer(request, error.status_code, code, str(error.detail), dict(error.headers or {}))
-    if isinstance(error, RealframeError):
-        return answer(request, status_of(error), error.code, str(error), _headers(error))
-    return answer(request, 500, "realframe", "Something went wrong here. The log has it under the request's id.")
-
-
-def status_of(error: RealframeError) -> int:
-    """Return the HTTP status of an error: that of the nearest class above it."""
-    return next(_STATUSES[cls] for cls in type(error).__mro__ if cls in _STATUSES)
-
-
-def answer(
-    request: Request, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None, wrong: list[FieldProblem] | None = None
-) -> Response:
-    """Return a problem."""
-    problem = Problem(
-        type=f"urn:realframe:{code}",
-        title=HTTPStatus(status).phrase,
-        status=status,
-        detail=detail,
-        code=code,
-        request_id=getattr(request.state, "request_id", ""),
-        errors=wrong or [],
-    )
-    rate = getattr(request.state, "rate", {})
-    return Response(problem.model_dump_json(), status, {**rate, **(headers or {})}, MEDIA_TYPE)
-
-
-def _headers(error: RealframeError) -> dict[str, str]:
-    if isinstance(error, RetryLaterError):
-        return {"Retry-After": str(error.wait_s)}
-    return {"WWW-Authenticate": "Bearer"} if isinstance(error, errors.AuthenticationError) else {}
-
-
-_log = logging.getLogger(__name__)
+    detail: str = Field(description="what failed, why, and what to do", examples=["detection 0188: does not exist."])
+    code: str = Field(description="a stable code for programs", examples=["request.not-found"])
+    request_id: str = Field(description="the id of the request in the log", examples=["9f0c2d6b1f7a4f6e8a53c1f0a7be1d11"])
+    errors: list[FieldError] = Field(default=[], description="each invalid part of the request")
 
 
 class ServerError:
-    """Answers what no handler foresaw, and writes it into the log with its traceback.
+    """ASGI middleware: log an unexpected exception with its traceback, and answer with status 500.
 
     Args:
         app: the application.
@@ -119,61 +72,108 @@ class ServerError:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand a request on. Raises what went wrong where the answer had begun: the server then breaks the connection."""
-        begun = False
+        """Handle a request. Re-raises the exception if the response has started: the server then closes the connection."""
+        has_started = False
 
-        async def noted(message: Message) -> None:
-            nonlocal begun
-            begun = True
+        async def send_and_note(message: Message) -> None:
+            nonlocal has_started
+            has_started = True
             await send(message)
 
         try:
-            await self._app(scope, receive, noted)
+            await self._app(scope, receive, send_and_note)
         except Exception as error:
-            if begun or scope["type"] != "http":
+            if has_started or scope["type"] != "http":
                 raise
             _log.exception("a request failed")
-            answer = await run_in_threadpool(answered, Request(scope), error)
-            await answer(scope, receive, send)
+            response = await run_in_threadpool(error_response, Request(scope), error)
+            await response(scope, receive, send)
 
 
-def install(app: FastAPI) -> None:
-    """Let the application answer errors."""
-    app.add_exception_handler(SignInNeededError, _sign_in)
-    for kind in (RealframeError, HTTPException, RequestValidationError):
-        app.add_exception_handler(kind, answered)
+def add_exception_handlers(app: FastAPI) -> None:
+    """Let the application answer errors with the responses of this module."""
+    app.add_exception_handler(SignInRequiredError, _redirect_to_sign_in)
+    for error_class in (RealframeError, HTTPException, RequestValidationError):
+        app.add_exception_handler(error_class, error_response)
 
 
-def answered(request: Request, error: Exception) -> Response:
-    """Return the answer to a request that ended in an error."""
+def error_response(request: Request, error: Exception) -> Response:
+    """Return the response to a request that failed; it reveals nothing of an unexpected exception."""
     if isinstance(error, RequestError):
-        request.app.state.metrics.refused(error.code)
+        request.app.state.metrics.count_refusal(error.code)
     if request.url.path.startswith("/api/") or request.url.path == "/readyz":
-        return of(request, error)
+        return _problem_of_error(request, error)
     if isinstance(error, RealframeError):
-        return _fault(request, _status(request, error), str(error))
+        return _error_page(request, _page_status(request, error), str(error))
     if isinstance(error, HTTPException):
-        return _fault(request, error.status_code, str(error.detail))
+        return _error_page(request, error.status_code, str(error.detail))
     if isinstance(error, RequestValidationError):
-        return _fault(request, 422, "What was sent is not what this page asks for.")
-    return _fault(request, 500, f"Something went wrong here. The log has it under {getattr(request.state, 'request_id', '')}.")
+        return _error_page(request, 422, "The form or address is not valid.")
+    request_id = getattr(request.state, "request_id", "")
+    return _error_page(request, 500, f"An internal error occurred. The log has the details under request id {request_id}.")
 
 
-def _sign_in(request: Request, _: Exception) -> Response:
-    query = f"?next={request.url.path}" if request.method == "GET" else ""
-    return RedirectResponse(f"/sign-in{query}", 303)
+def problem_response(
+    request: Request,
+    status: int,
+    code: str,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    field_errors: list[FieldError] | None = None,
+) -> Response:
+    """Return a response with problem details."""
+    problem = Problem(
+        type=f"urn:realframe:{code}",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        code=code,
+        request_id=getattr(request.state, "request_id", ""),
+        errors=field_errors or [],
+    )
+    rate_headers = getattr(request.state, "rate", {})
+    return Response(problem.model_dump_json(), status, {**rate_headers, **(headers or {})}, PROBLEM_MEDIA_TYPE)
 
 
-def _status(request: Request, error: RealframeError) -> int:
-    """What can't be shown is not there; what can't be done is refused."""
+def status_of(error: RealframeError) -> int:
+    """Return the HTTP status of an error: that of its nearest base class."""
+    return next(_STATUSES[cls] for cls in type(error).__mro__ if cls in _STATUSES)
+
+
+def _problem_of_error(request: Request, error: Exception) -> Response:
+    if isinstance(error, RequestValidationError):
+        field_errors = [FieldError(location=".".join(map(str, item["loc"])), message=str(item["msg"])) for item in error.errors()]
+        detail = "; ".join(f"{item.location}: {item.message}" for item in field_errors[:5])
+        return problem_response(request, 422, "request.invalid", detail, field_errors=field_errors)
+    if isinstance(error, HTTPException):
+        code = _CODES.get(error.status_code, RequestError.code)
+        return problem_response(request, error.status_code, code, str(error.detail), dict(error.headers or {}))
+    if isinstance(error, RealframeError):
+        return problem_response(request, status_of(error), error.code, str(error), _extra_headers(error))
+    return problem_response(request, 500, RealframeError.code, "An internal error occurred. The log has the details under the request id.")
+
+
+def _extra_headers(error: RealframeError) -> dict[str, str]:
+    if isinstance(error, RetryLaterError):
+        return {"Retry-After": str(error.wait_s)}
+    return {"WWW-Authenticate": "Bearer"} if isinstance(error, errors.AuthenticationError) else {}
+
+
+def _error_page(request: Request, status: int, message: str) -> HTMLResponse:
+    user = None
+    with suppress(MetadataError):  # without the store, nobody is signed in
+        user = request.app.state.sessions.load_user(request, request.app.state.store)
+    return render_page(request, "error", user, status, number=status, message=message)
+
+
+def _page_status(request: Request, error: RealframeError) -> int:
+    """Return 404 for something that cannot be shown, 403 or 409 for an action that is refused."""
     if isinstance(error, RequestError | MetadataError | SetupError):
         return status_of(error)
     refused = 403 if isinstance(error, AccountError) else 409
     return 404 if request.method == "GET" else refused
 
 
-def _fault(request: Request, status: int, message: str) -> HTMLResponse:
-    visitor = None
-    with suppress(MetadataError):  # where the store is away, nobody is signed in
-        visitor = request.app.state.sessions.visitor(request, request.app.state.store)
-    return page(request, "fault", visitor, status, number=status, message=message)
+def _redirect_to_sign_in(request: Request, _: Exception) -> Response:
+    query = f"?next={request.url.path}" if request.method == "GET" else ""
+    return RedirectResponse(f"/sign-in{query}", 303)

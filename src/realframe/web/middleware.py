@@ -1,9 +1,4 @@
-"""Keeps forms and JSON small: they are read into memory. A file that is handed in is not, and has limits of its own.
-
-What every answer carries, and which requests are refused before anything looks at them.
-
-Watches every request: gives it an id, counts and times it, and writes a line of the access log.
-"""
+"""ASGI middleware: a size limit for forms and JSON, security headers, and the access log."""
 
 import logging
 import re
@@ -21,57 +16,10 @@ from realframe.errors import ForbiddenError, TooLargeError
 from realframe.web import error_responses
 from realframe.web.api.schemas import PREFIX
 
-_FILES = (f"{PREFIX}/detections", "/check")
-_MOST = 100_000
-
-
-class BodyLimit:
-    """Refuses a large body where no file is asked for.
-
-    Args:
-        app: the application.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or hand it on."""
-        if scope["type"] != "http" or scope["path"] in _FILES:
-            await self._app(scope, receive, send)
-        elif _said(scope) > _MOST:
-            answer = await run_in_threadpool(error_responses.answered, Request(scope), _too_large())
-            await answer(scope, receive, send)
-        else:
-            await self._app(scope, _counted(receive), send)
-
-
-def _counted(receive: Receive) -> Receive:
-    """Of a body whose length nobody says not more is read either: whoever reads on meets TooLargeError."""
-    read = 0
-
-    async def counting() -> Message:
-        nonlocal read
-        message = await receive()
-        read += len(message.get("body", b""))
-        if read > _MOST:
-            raise _too_large()
-        return message
-
-    return counting
-
-
-def _said(scope: Scope) -> int:
-    length = Headers(scope=scope).get("content-length", "")
-    return int(length) if length.isdecimal() and len(length) < 20 else 0
-
-
-def _too_large() -> TooLargeError:
-    return TooLargeError("body", f"is larger than {_MOST:,} bytes", "Here a form or a little JSON is asked for.")
-
-
-_SAFE = ("GET", "HEAD", "OPTIONS")
-_ALWAYS = {
+_UPLOAD_PATHS = (f"{PREFIX}/detections", "/check")
+_MAX_BODY_BYTES = 100_000
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+_SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
     "media-src 'self' blob:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -80,10 +28,14 @@ _ALWAYS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+_VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_DEBUG_PATHS = ("/static", "/healthz", "/readyz", "/metrics")
+_CLIENT_CLOSED_REQUEST = 499
+_log = logging.getLogger("realframe.access")
 
 
-class SecurityHeaders:
-    """Adds the headers, and refuses a form that another site sent (a browser names its origin, OWASP's CSRF cheat sheet).
+class BodyLimit:
+    """Refuse a large body, since forms and JSON are read into memory. Uploads are streamed and have limits of their own.
 
     Args:
         app: the application.
@@ -93,38 +45,78 @@ class SecurityHeaders:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or hand it on."""
+        """Handle a request."""
+        if scope["type"] != "http" or scope["path"] in _UPLOAD_PATHS:
+            await self._app(scope, receive, send)
+        elif _content_length(scope) > _MAX_BODY_BYTES:
+            response = await run_in_threadpool(error_responses.error_response, Request(scope), _body_too_large())
+            await response(scope, receive, send)
+        else:
+            await self._app(scope, _limit_received(receive), send)
+
+
+def _limit_received(receive: Receive) -> Receive:
+    """Raise TooLargeError for a body without a Content-Length that exceeds the limit."""
+    received = 0
+
+    async def receive_limited() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > _MAX_BODY_BYTES:
+            raise _body_too_large()
+        return message
+
+    return receive_limited
+
+
+def _content_length(scope: Scope) -> int:
+    length = Headers(scope=scope).get("content-length", "")
+    return int(length) if length.isdecimal() and len(length) < 20 else 0
+
+
+def _body_too_large() -> TooLargeError:
+    return TooLargeError("body", f"is larger than {_MAX_BODY_BYTES:,} bytes", "This address accepts a form or a small JSON body.")
+
+
+class SecurityHeaders:
+    """Add security headers, and refuse requests from other sites by their Origin header (OWASP's CSRF Prevention Cheat Sheet).
+
+    Args:
+        app: the application.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
 
-        async def with_headers(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in _ALWAYS.items():
+                for name, value in _SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 
-        if scope["method"] not in _SAFE and _from_elsewhere(Headers(scope=scope)):
-            refusal = ForbiddenError("request", "came from another site", "Send it from a page of this application, or with an API key.")
-            answer = await run_in_threadpool(error_responses.answered, Request(scope), refusal)
-            await answer(scope, receive, with_headers)
+        if scope["method"] not in _SAFE_METHODS and _is_cross_origin(Headers(scope=scope)):
+            error = ForbiddenError("request", "comes from another site", "Send it from a page of this application, or with an API key.")
+            response = await run_in_threadpool(error_responses.error_response, Request(scope), error)
+            await response(scope, receive, send_with_headers)
             return
-        await self._app(scope, receive, with_headers)
+        await self._app(scope, receive, send_with_headers)
 
 
-def _from_elsewhere(headers: Headers) -> bool:
+def _is_cross_origin(headers: Headers) -> bool:
     origin = headers.get("origin")
     return bool(origin) and urlsplit(origin).netloc != headers.get("host")
 
 
-_SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_QUIET = ("/static", "/healthz", "/readyz", "/metrics")
-_log = logging.getLogger("realframe.access")
-
-
 class AccessLog:
-    """Stands before all else.
+    """Give each request an id, count and time it, and write a line of the access log. This is the outermost middleware.
 
     Args:
         app: the application; its state holds ``metrics``.
@@ -134,14 +126,14 @@ class AccessLog:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand a request on; its answer carries the id."""
+        """Handle a request; its response carries the id."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, status = time.monotonic(), 499  # nobody stayed to be answered
-        scope.setdefault("state", {})["request_id"] = request_id = _id(scope)
+        start, status = time.monotonic(), _CLIENT_CLOSED_REQUEST
+        scope.setdefault("state", {})["request_id"] = request_id = _request_id(scope)
 
-        async def with_id(message: Message) -> None:
+        async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -150,27 +142,28 @@ class AccessLog:
 
         with bound_contextvars(request_id=request_id):
             try:
-                await self._app(scope, receive, with_id)
+                await self._app(scope, receive, send_with_id)
             finally:
-                _note(scope, status, time.monotonic() - began)
+                _log_request(scope, status, time.monotonic() - start)
 
 
-def _id(scope: Scope) -> str:
-    """The one that came with the request, where it is harmless."""
-    given = Headers(scope=scope).get("x-request-id", "")
-    return given if _SANE.fullmatch(given) else uuid.uuid4().hex
+def _request_id(scope: Scope) -> str:
+    """Return the request's own id if it is valid, else a new one."""
+    request_id = Headers(scope=scope).get("x-request-id", "")
+    return request_id if _VALID_REQUEST_ID.fullmatch(request_id) else uuid.uuid4().hex
 
 
-def _note(scope: Scope, status: int, seconds: float) -> None:
-    route = getattr(scope.get("route"), "path", "none")  # the template: an id in it would make a series of its own
-    scope["app"].state.metrics.answered(scope["method"], route, status, seconds)
-    said = {
+def _log_request(scope: Scope, status: int, seconds: float) -> None:
+    route = getattr(scope.get("route"), "path", "none")  # the route's template, since each id would create a time series of its own
+    scope["app"].state.metrics.count_request(scope["method"], route, status, seconds)
+    fields = {
         "method": scope["method"],
         "path": scope["path"],
         "route": route,
         "status": status,
         "seconds": round(seconds, 4),
-        "who": scope["state"].get("who", ""),
+        "user": scope["state"].get("user_name", ""),
         "address": scope["client"][0] if scope.get("client") else "",
     }
-    _log.log(logging.DEBUG if scope["path"].startswith(_QUIET) and status < 400 else logging.INFO, "answered", extra=said)
+    level = logging.DEBUG if scope["path"].startswith(_DEBUG_PATHS) and status < 400 else logging.INFO
+    _log.log(level, "request", extra=fields)

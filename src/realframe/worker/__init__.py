@@ -1,1 +1,1 @@
-"""Score uploaded files in a process of its own."""
+"""Score uploaded files in processes of their own."""

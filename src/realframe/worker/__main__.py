@@ -1,6 +1,6 @@
-"""A worker: the process that scores what was handed in. ``realframe serve`` starts it; more may run on other machines with the same store.
+"""Run a worker: a process that scores uploaded files, one at a time, until SIGTERM or SIGINT.
 
-``python -m realframe.worker`` works until it is told to leave by SIGTERM or SIGINT. It takes one file at a time.
+``realframe serve`` starts workers with ``python -m realframe.worker``; more may run on other machines with the same store.
 """
 
 import argparse
@@ -21,58 +21,58 @@ _log = logging.getLogger(__name__)
 
 
 def main(arguments: list[str]) -> int:
-    """Work until told to leave; return 0."""
+    """Work until a shutdown is requested; return 0."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--threads", type=int, default=get_settings().workers, help="of one operation of the network")
-    parser.add_argument("--with-parent", action="store_true", help="leave when standard input ends")
+    parser.add_argument("--threads", type=int, default=get_settings().workers, help="threads of one operation of the network")
+    parser.add_argument("--with-parent", action="store_true", help="shut down when standard input ends")
     options = parser.parse_args(arguments)
-    _prepare(options.threads)
-    logs.configure()
-    ending = Shutdown()
-    ending.listen()
+    _set_environment(options.threads)
+    logs.configure_logging()
+    shutdown = Shutdown()
+    shutdown.handle_signals()
     if options.with_parent:
-        ending.with_parent()
-    with suppress(ShutdownRequestedError):  # before it has begun
-        _run(get_settings(), ending)
+        shutdown.follow_parent()
+    with suppress(ShutdownRequestedError):  # during the start
+        _run(get_settings(), shutdown)
     return 0
 
 
-def _prepare(threads: int) -> None:
-    """Tell TensorFlow and MLflow how to behave, before they are imported."""
+def _set_environment(threads: int) -> None:
+    """Configure TensorFlow and MLflow, which read the environment when they are imported."""
     os.environ |= {"TF_NUM_INTRAOP_THREADS": str(threads), "TF_NUM_INTEROP_THREADS": "1"}
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
     os.environ.update({name: os.environ.get(name, value) for name, value in quiet.items()})
 
 
 @contextmanager
-def _hushed() -> Iterator[None]:
-    """Keep TensorFlow's C++ quiet as it is loaded: it speaks before it looks how loud it may be."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+def _stderr_silenced() -> Iterator[None]:
+    """Discard what TensorFlow's C++ code writes to standard error before it reads its log level."""
+    stderr, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(null)
 
 
-def _run(settings: Settings, ending: Shutdown) -> None:
-    with _hushed(), ending.interruptible():
+def _run(settings: Settings, shutdown: Shutdown) -> None:
+    with _stderr_silenced(), shutdown.interruptible():
         from realframe.worker.heartbeat import Heartbeat
         from realframe.worker.model_manager import ModelManager
         from realframe.worker.store_connection import StoreConnection
         from realframe.worker.worker_loop import WorkerLoop
 
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-    _log.info("worker begins", extra={"worker": name})
-    with ExitStack() as parts:
-        warm = parts.enter_context(ModelManager())
-        door, own = (parts.enter_context(StoreConnection(settings, ending.told)) for _ in range(2))
-        pulse = parts.enter_context(Heartbeat(own, warm, name))
-        parts.enter_context(suppress(MetadataError))  # the store is away as it leaves: what it has is another's after a while
-        WorkerLoop(settings, door, warm, ending, pulse).run()
-    _log.info("worker leaves", extra={"worker": name})
+    _log.info("worker starts", extra={"worker": name})
+    with ExitStack() as stack:
+        models = stack.enter_context(ModelManager())
+        connection, heartbeat_connection = (stack.enter_context(StoreConnection(settings, shutdown.requested)) for _ in range(2))
+        heartbeat = stack.enter_context(Heartbeat(heartbeat_connection, models, name))
+        stack.enter_context(suppress(MetadataError))  # no store at the end: the claim on the current file expires after a while
+        WorkerLoop(settings, connection, models, shutdown, heartbeat).run()
+    _log.info("worker stops", extra={"worker": name})
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a worker says while it works: that it lives, how far its file has come, and that the file is still its own. In a thread."""
+"""Report in a thread that the worker is alive and how far its file is, and renew its claim on the file."""
 
 import logging
 import os
@@ -13,22 +13,22 @@ from realframe.errors import MetadataError
 from realframe.store import upload_queue, worker_status
 from realframe.store.detection_documents import DetectionRecord, Progress
 from realframe.store.document_base import now
-from realframe.store.worker_status import WorkerBeat
+from realframe.store.worker_status import WorkerStatus
 from realframe.worker.model_manager import ModelManager
 from realframe.worker.store_connection import StoreConnection
 
-_TICK_S = 0.25
-_BEAT_S = 4.0
-_LONGEST_S = 1800.0
+_PROGRESS_INTERVAL_S = 0.25
+_HEARTBEAT_INTERVAL_S = 4.0
+_MAX_FILE_S = 1800.0
 _log = logging.getLogger(__name__)
 
 
-class LostError(Exception):
-    """The record was deleted, or is another worker's by now."""
+class ClaimLostError(BaseException):
+    """The record was deleted, or another worker has claimed it. Not an ``Exception``, as it is no error of the file that is scored."""
 
 
 class Claim:
-    """A record that this worker has.
+    """The claim of this worker on a record.
 
     Args:
         record: as it was claimed.
@@ -36,84 +36,84 @@ class Claim:
 
     def __init__(self, record: DetectionRecord) -> None:
         self.record = record
-        self._progress = self._told = Progress(step="received")
-        self._began = self._renewed = time.monotonic()
-        self._lost = False
+        self._progress = self._stored_progress = Progress(step="received")
+        self._started = self._renewed = time.monotonic()
+        self._is_lost = False
 
-    def report(self, progress: Progress) -> None:
-        """Take note of how far it has come. Raises LostError."""
-        self._progress = progress
-        if self._lost:
-            raise LostError
+    def set_progress(self, step: str, done: int, total: int) -> None:
+        """Set the progress of the file; a ``ProgressCallback``. Raises ClaimLostError."""
+        self._progress = Progress.model_validate({"step": step, "count": done, "total": total})
+        if self._is_lost:
+            raise ClaimLostError
 
-    def tell(self, door: StoreConnection) -> None:
-        """Write it down, where it has changed or the claim needs it. Raises MetadataError."""
+    def renew(self, connection: StoreConnection) -> None:
+        """Store the progress and renew the claim, where the progress has changed or the claim is old. Raises MetadataError."""
         progress, present = self._progress, time.monotonic()
-        if progress != self._told or present - self._renewed >= _BEAT_S:
-            self._lost = not door.once(lambda store: upload_queue.renew(store, self.record, progress))
-            self._told, self._renewed = progress, present
+        if progress != self._stored_progress or present - self._renewed >= _HEARTBEAT_INTERVAL_S:
+            self._is_lost = not connection.call(lambda store: upload_queue.renew_claim(store, self.record, progress))
+            self._stored_progress, self._renewed = progress, present
 
     @property
-    def hangs(self) -> bool:
-        """It takes longer than any file may."""
-        return time.monotonic() - self._began > _LONGEST_S
+    def is_overdue(self) -> bool:
+        """The file takes longer than any file may."""
+        return time.monotonic() - self._started > _MAX_FILE_S
 
 
 class Heartbeat:
-    """Says four times a second how far the worker is, where that has changed, and every four seconds that it lives.
+    """Stores the progress of the worker four times a second, where it has changed, and its status every four seconds.
 
     Args:
-        door: to the store, of this thread alone.
-        warm: the detectors.
+        connection: to the store, of this thread alone.
+        models: the detectors.
         name: of the worker.
     """
 
-    def __init__(self, door: StoreConnection, warm: ModelManager, name: str) -> None:
-        self._door, self._warm, self.name = door, warm, name
-        self._held: Claim | None = None
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
+    def __init__(self, connection: StoreConnection, models: ModelManager, name: str) -> None:
+        self._connection, self._models, self.name = connection, models, name
+        self._claim: Claim | None = None
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._ended.set()
-        self._thread.join(2 * _BEAT_S)
+        self._stopped.set()
+        self._thread.join(2 * _HEARTBEAT_INTERVAL_S)
         with suppress(MetadataError):
-            self._door.once(lambda store: worker_status.leave(store, self.name))
+            self._connection.call(lambda store: worker_status.remove_worker(store, self.name))
 
     @contextmanager
-    def holding(self, record: DetectionRecord) -> Iterator[Claim]:
-        """Keep the claim on a record while this block runs."""
-        self._held = held = Claim(record)
+    def keep_claim(self, record: DetectionRecord) -> Iterator[Claim]:
+        """Renew the claim on a record while this block runs."""
+        self._claim = claim = Claim(record)
         try:
-            yield held
+            yield claim
         finally:
-            self._held = None
+            self._claim = None
 
     def _run(self) -> None:
-        beaten = float("-inf")
-        while not self._ended.wait(_TICK_S):
-            held = self._held
-            if held and held.hangs:
-                _log.critical("hangs and is ended", extra={"detection_id": held.record.key})
+        status_stored = float("-inf")
+        while not self._stopped.wait(_PROGRESS_INTERVAL_S):
+            claim = self._claim
+            if claim and claim.is_overdue:
+                _log.critical("the file takes too long; the worker ends", extra={"detection_id": claim.record.key})
                 os._exit(1)
-            with suppress(MetadataError):  # who needs the store waits for it, and says so
-                if held:
-                    held.tell(self._door)
-                if time.monotonic() - beaten >= _BEAT_S:
-                    self._beat(held)
-                    beaten = time.monotonic()
+            with suppress(MetadataError):  # the worker's own connection waits for the store and logs it
+                if claim:
+                    claim.renew(self._connection)
+                if time.monotonic() - status_stored >= _HEARTBEAT_INTERVAL_S:
+                    self._store_status(claim)
+                    status_stored = time.monotonic()
 
-    def _beat(self, held: Claim | None) -> None:
-        champion = self._warm.champion
-        said = WorkerBeat(
+    def _store_status(self, claim: Claim | None) -> None:
+        champion = self._models.champion
+        status = WorkerStatus(
             worker=self.name,
             model=champion.version if champion else "",
-            problem=self._warm.problem,
-            record=held.record.key if held else "",
-            at=now(),
+            problem=self._models.problem,
+            detection_id=claim.record.key if claim else "",
+            updated=now(),
         )
-        self._door.once(lambda store: worker_status.beat(store, said))
+        self._connection.call(lambda store: worker_status.save_status(store, status))

@@ -1,4 +1,4 @@
-"""How a worker is told to leave: by a signal, or because the process that started it is gone."""
+"""Shut a worker down on a signal, or when the process that started it ends."""
 
 import os
 import signal
@@ -12,50 +12,50 @@ from types import FrameType
 _GRACE_S = 8.0
 
 
-class ShutdownRequestedError(Exception):
-    """The work at hand is dropped, because the worker leaves."""
+class ShutdownRequestedError(BaseException):
+    """Interrupts the work in an interruptible block. Not an ``Exception``, so that no handler takes it for an error of a file."""
 
 
 class Shutdown:
-    """Knows whether this process is to leave, and takes it out of what it may be taken out of.
+    """Knows whether the process is to stop, and interrupts blocks that may be interrupted.
 
     Attributes:
-        told: set once it is to leave.
+        requested: set once the process is to stop.
     """
 
     def __init__(self) -> None:
-        self.told = threading.Event()
-        self._interruptible = False
+        self.requested = threading.Event()
+        self._is_interruptible = False
 
-    def listen(self) -> None:
-        """Take SIGTERM and SIGINT as the word to leave; in the main thread only."""
+    def handle_signals(self) -> None:
+        """Request the shutdown on SIGTERM and SIGINT; only in the main thread."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._tell)
+            signal.signal(number, self._request)
 
-    def with_parent(self) -> None:
-        """Leave when standard input ends, which is a pipe from the parent: it ends however the parent does."""
-        threading.Thread(target=self._outlive, name="parent", daemon=True).start()
+    def follow_parent(self) -> None:
+        """Request the shutdown when standard input ends: a pipe from the parent, which ends however the parent does."""
+        threading.Thread(target=self._watch_parent, name="parent", daemon=True).start()
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        """Raise LeavingError out of this block as soon as the process is to leave."""
-        self._interruptible = True
+        """Raise ShutdownRequestedError inside this block as soon as the shutdown is requested."""
+        self._is_interruptible = True
         try:
-            if self.told.is_set():
+            if self.requested.is_set():
                 raise ShutdownRequestedError
             yield
         finally:
-            self._interruptible = False
+            self._is_interruptible = False
 
-    def _tell(self, number: int, frame: FrameType | None) -> None:
-        self.told.set()
-        if self._interruptible:
-            self._interruptible = False
+    def _request(self, number: int, frame: FrameType | None) -> None:
+        self.requested.set()
+        if self._is_interruptible:
+            self._is_interruptible = False
             raise ShutdownRequestedError
 
-    def _outlive(self) -> None:
+    def _watch_parent(self) -> None:
         while os.read(sys.stdin.fileno(), 1):
             pass
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(_GRACE_S)
-        os._exit(1)  # the main thread hangs in somebody's C code
+        os._exit(1)  # the main thread hangs in the C code of a library

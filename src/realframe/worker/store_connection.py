@@ -1,4 +1,4 @@
-"""The metadata store of a process that runs for months: where it goes away, it is waited for and opened again."""
+"""Connect a long-running process to the metadata store: reconnect after a failure, and wait while the store is away."""
 
 import logging
 import threading
@@ -11,22 +11,22 @@ from realframe.errors import MetadataError
 from realframe.settings import Settings
 from realframe.store.repository import Store, open_store
 
-_AGAIN_S = 1.0
+_RETRY_S = 1.0
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 
 class StoreConnection:
-    """Opens the store when it is needed, and again where it failed. For one thread.
+    """A connection that opens at its first use and again after a failure. For one thread.
 
     Args:
         settings: of the checkout.
-        told: set once the process is to leave: from then on nothing is waited for.
+        shutdown_requested: set once the process is to stop; from then on no call waits.
     """
 
-    def __init__(self, settings: Settings, told: threading.Event) -> None:
-        self._settings, self._told = settings, told
+    def __init__(self, settings: Settings, shutdown_requested: threading.Event) -> None:
+        self._settings, self._shutdown_requested = settings, shutdown_requested
         self._stack = ExitStack()
         self._store: Store | None = None
 
@@ -36,8 +36,8 @@ class StoreConnection:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._close()
 
-    def once(self, action: Callable[[Store], T]) -> T:
-        """Do something with the store. Raises MetadataError; the next call opens it anew, and so starts the embedded server again."""
+    def call(self, action: Callable[[Store], T]) -> T:
+        """Call a function with the store. Raises MetadataError; the next call reconnects, which also restarts the embedded server."""
         try:
             if self._store is None:
                 self._store = self._stack.enter_context(open_store(self._settings))
@@ -46,17 +46,17 @@ class StoreConnection:
             self._close()
             raise
 
-    def insist(self, action: Callable[[Store], T]) -> T:
-        """Do something with the store, as often as it takes. Raises MetadataError only where the process is to leave."""
-        last = ""
+    def call_with_retry(self, action: Callable[[Store], T]) -> T:
+        """Call a function with the store, again every second while the store is away. Raises MetadataError only during a shutdown."""
+        last_message = ""
         while True:
             try:
-                return self.once(action)
+                return self.call(action)
             except MetadataError as error:
-                if str(error) != last:
+                if str(error) != last_message:
                     _log.warning("waiting for the metadata store: %s", error)
-                    last = str(error)
-                if self._told.wait(_AGAIN_S):
+                    last_message = str(error)
+                if self._shutdown_requested.wait(_RETRY_S):
                     raise
 
     def _close(self) -> None:

@@ -1,111 +1,108 @@
-"""What a worker does: it takes the next file, has the detector answer it, and writes the answer down."""
+"""Claim the next upload, score it with the champion, and store the result."""
 
 import logging
 import shutil
-from pathlib import Path
 
-from realframe.detection import stored_predictions
+from realframe.detection.batch import BatchDetector, BatchFile, BatchItem
+from realframe.detection.crash_counter import RecordedAttempts
 from realframe.detection.detector import Detector
-from realframe.detection.progress import ProgressCallback, ProgressWatch, no_progress
-from realframe.detection.result import DecodedFile, DetectionResult
-from realframe.errors import CrashesDetectorError, MetadataError
+from realframe.detection.result import DetectionResult
+from realframe.detection.stored_predictions import store_predictions
+from realframe.errors import MetadataError
+from realframe.progress import ProgressCallback
 from realframe.settings import Settings
 from realframe.store import upload_queue
 from realframe.store.detection_documents import DetectionRecord
-from realframe.web.uploads.upload import MEDIA
-from realframe.worker.heartbeat import Heartbeat, LostError
+from realframe.store.upload_files import MEDIA_NAME
+from realframe.worker.heartbeat import ClaimLostError, Heartbeat
 from realframe.worker.idle_tasks import IdleTasks
 from realframe.worker.model_manager import ModelManager
 from realframe.worker.shutdown import Shutdown, ShutdownRequestedError
 from realframe.worker.store_connection import StoreConnection
 
-ATTEMPTS = 3
-"""A file at which a worker ended so often is not tried again."""
-_LOOK_S = 0.25
+_POLL_INTERVAL_S = 0.25
 _log = logging.getLogger(__name__)
 
 
 class WorkerLoop:
-    """The work of one worker, a file at a time.
+    """The work of one worker, one file at a time.
 
     Args:
-        settings: where the files lie.
-        door: to the store.
-        warm: the detectors.
-        ending: says when to leave.
-        pulse: keeps the claim on the file at hand.
+        settings: where the files are.
+        connection: to the store.
+        models: the detectors.
+        shutdown: tells when to stop.
+        heartbeat: renews the claim on the current file.
     """
 
-    def __init__(self, settings: Settings, door: StoreConnection, warm: ModelManager, ending: Shutdown, pulse: Heartbeat) -> None:
-        self._settings, self._door, self._warm, self._ending, self._pulse = settings, door, warm, ending, pulse
-        self._spare = IdleTasks(settings, door, warm, ending)
+    def __init__(
+        self, settings: Settings, connection: StoreConnection, models: ModelManager, shutdown: Shutdown, heartbeat: Heartbeat
+    ) -> None:
+        self._settings, self._connection, self._models, self._shutdown, self._heartbeat = settings, connection, models, shutdown, heartbeat
+        self._idle_tasks = IdleTasks(settings, connection, models, shutdown)
 
     def run(self) -> None:
-        """Work until told to leave. Raises MetadataError where the store is away then."""
-        while not self._ending.told.is_set():
-            if not self.step():
-                self._ending.told.wait(_LOOK_S)
+        """Work until the shutdown is requested. Raises MetadataError where the store is away then."""
+        while not self._shutdown.requested.is_set():
+            if not self.run_next():
+                self._shutdown.requested.wait(_POLL_INTERVAL_S)
 
-    def step(self) -> bool:
-        """Do the next thing; return False where there is none. Without a champion nothing is taken: the files wait for one."""
-        detector = self._warm.champion
+    def run_next(self) -> bool:
+        """Do the next piece of work; return False where there is none. Without a champion no file is claimed: the files wait for one."""
+        detector = self._models.champion
         if detector is None:
             return False
-        record = self._door.insist(lambda store: upload_queue.claim(store, self._pulse.name))
+        record = self._connection.call_with_retry(lambda store: upload_queue.claim(store, self._heartbeat.name))
         if record is None:
-            return self._spare.step()
-        self._serve(record, detector)
+            return self._idle_tasks.run_next()
+        self._process(record, detector)
         return True
 
-    def _serve(self, record: DetectionRecord, detector: Detector) -> None:
-        said = {"detection_id": record.key}
+    def _process(self, record: DetectionRecord, detector: Detector) -> None:
+        facts = {"detection_id": record.key}
         try:
-            with self._pulse.holding(record) as held, self._ending.interruptible():
-                found = self._detected(record, detector, held.report)
-            self._finish(record, found)
-        except MetadataError:  # it is away, and we leave
+            with self._heartbeat.keep_claim(record) as claim, self._shutdown.interruptible():
+                item = self._score(record, detector, claim.set_progress)
+            if item.failure:  # a defect must not stop the queue; after some attempts the file is given up
+                self._release(record, count_attempt=True)
+            else:
+                self._finish(record, item.result)
+        except MetadataError:  # the store is away during a shutdown
             raise
-        except LostError:
-            _log.info("deleted, or another worker's by now", extra=said)
-            self._clear(record)
+        except ClaimLostError:
+            _log.info("the record is deleted or has another worker", extra=facts)
+            self._remove_if_deleted(record)
         except ShutdownRequestedError:
-            self._give_back(record, begun=False)
-        except Exception:  # a defect of ours must not stop the queue; after some tries the file is told to be at fault
-            _log.exception("failed", extra=said)
-            self._give_back(record, begun=True)
+            self._release(record, count_attempt=False)
+        except Exception:  # an error of this machine
+            _log.exception("scoring failed", extra=facts)
+            self._release(record, count_attempt=True)
 
-    def _detected(self, record: DetectionRecord, detector: Detector, report: ProgressCallback) -> DetectionResult:
+    def _score(self, record: DetectionRecord, detector: Detector, on_progress: ProgressCallback) -> BatchItem:
+        """Score a file with its sprites. Its result is never cached, because nothing may be left of an upload that is deleted."""
         folder = self._settings.uploads_dir / record.key
-        if record.attempts > ATTEMPTS:
-            return detector.judge(_given_up(record, folder / MEDIA))
-        found = detector.detect(folder / MEDIA, record.file, report)
-        try:
-            explained = detector.explain(found, folder, report)
-        except OSError:  # such as a full disk: an answer without pictures is better than none
-            _log.exception("its pictures can't be written", extra={"detection_id": record.key})
-            explained = found.detection
-        return DetectionResult(explained, found.features, None)
+        file = BatchFile(record.file, folder / MEDIA_NAME, folder, on_progress, log_name=record.key)
+        batch = BatchDetector(lambda: detector, RecordedAttempts(record.attempts - 1))  # without the one that begins now
+        (item,) = batch.score_files([file], with_sprites=True)
+        if batch.storage_error:
+            _log.warning("the sprites cannot be written: %s", batch.storage_error, extra={"detection_id": record.key})
+        return item
 
-    def _finish(self, record: DetectionRecord, found: DetectionResult) -> None:
-        shadow, answer = self._warm.challenged, found.detection
-        if not self._door.insist(lambda store: upload_queue.finish(store, record, answer, shadow=shadow)):
-            self._clear(record)
+    def _finish(self, record: DetectionRecord, result: DetectionResult) -> None:
+        shadow, detection = self._models.has_challenger, result.detection
+        if not self._connection.call_with_retry(lambda store: upload_queue.finish(store, record, detection, shadow=shadow)):
+            self._remove_if_deleted(record)
             return
-        self._door.insist(lambda store: stored_predictions.keep(store, [found]))
-        facts = {"verdict": answer.verdict, "code": answer.code, "model": answer.model, "seconds": round(sum(answer.seconds.values()), 2)}
-        _log.info("answered", extra={"detection_id": record.key} | facts)
+        self._connection.call_with_retry(lambda store: store_predictions(store, [result]))
+        seconds = round(sum(detection.seconds.values()), 2)
+        facts = {"verdict": detection.verdict, "code": detection.code, "model": detection.model, "seconds": seconds}
+        _log.info("scored", extra={"detection_id": record.key} | facts)
 
-    def _give_back(self, record: DetectionRecord, *, begun: bool) -> None:
-        if not self._door.insist(lambda store: upload_queue.give_back(store, record, begun=begun)):
-            self._clear(record)
+    def _release(self, record: DetectionRecord, *, count_attempt: bool) -> None:
+        if not self._connection.call_with_retry(lambda store: upload_queue.release(store, record, count_attempt=count_attempt)):
+            self._remove_if_deleted(record)
 
-    def _clear(self, record: DetectionRecord) -> None:
-        """Remove the pictures that came into the folder of a record after it was deleted."""
-        if self._door.insist(lambda store: store.get(DetectionRecord, record.key)) is None:
+    def _remove_if_deleted(self, record: DetectionRecord) -> None:
+        """Remove the sprites that were written after the record was deleted."""
+        if self._connection.call_with_retry(lambda store: store.get(DetectionRecord, record.key)) is None:
             shutil.rmtree(self._settings.uploads_dir / record.key, ignore_errors=True)
-
-
-def _given_up(record: DetectionRecord, media: Path) -> DecodedFile:
-    reason = f"could not be scored: {ATTEMPTS} times the detector's process failed or ended at it"
-    hint = "Export it again in a common format, such as JPEG, PNG or H.264 in MP4; if that does not help, tell whoever runs this service."
-    return DecodedFile(media, record.file, CrashesDetectorError(record.file, reason, hint), None, ProgressWatch(no_progress))

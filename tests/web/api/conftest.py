@@ -1,9 +1,8 @@
-"""Fixtures of the tests of the API: the real application on the real store, and programs with keys."""
+"""Fixtures of the API tests: the real application on a real store, and clients with API keys."""
 
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import uvicorn
@@ -16,52 +15,55 @@ from realframe.store.repository import Store
 from realframe.web.app import create_app
 from tests.web.api.given import PASSWORD
 
-Program = Callable[..., TestClient]
-_PEOPLE: dict[str, Role] = {"ann": "analyst", "ben": "analyst", "rea": "reviewer", "ada": "admin"}
+CreateClient = Callable[..., TestClient]
+_ROLES: dict[str, Role] = {"ann": "analyst", "ben": "analyst", "rea": "reviewer", "ada": "admin"}
 
 
 @pytest.fixture
-def people(store: Store) -> None:
-    """Accounts of all roles."""
-    for name, role in _PEOPLE.items():
+def accounts_of_all_roles(store: Store) -> None:
+    """Create an account of each role."""
+    for name, role in _ROLES.items():
         accounts.add(store, name, role, PASSWORD)
 
 
 @pytest.fixture
-def limits() -> dict[str, object]:
-    """What a test changes of the settings."""
+def changed_settings() -> dict[str, object]:
+    """Settings that a test changes."""
     return {}
 
 
 @pytest.fixture
-def service(people: None, settings: Settings, limits: dict[str, object]) -> Iterator[TestClient]:
-    """The application, for somebody without a key."""
-    with TestClient(create_app(settings.model_copy(update=limits)), base_url="http://127.0.0.1:8000") as opened:
-        yield opened
+def service(accounts_of_all_roles: None, settings: Settings, changed_settings: dict[str, object]) -> Iterator[TestClient]:
+    """A client of the application without an API key."""
+    with TestClient(create_app(settings.model_copy(update=changed_settings)), base_url="http://127.0.0.1:8000") as client:
+        yield client
 
 
 @pytest.fixture
-def program(service: TestClient, store: Store) -> Program:
-    """Give a program of somebody's, with a key of its own."""
+def create_client(service: TestClient, store: Store) -> CreateClient:
+    """Create a client with a new API key of an account."""
 
-    def made(owner: str = "ann", role: Role | None = None) -> TestClient:
-        key = api_keys.add(store, f"{owner}-{time.monotonic_ns()}", role or _PEOPLE[owner], owner)
-        caller = TestClient(service.app, base_url=str(service.base_url), headers={"Authorization": f"Bearer {key}"})
-        caller.portal = service.portal  # the one application that has started
-        return caller
+    def create(owner: str = "ann", role: Role | None = None) -> TestClient:
+        key = api_keys.add(store, f"{owner}-{time.monotonic_ns()}", role or _ROLES[owner], owner)
+        client = TestClient(service.app, base_url=str(service.base_url), headers={"Authorization": f"Bearer {key}"})
+        client.portal = service.portal  # share the application that is already started
+        return client
 
-    return made
-
-
-@pytest.fixture
-def ann(program: Program) -> TestClient:
-    return program("ann")
+    return create
 
 
 @pytest.fixture
-def live(people: None, settings: Settings, limits: dict[str, object]) -> Iterator[tuple[str, int]]:
-    """The application on a port of its own; return host and port."""
-    config = uvicorn.Config(create_app(settings.model_copy(update=limits)), port=0, log_level="critical", timeout_graceful_shutdown=1)
+def ann(create_client: CreateClient) -> TestClient:
+    """A client of the analyst ann."""
+    return create_client("ann")
+
+
+@pytest.fixture
+def live(accounts_of_all_roles: None, settings: Settings, changed_settings: dict[str, object]) -> Iterator[tuple[str, int]]:
+    """Run the application on a free port; return host and port."""
+    config = uvicorn.Config(
+        create_app(settings.model_copy(update=changed_settings)), port=0, log_level="critical", timeout_graceful_shutdown=1
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -76,10 +78,6 @@ def live(people: None, settings: Settings, limits: dict[str, object]) -> Iterato
 
 
 @pytest.fixture
-def live_key(people: None, store: Store) -> str:
+def live_key(accounts_of_all_roles: None, store: Store) -> str:
+    """An API key for the running application."""
     return api_keys.add(store, "live", "analyst", "ann")
-
-
-def left(settings: Settings) -> list[Path]:
-    """All files of uploads on disk."""
-    return sorted(path for path in settings.uploads_dir.rglob("*") if path.is_file())

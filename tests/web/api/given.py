@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from realframe.provenance.origin import Provenance
-from realframe.statistics.conformal import Band
+from realframe.statistics.conformal import UncertaintyBand
 from realframe.store import upload_queue
-from realframe.store.detection_documents import Detection, DetectionRecord, FileFacts, FrameScore, Interval, Moment, Tiles
+from realframe.store.detection_documents import Detection, DetectionRecord, FileFacts, FrameScore, Moment, ProbabilityInterval, Tiles
 from realframe.store.repository import Store
 
 PASSWORD = "correct horse battery"
@@ -40,16 +40,16 @@ def answer(**fields: Any) -> Detection:
         "facts": facts,
         "verdict": "ai-generated",
         "probability": 0.97,
-        "interval": Interval(low=0.9, high=0.99),
+        "interval": ProbabilityInterval(low=0.9, high=0.99),
         "score": 0.9,
-        "band": Band(0.2, 0.8, 0.05),
+        "band": UncertaintyBand(0.2, 0.8, 0.05),
         "threshold": 0.5,
-        "looked_at": 2,
+        "frames_analyzed": 2,
         "frames": (FrameScore(time_s=0, score=0.8, attention=None), FrameScore(time_s=1, score=0.9, attention=None)),
         "moments": (Moment(start_s=0, end_s=1, peak_s=1, score=0.9),),
         "cautions": (),
         "provenance": Provenance(None, (), "The file says nothing of its origin."),
-        "tiles": Tiles(size=160, columns=2, shown=(0, 1)),
+        "tiles": Tiles(size=160, columns=2, frame_indices=(0, 1)),
         "model": "3",
         "seconds": {"probing": 0.1, "decoding": 1.0, "scoring": 2.0, "explaining": 0.9},
     }
@@ -59,7 +59,7 @@ def answer(**fields: Any) -> Detection:
 def not_scored(code: str = "media.not-media") -> Detection:
     """An answer about a file that can't be used."""
     nothing = dict.fromkeys(("facts", "probability", "interval", "score", "provenance", "tiles"))
-    return answer(**nothing, verdict="not scored", looked_at=0, frames=(), moments=(), code=code, message="is no media")
+    return answer(**nothing, verdict="not scored", frames_analyzed=0, frames=(), moments=(), code=code, message="is no media")
 
 
 def finish(store: Store, found: Detection | None = None) -> DetectionRecord:
@@ -75,7 +75,7 @@ def finish(store: Store, found: Detection | None = None) -> DetectionRecord:
 def work(store: Store, files: int) -> None:
     """Let a worker do so many files as they come."""
     while store.count(DetectionRecord, {"state": "done"}) < files:
-        if upload_queue.idle(store):
+        if upload_queue.is_empty(store):
             time.sleep(0.02)
         else:
             finish(store)

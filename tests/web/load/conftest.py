@@ -1,5 +1,5 @@
 """Fixtures of the load test."""
 
-from tests.own_state import embedded_uri, settings, three_versions
+from tests.state_fixtures import embedded_uri, settings, three_versions
 
 __all__ = ["embedded_uri", "settings", "three_versions"]

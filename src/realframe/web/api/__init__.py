@@ -2,12 +2,5 @@
 
 from realframe.web.api import detection_routes, file_routes, status_routes
 
-ROUTERS = (
-    detection_routes.router,
-    detection_routes.events_router,
-    detection_routes.feedback_router,
-    file_routes.router,
-    status_routes.router,
-    status_routes.service_router,
-)
+ROUTERS = (detection_routes.router, file_routes.router, status_routes.models_router, status_routes.service_router)
 """Every router of the API, in the order in which routes are matched."""

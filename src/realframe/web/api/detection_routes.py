@@ -1,10 +1,6 @@
-"""How often the store is asked for what a worker has done meanwhile: at first at once, then ever less, so that many may wait.
+"""API routes of detections: upload a file, read, list and delete records, follow the progress, and label a file.
 
-Files handed in: take one in, look at it, list them, take it away.
-
-The progress of a file as it happens: server-sent events (WHATWG HTML, section 9.2).
-
-What somebody says that a file is, where the detector was wrong.
+Progress is sent as server-sent events (WHATWG HTML, section 9.2).
 """
 
 import time
@@ -15,157 +11,148 @@ from anyio import sleep, to_thread
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from realframe.errors import GoneError
-from realframe.feedback.feedback_labels import add_vote
+from realframe.errors import NotFoundError
 from realframe.store import detection_records
 from realframe.store.detection_documents import DetectionRecord, Progress
 from realframe.store.detection_records import RecordFilter
-from realframe.store.repository import Store
-from realframe.web.api.openapi import ACCEPTED, FORM, Batch, Cursor, Known, Text, Time, VerdictName, errors
-from realframe.web.api.schemas import PREFIX, Opinion, Record, Records, Said
-from realframe.web.auth.authentication import Caller, Calling
-from realframe.web.uploads import upload
-from realframe.web.uploads.upload import MEDIA
-
-_FIRST_S, _GROWTH, _LONGEST_S = 0.1, 1.15, 1.0
-
-
-def pauses() -> Iterator[float]:
-    """Yield the seconds until the next time, without end: a tenth of what has passed, about, and at most one."""
-    pause = _FIRST_S
-    while True:
-        yield pause
-        pause = min(pause * _GROWTH, _LONGEST_S)
-
+from realframe.web import detection_service
+from realframe.web.api.openapi import UPLOAD_BODY, UPLOAD_HEADERS, BatchId, Cursor, DetectionId, TextLine, Time, VerdictName, error_docs
+from realframe.web.api.schemas import PREFIX, DetectionPage, DetectionResource, FileLabel, FileLabels
+from realframe.web.auth.authentication import CurrentUser
+from realframe.web.uploads.upload import accept_upload
 
 router = APIRouter(prefix=f"{PREFIX}/detections", tags=["detections"])
+_MIN_POLL_S, _POLL_GROWTH, _MAX_POLL_S = 0.1, 1.15, 1.0
+_EVENT_EXAMPLE = 'event: decoding\ndata: {"step":"decoding","count":3,"total":20}\n\n'
+
+
+def _find_record(request: Request, user: CurrentUser, detection_id: DetectionId) -> DetectionRecord:
+    return detection_records.get_record(request.app.state.store, user, detection_id)
+
+
+RequestedRecord = Annotated[DetectionRecord, Depends(_find_record)]
+"""An argument of a route: the record of the id in the path, if the user may see it."""
 
 
 @router.post(
     "",
-    summary="Hand in a file",
+    summary="Upload a file",
     status_code=202,
-    response_model=Record,
+    response_model=DetectionResource,
     responses={
-        200: {"model": Record, "description": "It was done within `wait` seconds.", "headers": ACCEPTED},
-        202: {"description": "It is accepted, and will be scored or told why not.", "headers": ACCEPTED},
-        **errors(400, 403, 408, 413, 415, 507),
+        200: {"model": DetectionResource, "description": "The file was done within `wait` seconds.", "headers": UPLOAD_HEADERS},
+        202: {"description": "The file is accepted, and is scored or refused with a reason later.", "headers": UPLOAD_HEADERS},
+        **error_docs(400, 403, 408, 413, 415, 507),
     },
-    openapi_extra={"requestBody": FORM},
+    openapi_extra={"requestBody": UPLOAD_BODY},
 )
-async def hand_in(
+async def upload_file(
     request: Request,
     response: Response,
-    caller: Calling,
-    wait: Annotated[float, Query(ge=0, le=60, description="seconds to wait for the answer")] = 0,
-    batch: Batch = "",
-) -> Record:
-    """Take in one image or video.
+    user: CurrentUser,
+    wait: Annotated[float, Query(ge=0, le=60, description="seconds to wait for the result")] = 0,
+    batch: BatchId = "",
+) -> DetectionResource:
+    """Upload one image or video.
 
-    What is answered with 202 (or 200) is kept: it is scored, or told why it can't be, whatever happens to the service meanwhile.
+    An accepted file (202 or 200) is stored: it is scored, or refused with a reason, even if the service restarts.
     """
-    accepted = await upload.take_in(request, caller, batch)
-    record = await _waited(request, accepted, wait) if wait else accepted
+    record = await accept_upload(request, user, batch)
+    if wait:
+        record = await _wait_until_done(request, record, wait)
     response.status_code = 200 if record.state == "done" else 202
     response.headers.update({"Location": f"{PREFIX}/detections/{record.key}", **request.state.rate})
-    return Record.of(record)
+    return DetectionResource.from_record(record)
 
 
-@router.get("", summary="List what was handed in", responses=errors(400))
-def listed(
+@router.get("", summary="List detections", responses=error_docs(400))
+def list_detections(
     request: Request,
-    caller: Calling,
+    user: CurrentUser,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Cursor = "",
     verdict: VerdictName | None = None,
-    model: Annotated[Text, Query(description="the version that answered")] = "",
-    batch: Batch = "",
-    file: Annotated[Text, Query(description="a part of the file's name, in any case")] = "",
-    since: Annotated[Time | None, Query(description="handed in then or later; UTC where no zone is given")] = None,
-    until: Annotated[Time | None, Query(description="handed in before")] = None,
-) -> Records:
-    """List records, the newest first: an analyst's own, or all for a reviewer or an admin."""
-    wanted = RecordFilter(verdict or "", model, batch, file, since, until)
-    found, following = detection_records.listing(request.app.state.store, caller, wanted, limit, cursor)
-    return Records(items=[Record.of(record) for record in found], next=following)
+    model: Annotated[TextLine, Query(description="the model version of the result")] = "",
+    batch: BatchId = "",
+    file: Annotated[TextLine, Query(description="a part of the file name, case-insensitive")] = "",
+    since: Annotated[Time | None, Query(description="uploaded at this time or later; UTC if no time zone is given")] = None,
+    until: Annotated[Time | None, Query(description="uploaded before this time")] = None,
+) -> DetectionPage:
+    """List records, newest first: an analyst's own, or those of all users for a reviewer or an admin."""
+    record_filter = RecordFilter(verdict or "", model, batch, file, since, until)
+    records, next_cursor = detection_records.list_records(request.app.state.store, user, record_filter, limit, cursor)
+    return DetectionPage(items=[DetectionResource.from_record(record) for record in records], next=next_cursor)
 
 
-@router.get("/{detection_id}", summary="Look at one", responses=errors(404))
-def one(request: Request, caller: Calling, detection_id: Known) -> Record:
-    """Return a record, with its answer once it is done."""
-    return Record.of(detection_records.find(request.app.state.store, caller, detection_id))
+@router.get("/{detection_id}", summary="Get a detection", responses=error_docs(404))
+def get_detection(record: RequestedRecord) -> DetectionResource:
+    """Return a record, with its result once it is done."""
+    return DetectionResource.from_record(record)
 
 
-@router.delete("/{detection_id}", summary="Take one away", status_code=204, responses=errors(403, 404))
-def taken_away(request: Request, caller: Calling, detection_id: Known) -> None:
-    """Remove a record, its file and its pictures, also while it is being scored. Its owner may, and an admin."""
-    state = request.app.state
-    detection_records.remove(state.store, state.settings, caller, detection_records.find(state.store, caller, detection_id))
+@router.delete("/{detection_id}", summary="Delete a detection", status_code=204, responses=error_docs(403, 404))
+def delete_detection(request: Request, user: CurrentUser, detection_id: DetectionId) -> None:
+    """Delete a record, its file and its pictures, even while it is being scored. Only its owner and admins may."""
+    detection_service.delete_detection(request.app.state.store, request.app.state.settings, user, detection_id)
 
 
-async def _waited(request: Request, record: DetectionRecord, seconds: float) -> DetectionRecord:
-    """Return the record when it is done, or as it is when the time is over or nobody listens any more."""
-    until = time.monotonic() + seconds
-    caller = Caller(record.owner, "analyst")
-    store: Store = request.app.state.store
-    waits = pauses()
-    while record.state != "done" and time.monotonic() < until and not await request.is_disconnected():
-        await sleep(min(next(waits), max(until - time.monotonic(), 0)))
-        record = await to_thread.run_sync(detection_records.find, store, caller, record.key)
-    return record
-
-
-events_router = APIRouter(prefix=f"{PREFIX}/detections", tags=["detections"])
-_EXAMPLE = 'event: decoding\ndata: {"step":"decoding","count":3,"of":20}\n\n'
-
-
-def _asked(request: Request, caller: Calling, detection_id: Known) -> DetectionRecord:
-    """The record, before the stream begins: what is not there is told as everywhere."""
-    return detection_records.find(request.app.state.store, caller, detection_id)
-
-
-@events_router.get(
+@router.get(
     "/{detection_id}/events",
-    summary="Follow one",
+    summary="Follow the progress",
     response_class=EventSourceResponse,
     responses={
-        200: {"description": "Events until it is done.", "content": {"text/event-stream": {"example": _EXAMPLE}}},
-        **errors(404),
+        200: {"description": "Events until the file is done.", "content": {"text/event-stream": {"example": _EVENT_EXAMPLE}}},
+        **error_docs(404),
     },
 )
-async def events(request: Request, record: Annotated[DetectionRecord, Depends(_asked)]) -> AsyncIterator[ServerSentEvent]:
-    """Tell each change of a file's progress once, under the name of its step.
+async def stream_events(request: Request, record: RequestedRecord) -> AsyncIterator[ServerSentEvent]:
+    """Send an event for each change of the progress, named by its step.
 
-    The last event is `done` with the record, or `gone` where somebody took it away meanwhile. Who connects again begins where it stands.
+    The last event is `done` with the record, or `deleted` if the record was deleted meanwhile. A new connection starts with the current
+    progress.
     """
-    told: Progress | None = None
-    now: DetectionRecord | None = record
-    waits = pauses()
-    while now is not None and now.state != "done":
-        if now.progress != told:
-            told, waits = now.progress, pauses()
-            yield ServerSentEvent(event=told.step, data=told)
-        await sleep(next(waits))
-        now = await to_thread.run_sync(request.app.state.store.get, DetectionRecord, record.key)
-    if now is None:
-        yield ServerSentEvent(event="gone", data={"detection_id": record.key})
+    sent: Progress | None = None
+    current: DetectionRecord | None = record
+    intervals = poll_intervals()
+    while current is not None and current.state != "done":
+        if current.progress != sent:
+            sent, intervals = current.progress, poll_intervals()
+            yield ServerSentEvent(event=sent.step, data=sent)
+        await sleep(next(intervals))
+        current = await to_thread.run_sync(request.app.state.store.get, DetectionRecord, record.key)
+    if current is None:
+        yield ServerSentEvent(event="deleted", data={"detection_id": record.key})
     else:
-        yield ServerSentEvent(event="done", data=Record.of(now))
+        yield ServerSentEvent(event="done", data=DetectionResource.from_record(current))
 
 
-feedback_router = APIRouter(prefix=f"{PREFIX}/detections", tags=["detections"])
+@router.post("/{detection_id}/feedback", summary="Label a file", responses=error_docs(400, 403, 404, 409, 413))
+def add_label(request: Request, user: CurrentUser, detection_id: DetectionId, label: FileLabel) -> FileLabels:
+    """Store the user's label and a copy of the file; a second label of the same user replaces the first.
 
-
-@feedback_router.post("/{detection_id}/feedback", summary="Say what one is", responses=errors(400, 403, 404, 409, 413))
-def said(request: Request, caller: Calling, detection_id: Known, opinion: Opinion) -> Said:
-    """Keep an opinion under the caller's name, and the file with it; saying it again replaces it.
-
-    Where two people agree and nobody says otherwise, the next dataset takes the file in.
+    If two people agree and nobody disagrees, the next dataset includes the file.
     """
     state = request.app.state
-    record = detection_records.find(state.store, caller, detection_id)
-    file = state.settings.uploads_dir / record.key / MEDIA
-    if not record.media or not file.exists():
-        raise GoneError(record.file, "is not kept any more, so nothing can be learnt from it", "Hand it in again.")
-    case = add_vote(state.store, state.settings.feedback_dir, file, opinion.label, opinion.why, caller.name, record.file)
-    return Said(media_id=case.media_id, state=case.state, said=[Opinion(label=one.label, why=one.why) for one in case.said])
+    case = detection_service.add_label(state.store, state.settings, user, detection_id, label.label, label.reason)
+    return FileLabels.from_case(case)
+
+
+def poll_intervals() -> Iterator[float]:
+    """Yield the seconds between two looks at the store: short at first, then growing to one second, so that many clients can wait."""
+    interval = _MIN_POLL_S
+    while True:
+        yield interval
+        interval = min(interval * _POLL_GROWTH, _MAX_POLL_S)
+
+
+async def _wait_until_done(request: Request, record: DetectionRecord, seconds: float) -> DetectionRecord:
+    """Return the record once it is done, or its current state after the time or if the client disconnects. Raises NotFoundError."""
+    deadline = time.monotonic() + seconds
+    intervals = poll_intervals()
+    while record.state != "done" and time.monotonic() < deadline and not await request.is_disconnected():
+        await sleep(min(next(intervals), max(deadline - time.monotonic(), 0)))
+        current = await to_thread.run_sync(request.app.state.store.get, DetectionRecord, record.key)
+        if current is None:
+            raise NotFoundError(f"detection {record.key}", "was deleted", "Upload the file again.")
+        record = current
+    return record

@@ -1,89 +1,96 @@
-"""What the API answers with, as far as the store has no shape for it."""
+"""The JSON resources of the API."""
 
 from typing import Literal, Self
 
 from pydantic import BaseModel, Field
 
+from realframe.feedback.feedback_labels import LabelCase, LabelState
 from realframe.store.detection_documents import Detection, DetectionRecord, Lane, Progress, State
 
 PREFIX = "/api/v1"
 
 
-class Links(BaseModel):
-    """Where to go on from a record; null where there is nothing (yet, or any more)."""
+class DetectionLinks(BaseModel):
+    """The addresses of a detection's resources; null if a resource does not exist."""
 
     self: str
     events: str
     feedback: str
-    page: str = Field(description="for people")
-    media: str | None = Field(description="the file itself, where it was recognised as media")
-    frames: str | None = Field(description="a sprite of the frames that were looked at; `answer.tiles` says how they lie")
-    heat: str | None = Field(description="the same frames with what spoke for AI-generated marked")
-    report: str | None = Field(description="the answer as one HTML file, to be kept")
+    page: str = Field(description="the web page")
+    media: str | None = Field(description="the uploaded file, if it is an image or a video")
+    frames: str | None = Field(description="a sprite of the analyzed frames; `result.tiles` describes its layout")
+    heat: str | None = Field(description="the same sprite with heatmaps of the evidence for AI generation")
+    report: str | None = Field(description="the result as one HTML file")
 
     @classmethod
-    def of(cls, record: DetectionRecord) -> Self:
+    def from_record(cls, record: DetectionRecord) -> Self:
         """Return the links of a record."""
-        here, answer = f"{PREFIX}/detections/{record.key}", record.answer
-        kept = record.media and answer is not None
-        shown = kept and answer is not None and answer.tiles is not None
+        address, result = f"{PREFIX}/detections/{record.key}", record.result
+        has_media = record.has_files and result is not None and result.facts is not None
+        has_sprites = record.has_files and result is not None and result.tiles is not None
         return cls(
-            self=here,
-            events=f"{here}/events",
-            feedback=f"{here}/feedback",
+            self=address,
+            events=f"{address}/events",
+            feedback=f"{address}/feedback",
             page=f"/detections/{record.key}",
-            media=f"{here}/media" if kept and answer is not None and answer.facts else None,
-            frames=f"{here}/frames.jpg" if shown else None,
-            heat=f"{here}/heat.jpg" if shown else None,
-            report=f"{here}/report.html" if answer else None,
+            media=f"{address}/media" if has_media else None,
+            frames=f"{address}/frames.jpg" if has_sprites else None,
+            heat=f"{address}/heat.jpg" if has_sprites else None,
+            report=f"{address}/report.html" if result else None,
         )
 
 
-class Record(BaseModel):
-    """A file that was handed in, and its answer once there is one."""
+class DetectionResource(BaseModel):
+    """An uploaded file, with its result once it is done."""
 
-    detection_id: str = Field(description="32 hex digits; later ones are higher", examples=["18b0a1c2d3e4f5061a2b3c4d5e6f7081"])
-    owner: str = Field(description="the account that handed it in")
-    file: str = Field(description="its name, without a folder", examples=["clip.mp4"])
+    detection_id: str = Field(description="32 hex digits, increasing with time", examples=["18b0a1c2d3e4f5061a2b3c4d5e6f7081"])
+    owner: str = Field(description="the account that uploaded the file")
+    file: str = Field(description="the name of the file, without a folder", examples=["clip.mp4"])
     bytes: int = Field(ge=0)
-    batch: str = Field(description="16 hex digits of files that were handed in together, or empty")
-    lane: Lane = Field(description="`live` is scored before `batch`")
-    created: str = Field(description="when it was accepted, UTC, ISO 8601")
-    state: State = Field(description="`done`: scored, or told why not")
+    batch: str = Field(description="16 hex digits that the files of a batch share, or empty")
+    lane: Lane = Field(description="`live` files are scored before `batch` files")
+    created: str = Field(description="when the upload was accepted, UTC, ISO 8601")
+    state: State = Field(description="`done`: scored, or refused with a reason")
     progress: Progress
-    finished: str = Field(description="when it was done, UTC, ISO 8601; empty until then")
-    answer: Detection | None
-    verdict: str = Field(description="that of the answer: `real`, `ai-generated`, `uncertain`, `not scored`; empty until it is done")
-    model: str = Field(description="the version that answered; empty until it is done")
-    media: bool = Field(description="whether the file and its pictures are still kept")
-    links: Links
+    finished: str = Field(description="when the result was written, UTC, ISO 8601; empty until then")
+    result: Detection | None
+    verdict: str = Field(description="the result's verdict: `real`, `ai-generated`, `uncertain`, `not scored`; empty until it is done")
+    model: str = Field(description="the model version of the result; empty until it is done")
+    has_files: bool = Field(description="whether the file and its pictures are still stored")
+    links: DetectionLinks
 
     @classmethod
-    def of(cls, record: DetectionRecord) -> Self:
-        """Return what of a record is told."""
-        told = {name: getattr(record, name) for name in cls.model_fields if name != "links"}
-        return cls(**told, links=Links.of(record))
+    def from_record(cls, record: DetectionRecord) -> Self:
+        """Return the public fields of a record."""
+        fields = {name: getattr(record, name) for name in cls.model_fields if name != "links"}
+        return cls(**fields, links=DetectionLinks.from_record(record))
 
 
-class Records(BaseModel):
-    """A page of records, the newest first."""
+class DetectionPage(BaseModel):
+    """A page of detections, newest first."""
 
-    items: list[Record]
+    items: list[DetectionResource]
     next: str | None = Field(description="the cursor of the next page; null on the last one")
 
 
-class Opinion(BaseModel):
-    """What somebody says that a file is."""
+class FileLabel(BaseModel):
+    """What a person says that a file is."""
 
     label: Literal["real", "fake"] = Field(description="`fake` is AI-generated")
-    why: str = Field(default="", max_length=2000, description="how they know")
+    reason: str = Field(default="", max_length=2000, description="how the person knows")
 
 
-class Said(BaseModel):
-    """What people say of a file by now."""
+class FileLabels(BaseModel):
+    """All labels of a file."""
 
     media_id: str = Field(description="the SHA-256 of the file")
-    state: Literal["waits", "agreed", "disputed", "taken in"] = Field(
-        description="two who agree, and nobody who does not, make it `agreed`"
+    state: LabelState = Field(
+        description="`agreed`: at least two people give the same label, and nobody the other one"
     )
-    said: list[Opinion]
+    labels: list[FileLabel]
+
+    @classmethod
+    def from_case(cls, case: LabelCase) -> Self:
+        """Return the labels without the names of the people."""
+        labels = [FileLabel(label=vote.label, reason=vote.reason) for vote in case.votes]
+        return cls(media_id=case.media_id, state=case.state, labels=labels)

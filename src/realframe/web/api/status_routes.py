@@ -1,7 +1,4 @@
-"""The versions of the detector.
-
-How the service is: alive, ready, and its figures.
-"""
+"""API routes of the model versions, and of the health and metrics of the service."""
 
 from collections.abc import Callable
 from typing import Literal, Self
@@ -13,17 +10,18 @@ from pydantic import BaseModel, Field
 from realframe.errors import RealframeError, SetupError
 from realframe.registry.model_registry import CHAMPION, ModelVersion
 from realframe.store import worker_status
+from realframe.store.repository import Store
 from realframe.web import error_responses
-from realframe.web.api.openapi import errors, public_errors
+from realframe.web.api.openapi import error_docs, public_error_docs
 from realframe.web.api.schemas import PREFIX
-from realframe.web.auth.authentication import Calling
-from realframe.web.error_responses import FieldProblem
+from realframe.web.auth.authentication import CurrentUser
+from realframe.web.error_responses import FieldError
 
-router = APIRouter(prefix=f"{PREFIX}/models", tags=["models"])
+models_router = APIRouter(prefix=f"{PREFIX}/models", tags=["models"])
 
 
 class FigureResource(BaseModel):
-    """A figure on the test split with its 95 % interval; null where it can't be said."""
+    """A metric on the test split with its 95 % interval; null if it cannot be computed."""
 
     value: float | None
     low: float | None = None
@@ -34,37 +32,37 @@ class ModelResource(BaseModel):
     """A version of the detector."""
 
     version: int = Field(ge=1)
-    aliases: list[str] = Field(description="`champion` answers, `challenger` waits for a decision")
+    aliases: list[str] = Field(description="`champion` scores the files, `challenger` waits for a decision")
     decided: bool = Field(description="whether a reviewer has decided on it")
     created: str = Field(description="when it was registered, UTC, ISO 8601")
     recipe: str
-    weights: str = Field(description="what its backbone started from")
-    dataset: str = Field(description="the version of the dataset that it was trained and tested on")
-    threshold: float = Field(description="an item is called fake whose score is at or above it, where there are but two words")
-    below_baseline: bool = Field(description="it ranks the test items worse than simple features do")
-    figures: dict[str, dict[str, FigureResource]] = Field(description="`item` and `frame` -> figure")
+    weights: str = Field(description="the pretrained weights of its backbone")
+    dataset: str = Field(description="the dataset version that it was trained and tested on")
+    threshold: float = Field(description="an item counts as fake from this score on, where only two classes are reported")
+    below_baseline: bool = Field(description="whether it ranks the test items worse than the linear-probe baseline")
+    figures: dict[str, dict[str, FigureResource]] = Field(description="the metrics per `item` and per `frame`")
 
     @classmethod
-    def of(cls, version: ModelVersion) -> Self:
-        """Return what of a version is told."""
-        told = {name: getattr(version, name) for name in cls.model_fields if name not in ("decided", "figures")}
+    def from_version(cls, version: ModelVersion) -> Self:
+        """Return the public fields of a version."""
+        fields = {name: getattr(version, name) for name in cls.model_fields if name not in ("decided", "figures")}
         figures = {
-            level: {name: FigureResource.model_validate(figure) for name, figure in of_level.items()}
-            for level, of_level in version.figures.items()
+            level: {name: FigureResource.model_validate(figure) for name, figure in level_figures.items()}
+            for level, level_figures in version.figures.items()
         }
-        return cls(**told, decided=bool(version.decision), figures=figures)
+        return cls(**fields, decided=bool(version.decision), figures=figures)
 
 
 class ModelList(BaseModel):
-    """All versions, the newest first."""
+    """All versions, newest first."""
 
     items: list[ModelResource]
 
 
-@router.get("", summary="List the versions", responses=errors())
-def listed(request: Request, caller: Calling) -> ModelList:
-    """List the versions of the detector with their figures; a change shows within seconds."""
-    return ModelList(items=[ModelResource.of(version) for version in request.app.state.versions.all()])
+@models_router.get("", summary="List the model versions", responses=error_docs())
+def list_models(request: Request, user: CurrentUser) -> ModelList:
+    """List the versions of the detector with their metrics; changes appear within seconds."""
+    return ModelList(items=[ModelResource.from_version(version) for version in request.app.state.model_versions.list_versions()])
 
 
 service_router = APIRouter(tags=["service"])
@@ -77,60 +75,68 @@ class Alive(BaseModel):
 
 
 class Ready(BaseModel):
-    """Files are taken in and scored."""
+    """Files are accepted and scored."""
 
     status: Literal["ready"] = "ready"
 
 
-@service_router.get("/healthz", summary="Is the process alive", responses=public_errors())
-async def alive() -> Alive:
-    """Answer, whatever else is missing."""
+@service_router.get("/healthz", summary="Check whether the process is alive", responses=public_error_docs())
+async def get_health() -> Alive:
+    """Answer, even if a component is missing."""
     return Alive()
 
 
-@service_router.get("/readyz", summary="Is the service ready", responses=public_errors(503), response_model=Ready)
-def ready(request: Request) -> Ready | Response:
-    """Say whether the store answers, a version is champion, and a worker lives; else which of them is missing."""
-    wrong = [FieldProblem(where=part, message=missing) for part, check in _PARTS.items() if (missing := _told(check, request))]
-    if not wrong:
+@service_router.get("/readyz", summary="Check whether the service is ready", responses=public_error_docs(503), response_model=Ready)
+def get_readiness(request: Request) -> Ready | Response:
+    """Check that the store answers, a champion exists and a worker is alive; otherwise name the missing components."""
+    problems = [
+        FieldError(location=component, message=message)
+        for component, check in _COMPONENT_CHECKS.items()
+        if (message := _run_check(check, request))
+    ]
+    if not problems:
         return Ready()
-    detail = "; ".join(f"{one.where}: {one.message}" for one in wrong)
-    return error_responses.answer(request, 503, SetupError.code, detail, wrong=wrong)
+    detail = "; ".join(f"{problem.location}: {problem.message}" for problem in problems)
+    return error_responses.problem_response(request, 503, SetupError.code, detail, field_errors=problems)
 
 
 @service_router.get(
     "/metrics",
-    summary="Figures for Prometheus",
+    summary="Get the metrics for Prometheus",
     response_class=Response,
-    responses={200: {"description": "Text format 0.0.4.", "content": {"text/plain": {"schema": {"type": "string"}}}}, **public_errors()},
+    responses={
+        200: {"description": "Text format 0.0.4.", "content": {"text/plain": {"schema": {"type": "string"}}}},
+        **public_error_docs(),
+    },
 )
-def figures(request: Request) -> Response:
-    """Return the figures."""
-    return Response(request.app.state.metrics.text(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+def get_metrics(request: Request) -> Response:
+    """Return the metrics."""
+    return Response(request.app.state.metrics.to_text(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
-def _told(check: Callable[[Request], str], request: Request) -> str:
+def _run_check(check: Callable[[Request], str], request: Request) -> str:
     try:
         return check(request)
     except RealframeError as error:
         return str(error)
 
 
-def _store(request: Request) -> str:
-    request.app.state.store.newest(worker_status.WorkerBeat, "at")
+def _check_store(request: Request) -> str:
+    store: Store = request.app.state.store
+    store.find_highest(worker_status.WorkerStatus, "updated")
     return ""
 
 
-def _champion(request: Request) -> str:
-    serves = any(CHAMPION in version.aliases for version in request.app.state.versions.all())
-    return "" if serves else "No version has been approved yet: `realframe registry list`."
+def _check_champion(request: Request) -> str:
+    has_champion = any(CHAMPION in version.aliases for version in request.app.state.model_versions.list_versions())
+    return "" if has_champion else "No version is approved yet. See `realframe registry list`."
 
 
-def _worker(request: Request) -> str:
-    found = worker_status.alive(request.app.state.store)
-    if not found:
-        return "None has been heard of lately: `realframe serve` starts them."
-    return "" if any(worker.model for worker in found) else found[0].problem or "The detector is being loaded."
+def _check_worker(request: Request) -> str:
+    workers = worker_status.list_alive(request.app.state.store)
+    if not workers:
+        return "No worker is alive. `realframe serve` starts the workers."
+    return "" if any(worker.model for worker in workers) else workers[0].problem or "The worker is loading the detector."
 
 
-_PARTS: dict[str, Callable[[Request], str]] = {"store": _store, "champion": _champion, "worker": _worker}
+_COMPONENT_CHECKS: dict[str, Callable[[Request], str]] = {"store": _check_store, "champion": _check_champion, "worker": _check_worker}

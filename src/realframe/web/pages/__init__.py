@@ -6,12 +6,10 @@ ROUTERS = (
     sign_in_page.router,
     upload_page.router,
     detection_page.router,
-    history_page.router,
-    upload_page.batch_router,
     detection_page.shared_router,
-    versions_page.versions_router,
+    history_page.router,
+    versions_page.router,
     review_page.router,
     data_page.router,
-    versions_page.router,
 )
 """Every router of pages, in the order in which routes are matched."""

@@ -1,124 +1,176 @@
-"""The data: dataset versions, what each holds, what is in quarantine and why, and a look at the frames."""
+"""The data pages: the dataset versions, their item counts and frames, and the quarantined files with the reasons."""
 
 import re
 from collections import Counter
+from dataclasses import dataclass
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Request
+import pandas as pd
+from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from realframe.data.split import SPLITS
 from realframe.errors import RealframeError
 from realframe.presentation.sprites import contact_sheet
-from realframe.runs.dataset_versions import DatasetContents, DatasetVersion, contents_of, dataset_versions, item_counts, shard_of
-from realframe.store.documents import Dataset, Model
+from realframe.runs.dataset_versions import DatasetContents, DatasetVersion, dataset_versions, find_shard, item_counts, load_contents
+from realframe.store.index_documents import Dataset, Model
 from realframe.store.repository import Store
 from realframe.store.takedown import taken_down_ids
-from realframe.web.auth.sessions import User, signed_in
-from realframe.web.rendering import page, paged
+from realframe.web.auth.sessions import SignedInUser
+from realframe.web.rendering import render_page
 
 router = APIRouter(prefix="/data")
-Reader = Annotated[User, Depends(signed_in)]
-Page = Annotated[int, Query(alias="page")]
-_ITEMS, _ROWS, _MOST = 24, 50, 200
-_ID = re.compile("[0-9a-f]{64}")
+PageNumber = Annotated[int, Query(alias="page")]
+_ITEMS_PER_PAGE, _FILES_PER_PAGE, _MAX_COUNT_ROWS = 24, 50, 200
+_MEDIA_ID = re.compile("[0-9a-f]{64}")
 
 
 @router.get("")
-def newest(request: Request, visitor: Reader) -> Response:
-    """Go to the newest version."""
+def open_newest_version(request: Request, user: SignedInUser) -> Response:
+    """Redirect to the newest version."""
     versions = dataset_versions(request.app.state.settings.root)
     if not versions:
-        return page(request, "data", visitor, versions=[], version=None)
-    return RedirectResponse(f"/data/{_name(versions[0])}", 303)
+        return render_page(request, "data", user, versions=[], version=None)
+    return RedirectResponse(f"/data/{_short_name(versions[0])}", 303)
 
 
 @router.get("/v{number:int}")
-def show(request: Request, number: int, visitor: Reader) -> Response:
-    """Show what a version holds."""
+def show_version(request: Request, number: int, user: SignedInUser) -> Response:
+    """Show the item counts, the quarantine and the shortcut audit of a version."""
     store, root = request.app.state.store, request.app.state.settings.root
-    versions, version = _versions(request, number)
-    facts: dict[str, Any] = {"held": None, "lost": ""}
+    versions, version = _find_version(request, number)
+    context: dict[str, Any] = {"contents": None, "error": ""}
     try:
-        facts["held"] = held = contents_of(root, version)
-        facts |= _summary(held)
-        facts["gone"] = len(taken_down_ids(store) & set(held.items.index))
+        context["contents"] = contents = load_contents(root, version)
+        context |= _count_contents(contents)
+        context["taken_down"] = len(taken_down_ids(store) & set(contents.items.index))
     except RealframeError as error:
-        facts["lost"] = str(error)
-    return page(request, "data", visitor, versions=_listed(store, versions), version=version, number=number, splits=SPLITS, **facts)
+        context["error"] = str(error)
+    version_rows = _version_rows(store, versions)
+    return render_page(request, "data", user, versions=version_rows, version=version, number=number, splits=SPLITS, **context)
 
 
 @router.get("/v{number:int}/items")
-def items(
-    request: Request, number: int, visitor: Reader, split: str = "", label: str = "", generator: str = "", number_of_page: Page = 1
+def list_items(
+    request: Request,
+    number: int,
+    user: SignedInUser,
+    split: str = "",
+    label: str = "",
+    generator: str = "",
+    page_number: PageNumber = 1,
 ) -> Response:
     """Show a page of items with a few frames of each."""
     root = request.app.state.settings.root
-    _, version = _versions(request, number)
-    held = contents_of(root, version)
-    chosen = {"split": split, "label": label, "generator": generator}
-    rows = held.items.drop(index=list(taken_down_ids(request.app.state.store)), errors="ignore")
-    for name, value in chosen.items():
-        rows = rows[rows[name] == value] if value else rows
-    shown = paged(rows, number_of_page, _ITEMS, chosen)
-    cached = {media_id for media_id in shown.rows.index if shard_of(root, version, media_id)}
-    generators = sorted(name for name in held.items["generator"].unique() if name)
-    facts: dict[str, Any] = {"shown": shown, "cached": cached, "chosen": chosen, "splits": SPLITS, "generators": generators}
-    return page(request, "data_items", visitor, version=version, number=number, **facts)
+    _, version = _find_version(request, number)
+    contents = load_contents(root, version)
+    filters = {"split": split, "label": label, "generator": generator}
+    items = contents.items.drop(index=list(taken_down_ids(request.app.state.store)), errors="ignore")
+    for name, value in filters.items():
+        items = items[items[name] == value] if value else items
+    page = paginate(items, page_number, _ITEMS_PER_PAGE, filters)
+    cached_ids = {media_id for media_id in page.rows.index if find_shard(root, version, media_id)}
+    generators = sorted(name for name in contents.items["generator"].unique() if name)
+    context: dict[str, Any] = {"page": page, "cached_ids": cached_ids, "filters": filters, "splits": SPLITS, "generators": generators}
+    return render_page(request, "data_items", user, version=version, number=number, **context)
 
 
 @router.get("/v{number:int}/items/{media_id}.jpg")
-def frames(request: Request, number: int, media_id: str, visitor: Reader) -> Response:
-    """Send a few clean frames of an item, side by side; of one that was taken down there are none."""
-    root, nothing = request.app.state.settings.root, HTTPException(404, "There are no frames of this item here.")
-    _, version = _versions(request, number)
-    if not _ID.fullmatch(media_id) or media_id in taken_down_ids(request.app.state.store):
-        raise nothing
-    shard = shard_of(root, version, media_id) if media_id in contents_of(root, version).items.index else None
+def get_frames(request: Request, number: int, media_id: str, user: SignedInUser) -> Response:
+    """Send a few clean frames of an item side by side; an item that was taken down has none."""
+    root, not_found = request.app.state.settings.root, HTTPException(404, "This machine has no frames of this item.")
+    _, version = _find_version(request, number)
+    if not _MEDIA_ID.fullmatch(media_id) or media_id in taken_down_ids(request.app.state.store):
+        raise not_found
+    shard = find_shard(root, version, media_id) if media_id in load_contents(root, version).items.index else None
     if shard is None:
-        raise nothing
+        raise not_found
     return Response(contact_sheet(shard), media_type="image/jpeg")
 
 
 @router.get("/v{number:int}/quarantine")
-def quarantine(request: Request, number: int, visitor: Reader, code: str = "", number_of_page: Page = 1) -> Response:
-    """Show which files are in quarantine, and why."""
-    _, version = _versions(request, number)
-    rejected = contents_of(request.app.state.settings.root, version).rejected
+def list_quarantine(request: Request, number: int, user: SignedInUser, code: str = "", page_number: PageNumber = 1) -> Response:
+    """Show the quarantined files and the reasons."""
+    _, version = _find_version(request, number)
+    rejected = load_contents(request.app.state.settings.root, version).rejected
     rows = rejected[rejected["code"] == code] if code else rejected
-    shown = paged(rows, number_of_page, _ROWS, {"code": code})
+    page = paginate(rows, page_number, _FILES_PER_PAGE, {"code": code})
     codes = sorted(rejected["code"].unique())
-    return page(request, "data_quarantine", visitor, version=version, number=number, shown=shown, code=code, codes=codes)
+    return render_page(request, "data_quarantine", user, version=version, number=number, page=page, code=code, codes=codes)
 
 
-def _versions(request: Request, number: int) -> tuple[list[DatasetVersion], DatasetVersion]:
+@dataclass(frozen=True)
+class TablePage:
+    """One page of a table.
+
+    Attributes:
+        rows: the rows of this page.
+        total: how many rows there are on all pages.
+        first: the position of the first row, from 1; 0 if there is none.
+        last: the position of the last row.
+        previous_query: the query of the previous page; empty on the first page.
+        next_query: the query of the next page; empty on the last page.
+    """
+
+    rows: pd.DataFrame
+    total: int
+    first: int
+    last: int
+    previous_query: str
+    next_query: str
+
+
+def paginate(table: pd.DataFrame, page_number: int, page_size: int, filters: dict[str, str]) -> TablePage:
+    """Return a page of a table; a number beyond the last page gives the last page.
+
+    Args:
+        table: all rows.
+        page_number: the page, from 1.
+        page_size: the maximum number of rows on a page.
+        filters: the query parameters that selected the rows; they are part of the queries of the other pages.
+    """
+    page_count = max(1, -(-len(table) // page_size))
+    page_number = min(max(1, page_number), page_count)
+    start = (page_number - 1) * page_size
+    rows = table.iloc[start : start + page_size]
+    query = {name: value for name, value in filters.items() if value}
+    previous_query, next_query = (
+        urlencode({**query, "page": number}) if 1 <= number <= page_count else "" for number in (page_number - 1, page_number + 1)
+    )
+    return TablePage(rows, len(table), start + bool(len(rows)), start + len(rows), previous_query, next_query)
+
+
+def _find_version(request: Request, number: int) -> tuple[list[DatasetVersion], DatasetVersion]:
     versions = dataset_versions(request.app.state.settings.root)
-    found = next((version for version in versions if version.tag == f"dataset/v{number}"), None)
-    if found is None:
-        raise HTTPException(404, f"There is no dataset/v{number} here.")
-    return versions, found
+    for version in versions:
+        if version.tag == f"dataset/v{number}":
+            return versions, version
+    raise HTTPException(404, f"dataset/v{number} does not exist in this repository.")
 
 
-def _listed(store: Store, versions: list[DatasetVersion]) -> list[dict[str, Any]]:
-    """Each version with how many items it holds, where the index knows it, and the model versions that came from it."""
-    known = {dataset.version: dataset.items for dataset in store.find(Dataset)}
+def _version_rows(store: Store, versions: list[DatasetVersion]) -> list[dict[str, Any]]:
+    """Return each version with its number of items, if it is indexed, and the model versions trained on it."""
+    item_counts_by_digest = {dataset.version: dataset.items for dataset in store.find(Dataset)}
     models = sorted(store.find(Model), key=lambda model: model.version)
     return [
         {
             "version": version,
-            "name": _name(version),
-            "items": known.get(version.digest),
+            "name": _short_name(version),
+            "items": item_counts_by_digest.get(version.digest),
             "models": [model.version for model in models if model.dataset == version.digest],
         }
         for version in versions
     ]
 
 
-def _summary(held: DatasetContents) -> dict[str, Any]:
-    tables = {name: item_counts(held.items, by) for name, by in (("Kinds", "kind"), ("Generators", "generator"), ("Sources", "source"))}
-    reasons = Counter(zip(held.rejected["stage"], held.rejected["code"], strict=True))
-    return {"tables": tables, "most": _MOST, "reasons": [(stage, code, count) for (stage, code), count in sorted(reasons.items())]}
+def _count_contents(contents: DatasetContents) -> dict[str, Any]:
+    columns = {"Kinds": "kind", "Generators": "generator", "Sources": "source"}
+    tables = {title: item_counts(contents.items, column) for title, column in columns.items()}
+    reasons = Counter(zip(contents.rejected["stage"], contents.rejected["code"], strict=True))
+    reason_rows = [(stage, code, count) for (stage, code), count in sorted(reasons.items())]
+    return {"tables": tables, "max_rows": _MAX_COUNT_ROWS, "reasons": reason_rows}
 
 
-def _name(version: DatasetVersion) -> str:
+def _short_name(version: DatasetVersion) -> str:
     return version.tag.removeprefix("dataset/")

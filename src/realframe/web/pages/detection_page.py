@@ -1,7 +1,4 @@
-"""One file that was handed in: how far it has come, then the answer with its reasons; sharing it, deleting it, and saying what it is.
-
-An answer that somebody shared: to look at, without an account.
-"""
+"""The pages of a detection: its progress and result, sharing, deleting and labeling; and the read-only page behind a share link."""
 
 from typing import Annotated, Any, Literal
 
@@ -11,117 +8,109 @@ from fastapi.responses import RedirectResponse, Response
 from realframe.presentation.detection_view import DetectionView
 from realframe.store import detection_records
 from realframe.store.detection_documents import DetectionRecord
-from realframe.web.api import detection_routes, file_routes
-from realframe.web.api.schemas import Opinion
-from realframe.web.auth import sessions
-from realframe.web.auth.authentication import Caller
-from realframe.web.auth.sessions import User, signed_in
-from realframe.web.rendering import page
+from realframe.web import detection_service, file_responses
+from realframe.web.auth import share_links
+from realframe.web.auth.sessions import SignedInUser, check_csrf
+from realframe.web.detection_service import FRAMES_NAME, HEATMAPS_NAME
+from realframe.web.rendering import render_page
 
 router = APIRouter(prefix="/detections/{detection_id}")
-Reader = Annotated[User, Depends(signed_in)]
 FormToken = Annotated[str, Form()]
 
 
 @router.get("")
-def show(request: Request, detection_id: str, visitor: Reader, said: str = "") -> Response:
-    """Show the answer, or how far it is."""
-    caller = Caller.of_visitor(visitor)
-    record = detection_records.find(request.app.state.store, caller, detection_id)
-    facts: dict[str, Any] = {"record": record, "base": f"/api/v1/detections/{record.key}"}
-    shown = DetectionView.of(record)
-    if shown is None:
-        return page(request, "waiting", visitor, **facts)
-    return page(request, "detection", visitor, shown=shown, said=bool(said), removable=caller.may_remove(record.owner), **facts)
+def show_detection(request: Request, detection_id: str, user: SignedInUser, labeled: str = "") -> Response:
+    """Show the result, or the progress if there is none yet."""
+    record = detection_records.get_record(request.app.state.store, user, detection_id)
+    context: dict[str, Any] = {"record": record, "base": f"/api/v1/detections/{record.key}"}
+    view = DetectionView.of_record(record)
+    if view is None:
+        return render_page(request, "pending", user, **context)
+    can_delete = user.can_delete(record.owner)
+    return render_page(request, "detection", user, view=view, is_labeled=bool(labeled), can_delete=can_delete, **context)
 
 
 @router.get("/share")
-def share(request: Request, detection_id: str, visitor: Reader) -> Response:
-    """Show a link that lets others see the answer."""
-    record = detection_records.find(request.app.state.store, Caller.of_visitor(visitor), detection_id)
-    link = request.url_for("shared", token=request.app.state.sharing.token(record.key))
-    return page(request, "share", visitor, record=record, link=str(link), ends=sessions.ends())
+def show_share_link(request: Request, detection_id: str, user: SignedInUser) -> Response:
+    """Show a link that lets people without an account see the result."""
+    record = detection_records.get_record(request.app.state.store, user, detection_id)
+    link = request.url_for("shared", token=request.app.state.share_links.create_token(record.key))
+    return render_page(request, "share", user, record=record, link=str(link), expiry_date=share_links.expiry_date())
 
 
 @router.get("/delete")
-def ask_delete(request: Request, detection_id: str, visitor: Reader) -> Response:
-    """Ask whether to delete it."""
-    record = detection_records.find(request.app.state.store, Caller.of_visitor(visitor), detection_id)
-    return page(request, "delete", visitor, record=record)
+def confirm_delete(request: Request, detection_id: str, user: SignedInUser) -> Response:
+    """Ask for confirmation before deleting."""
+    record = detection_records.get_record(request.app.state.store, user, detection_id)
+    return render_page(request, "delete", user, record=record)
 
 
 @router.post("/delete")
-def delete(request: Request, detection_id: str, visitor: Reader, csrf: FormToken = "") -> Response:
+def delete_detection(request: Request, detection_id: str, user: SignedInUser, csrf: FormToken = "") -> Response:
     """Delete the record, the file and its pictures."""
-    visitor.check_form(csrf)
-    store, caller = request.app.state.store, Caller.of_visitor(visitor)
-    detection_records.remove(store, request.app.state.settings, caller, detection_records.find(store, caller, detection_id))
+    check_csrf(user, csrf)
+    detection_service.delete_detection(request.app.state.store, request.app.state.settings, user, detection_id)
     return RedirectResponse("/history", 303)
 
 
 @router.post("/feedback")
-def say(
+def add_label(
     request: Request,
     detection_id: str,
-    visitor: Reader,
+    user: SignedInUser,
     label: Annotated[Literal["real", "fake"], Form()],
-    why: Annotated[str, Form(max_length=2000)] = "",
+    reason: Annotated[str, Form(max_length=2000)] = "",
     csrf: FormToken = "",
 ) -> Response:
-    """Keep what the visitor says that the file is."""
-    visitor.check_form(csrf)
-    detection_routes.said(request, Caller.of_visitor(visitor), detection_id, Opinion(label=label, why=why.strip()))
-    return RedirectResponse(f"/detections/{detection_id}?said=1#feedback", 303)
+    """Store the user's label for the file."""
+    check_csrf(user, csrf)
+    detection_service.add_label(request.app.state.store, request.app.state.settings, user, detection_id, label, reason.strip())
+    return RedirectResponse(f"/detections/{detection_id}?labeled=1#feedback", 303)
 
 
 shared_router = APIRouter(prefix="/shared/{token}")
 
 
-def opened(request: Request, token: str) -> DetectionRecord:
-    """Return what a link shares, as FastAPI's dependency."""
-    detection_id = request.app.state.sharing.opened(token)
+def _find_shared_record(request: Request, token: str) -> DetectionRecord:
+    detection_id = request.app.state.share_links.read_token(token)
     record = request.app.state.store.get(DetectionRecord, detection_id) if detection_id else None
     if record is None:
-        raise HTTPException(404, "This link has ended, or what it showed was deleted. Ask for a new one.")
+        raise HTTPException(404, "This link is invalid or expired, or the result was deleted. Ask for a new link.")
     return record
 
 
-Opened = Annotated[DetectionRecord, Depends(opened)]
+SharedRecord = Annotated[DetectionRecord, Depends(_find_shared_record)]
+"""An argument of a route: the record that a share link shows."""
 
 
 @shared_router.get("", name="shared")
-def show_shared(request: Request, token: str, record: Opened) -> Response:
-    """Show the answer, or that it is not done yet."""
-    shown = DetectionView.of(record)
-    if shown is None:
-        return page(request, "shared_waiting", record=record)
-    return page(request, "shared", record=record, shown=shown, base=f"/shared/{token}")
+def show_shared(request: Request, token: str, record: SharedRecord) -> Response:
+    """Show the result, or that there is none yet."""
+    view = DetectionView.of_record(record)
+    if view is None:
+        return render_page(request, "shared_pending", record=record)
+    return render_page(request, "shared", record=record, view=view, base=f"/shared/{token}")
 
 
 @shared_router.get("/media")
-def media(request: Request, record: Opened) -> Response:
-    """Send the file."""
-    return file_routes.media(request, _on_behalf(record), record.key)
+def get_shared_media(request: Request, record: SharedRecord) -> Response:
+    """Send the uploaded file."""
+    return file_responses.media_response(request.app.state.settings, record)
 
 
 @shared_router.get("/frames.jpg")
-def frames(request: Request, record: Opened) -> Response:
-    """Send the pictures of its frames."""
-    return file_routes.frames(request, _on_behalf(record), record.key)
+def get_shared_frames(request: Request, record: SharedRecord) -> Response:
+    """Send the sprite of the analyzed frames."""
+    return file_responses.picture_response(request.app.state.settings, record, FRAMES_NAME)
 
 
 @shared_router.get("/heat.jpg")
-def heat(request: Request, record: Opened) -> Response:
-    """Send the same with what spoke for AI-generated."""
-    return file_routes.heat(request, _on_behalf(record), record.key)
+def get_shared_heatmaps(request: Request, record: SharedRecord) -> Response:
+    """Send the sprite of the heatmaps."""
+    return file_responses.picture_response(request.app.state.settings, record, HEATMAPS_NAME)
 
 
 @shared_router.get("/report.html")
-def report(request: Request, record: Opened) -> Response:
+def get_shared_report(request: Request, record: SharedRecord) -> Response:
     """Send the report."""
-    return file_routes.report(request, _on_behalf(record), record.key)
-
-
-def _on_behalf(record: DetectionRecord) -> Caller:
-    """Whoever has the link sees what its owner sees of this one detection."""
-    return Caller(record.owner, "analyst")
+    return file_responses.report_response(request.app.state.settings, record)

@@ -1,27 +1,25 @@
-"""History: what was handed in, with search and filters."""
+"""The history page: uploaded files, with a search form."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from realframe.store import detection_records
 from realframe.store.detection_records import RecordFilter
-from realframe.store.documents import Model
-from realframe.web.auth.authentication import Caller
-from realframe.web.auth.sessions import User, signed_in
-from realframe.web.rendering import page
+from realframe.store.index_documents import Model
+from realframe.web.auth.sessions import SignedInUser
+from realframe.web.rendering import render_page
 
 router = APIRouter()
-_ROWS = 25
+_ROWS_PER_PAGE = 25
 
 
 @router.get("/history")
-def history(
+def show_history(
     request: Request,
-    visitor: Annotated[User, Depends(signed_in)],
+    user: SignedInUser,
     file: str = "",
     verdict: str = "",
     model: str = "",
@@ -29,30 +27,34 @@ def history(
     until: str = "",
     cursor: str = "",
 ) -> Response:
-    """Show the visitor's own files, the newest first; reviewers and admins see everybody's."""
-    store, caller = request.app.state.store, Caller.of_visitor(visitor)
-    last = _day(until)
-    wanted = RecordFilter(
-        verdict=verdict, model=model, file=file.strip(), since=_day(since), until=last + timedelta(days=1) if last else None
+    """Show the user's own files, newest first; reviewers and admins see those of all users."""
+    store = request.app.state.store
+    last_day = _parse_day(until)
+    record_filter = RecordFilter(
+        verdict=verdict,
+        model=model,
+        file=file.strip(),
+        since=_parse_day(since),
+        until=last_day + timedelta(days=1) if last_day else None,
     )
-    rows, after = detection_records.listing(store, caller, wanted, _ROWS, cursor)
-    chosen = {"file": file, "verdict": verdict, "model": model, "since": since, "until": until}
-    asked = {name: value for name, value in chosen.items() if value}
-    return page(
+    records, next_cursor = detection_records.list_records(store, user, record_filter, _ROWS_PER_PAGE, cursor)
+    filters = {"file": file, "verdict": verdict, "model": model, "since": since, "until": until}
+    query = {name: value for name, value in filters.items() if value}
+    return render_page(
         request,
         "history",
-        visitor,
-        rows=rows,
-        chosen=chosen,
+        user,
+        records=records,
+        filters=filters,
         models=sorted((entry.version for entry in store.find(Model)), reverse=True),
-        everybody=caller.sees_all,
-        newest=f"/history?{urlencode(asked)}" if cursor else "",
-        older=f"/history?{urlencode({**asked, 'cursor': after})}" if after else "",
+        all_users=user.can_see_all,
+        newest_url=f"/history?{urlencode(query)}" if cursor else "",
+        older_url=f"/history?{urlencode({**query, 'cursor': next_cursor})}" if next_cursor else "",
     )
 
 
-def _day(text: str) -> datetime | None:
-    """Return the beginning of a day in UTC; None where it is none."""
+def _parse_day(text: str) -> datetime | None:
+    """Return the start of a day in UTC; None if the text is not a date."""
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:

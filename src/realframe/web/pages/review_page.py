@@ -1,62 +1,66 @@
-"""The reviewer's page: the evidence beside the champion's, each rule met or not, and the decision."""
+"""The review page: the candidate's evaluation next to the champion's, the outcome of each gate rule, and the decision."""
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from realframe.errors import AccountError
 from realframe.governance import decisions, ledger, reconcile
 from realframe.governance.decisions import Reviewer
-from realframe.governance.review_summary import gather
+from realframe.governance.review_summary import build_review_summary
 from realframe.registry import model_registry
 from realframe.registry.model_registry import CHALLENGER, CHAMPION
-from realframe.store.documents import LedgerEntry
-from realframe.web.auth.sessions import User, signed_in
-from realframe.web.rendering import page
+from realframe.store.user_documents import LedgerEntry
+from realframe.web.auth.sessions import SignedInUser, check_csrf
+from realframe.web.rendering import render_page
 
 router = APIRouter()
 Choice = Literal["approve", "reject", "changes", "rollback"]
 
 
 @router.get("/review")
-def waiting(request: Request, visitor: Annotated[User, Depends(signed_in)]) -> Response:
-    """Show the version that waits for a decision, or that none does."""
-    challenger = model_registry.by_alias(CHALLENGER)
-    return show(request, challenger.version, visitor) if challenger else page(request, "nothing_to_review", visitor)
+def show_challenger(request: Request, user: SignedInUser) -> Response:
+    """Show the version that waits for a decision, or that there is none."""
+    challenger = model_registry.find_by_alias(CHALLENGER)
+    return show_version(request, challenger.version, user) if challenger else render_page(request, "review_empty", user)
 
 
 @router.get("/versions/{version}")
-def show(request: Request, version: int, visitor: Annotated[User, Depends(signed_in)]) -> Response:
-    """Show what a reviewer decides on."""
+def show_version(request: Request, version: int, user: SignedInUser) -> Response:
+    """Show everything that a reviewer needs to decide on a version."""
     store = request.app.state.store
     reconcile.detect_manual_changes(store)
-    chosen = model_registry.get(version)
-    about = [entry for entry in ledger.entries(store) if entry.version == version]
-    return page(
-        request, "review", visitor, version=chosen, evidence=gather(version, store), entries=about, serves=CHAMPION in chosen.aliases
+    model_version = model_registry.get_version(version)
+    return render_page(
+        request,
+        "review",
+        user,
+        version=model_version,
+        summary=build_review_summary(version, store),
+        entries=[entry for entry in ledger.entries(store) if entry.version == version],
+        is_champion=CHAMPION in model_version.aliases,
     )
 
 
 @router.post("/versions/{version}/decision")
-def take(
+def submit_decision(
     version: int,
-    visitor: Annotated[User, Depends(signed_in)],
+    user: SignedInUser,
     choice: Annotated[Choice, Form()],
     comment: Annotated[str, Form()] = "",
     override: Annotated[str, Form()] = "",
     csrf: Annotated[str, Form()] = "",
 ) -> Response:
-    """Write a decision into the ledger and carry it out."""
-    visitor.check_form(csrf)
-    if not visitor.decides:
-        raise AccountError(visitor.account.name, f"is {visitor.account.role}, who may look but not decide", "Ask a reviewer or an admin.")
-    reviewer = Reviewer(visitor.account.name, "web", "password")
-    _decided(choice, version, reviewer, comment, override)
+    """Write a decision to the ledger and apply it."""
+    check_csrf(user, csrf)
+    if not user.can_decide:
+        raise AccountError(user.name, f"has the role {user.role}, which cannot decide", "Ask a reviewer or an admin.")
+    _apply_decision(choice, version, Reviewer(user.name, "web", "password"), comment, override)
     return RedirectResponse(f"/versions/{version}", 303)
 
 
-def _decided(choice: Choice, version: int, reviewer: Reviewer, comment: str, override: str) -> LedgerEntry:
+def _apply_decision(choice: Choice, version: int, reviewer: Reviewer, comment: str, override: str) -> LedgerEntry:
     if choice == "approve":
         return decisions.approve(version, reviewer, comment, override)
     if choice == "reject":

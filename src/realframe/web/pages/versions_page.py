@@ -1,93 +1,85 @@
-"""Lineage: from a model version to the single media item, and back.
-
-The model versions: which there are, who decided what about them, and the report of each.
-"""
+"""The pages of the model versions: the list with the ledger, each version's report and cards, and the lineage search."""
 
 import re
 from pathlib import Path
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response
 
 from realframe import artifacts
-from realframe.errors import UnknownError
+from realframe.errors import UnknownRecordError
 from realframe.governance import ledger, reconcile
-from realframe.governance.review_summary import ungated
+from realframe.governance.review_summary import ungated_warnings
 from realframe.registry import model_registry
 from realframe.runs import run_versions
 from realframe.store.lineage import DatasetLineage, ModelLineage, find_lineage
-from realframe.web.auth.sessions import User, signed_in
-from realframe.web.rendering import page
+from realframe.web.auth.sessions import SignedInUser
+from realframe.web.rendering import render_page
 
 router = APIRouter()
-_ASKED = re.compile(r"[0-9]+|[0-9a-fA-F]{6,64}|dataset/v[0-9]+")  # a path of this machine is never looked at
-
-
-@router.get("/lineage")
-def ask(request: Request, visitor: Annotated[User, Depends(signed_in)], of: str = "") -> Response:
-    """Ask what something comes from, and what came of it."""
-    if of.strip():
-        return RedirectResponse(f"/lineage/{of.strip()}", 303)
-    return page(request, "lineage", visitor, kind="", found=None)
-
-
-@router.get("/lineage/{of:path}")
-def show(request: Request, of: str, visitor: Annotated[User, Depends(signed_in)]) -> Response:
-    """Show the chain of a model version, a dataset version or a media item."""
-    if not _ASKED.fullmatch(of):
-        hint = "Give the number of a model version, dataset/vN, or the first 6 or more hex digits of a media id."
-        raise UnknownError(of[:80], "is no name of anything here", hint)
-    found = find_lineage(request.app.state.store, of)
-    kind = "model" if isinstance(found, ModelLineage) else "dataset" if isinstance(found, DatasetLineage) else "media"
-    return page(request, "lineage", visitor, kind=kind, found=found)
-
-
-versions_router = APIRouter()
-# the report is one file with its style and pictures inside, and holds no script
+# the report is one file that embeds its style and pictures, and has no script
 _REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'"
+_LINEAGE_ID = re.compile(r"[0-9]+|[0-9a-fA-F]{6,64}|dataset/v[0-9]+")  # `find_lineage` also accepts paths, which the page must not open
 
 
-@versions_router.get("/versions")
-def versions(request: Request, visitor: Annotated[User, Depends(signed_in)]) -> Response:
-    """List all versions, the newest first, and the ledger."""
-    store = request.app.state.store
+@router.get("/versions")
+def list_versions(request: Request, user: SignedInUser) -> Response:
+    """List all versions, newest first, and the ledger."""
+    store, settings = request.app.state.store, request.app.state.settings
     reconcile.detect_manual_changes(store)
-    chain = ledger.entries(store)
-    settings = request.app.state.settings
+    entries = ledger.entries(store)
     rows = [
         (
             version,
-            model_registry.shown(version.figures["item"]["roc_auc"]),
-            run_versions.kept(version.version, artifacts.REPORT, settings).exists(),
+            model_registry.format_figure(version.figures["item"]["roc_auc"]),
+            run_versions.saved_page(version.version, artifacts.REPORT, settings).exists(),
         )
-        for version in reversed(model_registry.versions())
+        for version in reversed(model_registry.list_versions())
     ]
-    return page(request, "versions", visitor, rows=rows, entries=list(reversed(chain)), warnings=ungated(store))
+    return render_page(request, "versions", user, rows=rows, entries=list(reversed(entries)), warnings=ungated_warnings(store))
 
 
-@versions_router.get("/versions/{version}/report")
-def report(request: Request, version: int, visitor: Annotated[User, Depends(signed_in)]) -> Response:
+@router.get("/versions/{version}/report")
+def show_report(request: Request, version: int, user: SignedInUser) -> Response:
     """Show a version's report."""
-    return FileResponse(
-        _kept(request, version, artifacts.REPORT), media_type="text/html", headers={"Content-Security-Policy": _REPORT_POLICY}
-    )
+    file = _saved_file(request, version, artifacts.REPORT)
+    return FileResponse(file, media_type="text/html", headers={"Content-Security-Policy": _REPORT_POLICY})
 
 
-@versions_router.get("/versions/{version}/card")
-def card(request: Request, version: int, visitor: Annotated[User, Depends(signed_in)]) -> Response:
-    """Show a version's model card, as the text that it is."""
-    return FileResponse(_kept(request, version, artifacts.CARD), media_type="text/plain; charset=utf-8")
+@router.get("/versions/{version}/card")
+def show_model_card(request: Request, version: int, user: SignedInUser) -> Response:
+    """Show a version's model card as plain text."""
+    return FileResponse(_saved_file(request, version, artifacts.MODEL_CARD), media_type="text/plain; charset=utf-8")
 
 
-@versions_router.get("/versions/{version}/data")
-def data_card(request: Request, version: int, visitor: Annotated[User, Depends(signed_in)]) -> Response:
-    """Show the card of a version's data, Croissant's JSON-LD."""
-    return FileResponse(_kept(request, version, artifacts.CROISSANT), media_type="application/ld+json")
+@router.get("/versions/{version}/data")
+def show_data_card(request: Request, version: int, user: SignedInUser) -> Response:
+    """Show the description of a version's dataset in Croissant's JSON-LD."""
+    return FileResponse(_saved_file(request, version, artifacts.CROISSANT), media_type="application/ld+json")
 
 
-def _kept(request: Request, version: int, path: Path) -> Path:
-    file = run_versions.kept(version, path, request.app.state.settings)
+@router.get("/lineage")
+def search_lineage(request: Request, user: SignedInUser, query: str = "") -> Response:
+    """Show the search form, or redirect to the lineage of what was searched for."""
+    if query.strip():
+        return RedirectResponse(f"/lineage/{query.strip()}", 303)
+    return render_page(request, "lineage", user, kind="", lineage=None)
+
+
+@router.get("/lineage/{identifier:path}")
+def show_lineage(request: Request, identifier: str, user: SignedInUser) -> Response:
+    """Show the lineage of a model version, a dataset version or a media item."""
+    if not _LINEAGE_ID.fullmatch(identifier):
+        hint = "Enter the number of a model version, dataset/vN, or at least the first 6 hex digits of a media id."
+        raise UnknownRecordError(identifier[:80], "is not a valid id", hint)
+    lineage = find_lineage(request.app.state.store, identifier)
+    kind = "model" if isinstance(lineage, ModelLineage) else "dataset" if isinstance(lineage, DatasetLineage) else "media"
+    return render_page(request, "lineage", user, kind=kind, lineage=lineage)
+
+
+def _saved_file(request: Request, version: int, path: Path) -> Path:
+    file = run_versions.saved_page(version, path, request.app.state.settings)
     if not file.exists():
-        raise HTTPException(404, f"{path.name} of version {version} is not kept here: `realframe evaluate {version}` makes it anew.")
+        message = f"{path.name} of version {version} does not exist on this machine. Create it with `realframe evaluate {version}`."
+        raise HTTPException(404, message)
     return file

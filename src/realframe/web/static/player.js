@@ -1,10 +1,10 @@
-// The player, and the timeline under it: pointing at it shows a frame and its heat, a click or the keys go there.
+// The player and the timeline below it: hovering shows a frame and its heatmap, a click or an arrow key seeks the player.
 
 const player = document.querySelector("#player");
 const plot = document.querySelector("#timeline");
-document.documentElement.classList.add("scripted");
-if (player) watchPlayable();
-if (plot) follow(JSON.parse(document.querySelector("#marks").textContent));
+document.documentElement.classList.add("has-js");
+if (player) detectPlaybackErrors();
+if (plot) initTimeline(JSON.parse(document.querySelector("#timeline-data").textContent));
 
 for (const moment of document.querySelectorAll("[data-seek]")) {
   moment.addEventListener("click", (event) => {
@@ -16,70 +16,70 @@ for (const moment of document.querySelectorAll("[data-seek]")) {
   });
 }
 
-function watchPlayable() {
-  const unplayable = () => {
+function detectPlaybackErrors() {
+  const showUnplayable = () => {
     document.querySelector("#unplayable").hidden = false;
     player.hidden = true;
   };
-  player.addEventListener("error", unplayable);
-  if (player.error || (player.tagName === "IMG" && player.complete && !player.naturalWidth)) unplayable();
-  if (player.tagName === "VIDEO") player.addEventListener("loadedmetadata", () => player.videoWidth || unplayable()); // sound alone
+  player.addEventListener("error", showUnplayable);
+  if (player.error || (player.tagName === "IMG" && player.complete && !player.naturalWidth)) showUnplayable();
+  if (player.tagName === "VIDEO") player.addEventListener("loadedmetadata", () => player.videoWidth || showUnplayable()); // audio only
 }
 
-function follow(marks) {
-  const [cursor, playhead, said] = ["#cursor", "#playhead", "#said"].map((name) => document.querySelector(name));
-  const pictures = ["#seen", "#heat"].map((name) => document.querySelector(name)).filter(Boolean);
-  const last = marks.time_s.length - 1;
-  let chosen = marks.peak;
+function initTimeline(data) {
+  const [cursor, playhead, caption] = ["#cursor", "#playhead", "#frame-caption"].map((name) => document.querySelector(name));
+  const pictures = ["#frame", "#heatmap"].map((name) => document.querySelector(name)).filter(Boolean);
+  const lastIndex = data.time_s.length - 1;
+  let selected = data.peak;
 
-  const show = (place) => {
-    for (const picture of pictures) if (marks.box[place]) picture.setAttribute("viewBox", marks.box[place]);
-    if (said) said.textContent = marks.words[place];
+  const showFrame = (index) => {
+    for (const picture of pictures) if (data.box[index]) picture.setAttribute("viewBox", data.box[index]);
+    if (caption) caption.textContent = data.words[index];
     const [line, dot] = cursor.children;
-    for (const name of ["x1", "x2"]) line.setAttribute(name, `${marks.x[place]}%`);
-    dot.setAttribute("cx", `${marks.x[place]}%`);
-    dot.setAttribute("cy", `${marks.y[place]}%`);
+    for (const name of ["x1", "x2"]) line.setAttribute(name, `${data.x[index]}%`);
+    dot.setAttribute("cx", `${data.x[index]}%`);
+    dot.setAttribute("cy", `${data.y[index]}%`);
     cursor.setAttribute("visibility", "visible");
-    plot.setAttribute("aria-valuenow", place);
-    plot.setAttribute("aria-valuetext", marks.words[place]);
+    plot.setAttribute("aria-valuenow", index);
+    plot.setAttribute("aria-valuetext", data.words[index]);
   };
-  const choose = (place) => {
-    chosen = Math.min(Math.max(place, 0), last);
-    show(chosen);
-    if (player && !player.hidden) player.currentTime = marks.time_s[chosen];
+  const selectFrame = (index) => {
+    selected = Math.min(Math.max(index, 0), lastIndex);
+    showFrame(selected);
+    if (player && !player.hidden) player.currentTime = data.time_s[selected];
   };
-  const under = (event) => {
+  const frameAtPointer = (event) => {
     const box = plot.getBoundingClientRect();
-    return nearest(marks.x, (100 * (event.clientX - box.left)) / box.width);
+    return nearestIndex(data.x, (100 * (event.clientX - box.left)) / box.width);
   };
 
-  const facts = { role: "slider", tabindex: 0, "aria-label": "Frames over time", "aria-valuemin": 0, "aria-valuemax": last };
-  for (const [name, value] of Object.entries(facts)) plot.setAttribute(name, value);
+  const attributes = { role: "slider", tabindex: 0, "aria-label": "Frames over time", "aria-valuemin": 0, "aria-valuemax": lastIndex };
+  for (const [name, value] of Object.entries(attributes)) plot.setAttribute(name, value);
   plot.firstElementChild.setAttribute("aria-hidden", "true");
-  plot.addEventListener("pointermove", (event) => show(under(event)));
-  plot.addEventListener("pointerleave", () => show(chosen));
-  plot.addEventListener("click", (event) => choose(under(event)));
+  plot.addEventListener("pointermove", (event) => showFrame(frameAtPointer(event)));
+  plot.addEventListener("pointerleave", () => showFrame(selected));
+  plot.addEventListener("click", (event) => selectFrame(frameAtPointer(event)));
   plot.addEventListener("keydown", (event) => {
-    const far = Math.max(Math.round(last / 10), 1);
-    const moves = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -far, PageUp: far, Home: -last, End: last };
+    const page = Math.max(Math.round(lastIndex / 10), 1);
+    const moves = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -page, PageUp: page, Home: -lastIndex, End: lastIndex };
     if (!(event.key in moves)) return;
     event.preventDefault();
-    choose(chosen + moves[event.key]);
+    selectFrame(selected + moves[event.key]);
   });
   player?.addEventListener("timeupdate", () => {
-    for (const name of ["x1", "x2"]) playhead.setAttribute(name, `${Math.min((100 * player.currentTime) / marks.length_s, 100)}%`);
+    for (const name of ["x1", "x2"]) playhead.setAttribute(name, `${Math.min((100 * player.currentTime) / data.length_s, 100)}%`);
     playhead.setAttribute("visibility", "visible");
     if (player.paused) return;
-    chosen = nearest(marks.time_s, player.currentTime);
-    show(chosen);
+    selected = nearestIndex(data.time_s, player.currentTime);
+    showFrame(selected);
   });
-  show(chosen);
+  showFrame(selected);
 }
 
-function nearest(rising, value) {
+function nearestIndex(values, target) {
   let best = 0;
-  rising.forEach((one, place) => {
-    if (Math.abs(one - value) < Math.abs(rising[best] - value)) best = place;
+  values.forEach((value, index) => {
+    if (Math.abs(value - target) < Math.abs(values[best] - target)) best = index;
   });
   return best;
 }

@@ -1,4 +1,4 @@
-// Copies the link that is shared.
+// Copies the share link to the clipboard.
 
 const field = document.querySelector("#link");
 const button = document.querySelector("#copy");

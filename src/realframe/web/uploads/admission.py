@@ -1,6 +1,6 @@
-"""The bounded queue: who comes when it is full is told when to come back, before anything of a file is read.
+"""Decide whether an upload is admitted: the queue has a bounded length, and each user a bounded rate.
 
-How often one caller may do a thing, counted in this process over a moving minute.
+Both are checked before the body is read. A refusal says after how many seconds to retry.
 """
 
 import time
@@ -16,19 +16,20 @@ from limits.strategies import MovingWindowRateLimiter
 
 from realframe.errors import BusyError, RateLimitError
 from realframe.settings import Settings
-from realframe.store import upload_queue
-from realframe.store.detection_documents import DetectionRecord, Lane
+from realframe.store import detection_records, upload_queue
+from realframe.store.accounts import User
+from realframe.store.detection_documents import Lane
 from realframe.store.repository import Store
-from realframe.web.auth.authentication import Caller
 
-_SOONEST, _LATEST = 1, 120
-_RECENT = 20
-_USUAL_S = 2.0
-_KEPT_S = 5.0
+_MIN_RETRY_S, _MAX_RETRY_S = 1, 120
+_SAMPLE_SIZE = 20
+_DEFAULT_SECONDS_PER_FILE = 2.0
+_REFRESH_S = 5.0
+_FAILED_KEYS = RateLimitItemPerMinute(20, namespace="failed-keys")
 
 
 class QueueCapacity:
-    """How many files may wait; those on their way in are counted.
+    """Limit how many files may wait in each lane; uploads in progress count as well.
 
     Args:
         settings: the limits of the lanes.
@@ -36,60 +37,59 @@ class QueueCapacity:
 
     def __init__(self, settings: Settings) -> None:
         self._limits: dict[Lane, int] = {"live": settings.queue_limit, "batch": settings.batch_limit}
-        self._arriving: Counter[Lane] = Counter()
-        self._pace, self._measured = _USUAL_S, float("-inf")
+        self._uploading: Counter[Lane] = Counter()
+        self._file_seconds, self._measured_at = _DEFAULT_SECONDS_PER_FILE, float("-inf")
 
     @asynccontextmanager
-    async def place(self, store: Store, lane: Lane) -> AsyncIterator[None]:
-        """Hold a place for a file that is on its way in. Raises BusyError."""
-        self._arriving[lane] += 1
-        before = self._arriving[lane]  # of a thousand that come at once the first find room
+    async def reserve(self, store: Store, lane: Lane) -> AsyncIterator[None]:
+        """Reserve a place in a lane during an upload. Raises BusyError."""
+        self._uploading[lane] += 1
+        position = self._uploading[lane]  # of many uploads that start at once, the first ones are admitted
         try:
-            length = before - 1 + await to_thread.run_sync(upload_queue.waiting, store, lane)
+            length = position - 1 + await to_thread.run_sync(upload_queue.count_unfinished, store, lane)
             if length >= self._limits[lane]:
-                raise await to_thread.run_sync(self._full, store, length)
+                raise await to_thread.run_sync(self._busy_error, store, length)
             yield
         finally:
-            self._arriving[lane] -= 1
+            self._uploading[lane] -= 1
 
-    def _full(self, store: Store, length: int) -> BusyError:
-        """Half of the queue is done by then: the worker has not run dry, and who comes back finds room."""
-        wait = min(max(round(self._seconds_per_file(store) * length / 2), _SOONEST), _LATEST)
-        return BusyError("queue", f"is full: {length} files wait", f"Send it again in {wait} s.", wait)
+    def _busy_error(self, store: Store, length: int) -> BusyError:
+        """Ask for a retry when half of the queue is done: the worker is still busy then, and there is space."""
+        wait = min(max(round(self._seconds_per_file(store) * length / 2), _MIN_RETRY_S), _MAX_RETRY_S)
+        return BusyError("queue", f"is full: {length} files wait", f"Retry in {wait} s.", wait)
 
     def _seconds_per_file(self, store: Store) -> float:
-        if time.monotonic() - self._measured > _KEPT_S:
-            done = [record.answer for record in store.page(DetectionRecord, {"state": "done"}, _RECENT) if record.answer]
-            self._pace = sum(sum(answer.seconds.values()) for answer in done) / len(done) if done else _USUAL_S
-            self._measured = time.monotonic()
-        return self._pace
-
-
-_FAILED_KEYS = RateLimitItemPerMinute(20, namespace="failed-keys")
+        if time.monotonic() - self._measured_at > _REFRESH_S:
+            results = detection_records.list_recent_results(store, _SAMPLE_SIZE)
+            total = sum(sum(result.seconds.values()) for result in results)
+            self._file_seconds = total / len(results) if results else _DEFAULT_SECONDS_PER_FILE
+            self._measured_at = time.monotonic()
+        return self._file_seconds
 
 
 class RateLimits:
-    """Counts uploads per account or key, and keys that are not valid per address.
+    """Count the uploads per account and API key, and the invalid API keys per client address, over a moving minute of this process.
 
     Args:
-        settings: how many uploads a minute.
+        settings: how many uploads a minute are allowed.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
         self._uploads = RateLimitItemPerMinute(settings.uploads_per_minute, namespace="uploads")
 
-    def upload(self, request: Request, caller: Caller) -> None:
-        """Count an upload, and note on the request the headers that tell how many are left. Raises RateLimitError."""
-        allowed = self._limiter.hit(self._uploads, caller.name, caller.key)
-        reset, left = self._limiter.get_window_stats(self._uploads, caller.name, caller.key)
+    def count_upload(self, request: Request, user: User) -> None:
+        """Count an upload, and store the RateLimit headers in ``request.state.rate``. Raises RateLimitError."""
+        allowed = self._limiter.hit(self._uploads, user.name, user.api_key)
+        reset, remaining = self._limiter.get_window_stats(self._uploads, user.name, user.api_key)
         limit, wait = self._uploads.amount, max(1, round(reset - time.time()))
-        request.state.rate = {"RateLimit-Limit": str(limit), "RateLimit-Remaining": str(left), "RateLimit-Reset": str(wait)}
+        request.state.rate = {"RateLimit-Limit": str(limit), "RateLimit-Remaining": str(remaining), "RateLimit-Reset": str(wait)}
         if not allowed:
-            reason = f"has sent {limit} files within a minute, as many as one may"
-            raise RateLimitError(caller.key or caller.name, reason, f"Go on in {wait} s.", wait)
+            raise RateLimitError(
+                user.api_key or user.name, f"has reached the limit of {limit} uploads a minute", f"Retry in {wait} s.", wait
+            )
 
-    def failed_key(self, address: str) -> None:
-        """Count a key that is not valid. Raises RateLimitError."""
+    def count_failed_key(self, address: str) -> None:
+        """Count an invalid API key. Raises RateLimitError."""
         if not self._limiter.hit(_FAILED_KEYS, address):
-            raise RateLimitError(address, "has sent too many keys that are not valid", "Wait a minute.", 60)
+            raise RateLimitError(address, "has sent too many invalid API keys", "Retry in a minute.", 60)

@@ -1,6 +1,6 @@
-"""What a file that is handed in may be called: a name to be shown, never one on this machine's disk.
+"""Parse a multipart/form-data body (RFC 7578) chunk by chunk, and write its one file straight to disk.
 
-Reads a form's body (multipart/form-data, RFC 7578) piece by piece as it arrives, and writes its one file straight to its place.
+The name of the file is cleaned for display. It is never used as a path on this machine.
 """
 
 import re
@@ -14,93 +14,83 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from realframe.errors import BodyError, BodyTypeError, TooLargeError
 
-LONGEST = 200
-UNNAMED = "unnamed"
-_HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")  # control and format characters: a turned writing direction makes exe.jpg of gpj.exe
-
-
-def cleaned(name: bytes) -> str:
-    """Return the last part of a name as a browser sends it, without what can't be seen, at most 200 characters."""
-    text = unicodedata.normalize("NFC", name.decode(errors="replace"))
-    seen = "".join(letter for letter in text if unicodedata.category(letter) not in _HIDDEN)
-    last = re.split(r"[/\\]", seen)[-1].strip()[:LONGEST].strip()
-    return last if last.strip(".") else UNNAMED
-
-
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
-FILE = "file"
-"""The part that is the file."""
-_PARTS = 16
-_FIELD_BYTES = 4096
+FILE_PART = "file"
+"""The name of the part that holds the file."""
+MAX_NAME_LENGTH = 200
+UNNAMED = "unnamed"
+_INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")  # control and format characters: a reversed writing direction shows gpj.exe as exe.jpg
+_MAX_PARTS = 16
+_MAX_FIELD_BYTES = 4096
 _HINT = "Send multipart/form-data with one part named `file`, such as `curl -F file=@clip.mp4`."
 
 
-class Body:
-    """The body of one request.
+class MultipartForm:
+    """Parse the body of one request.
 
     Args:
-        content_type: the header, with the boundary.
-        target: takes the bytes of the file.
-        most: bytes that the file may have.
+        content_type: the Content-Type header, with the boundary.
+        target: the stream that receives the bytes of the file.
+        max_bytes: the size limit of the file.
 
     Attributes:
-        fields: the other parts, by name.
-        name: of the file, to be shown.
-        bytes: of the file so far.
+        fields: the values of the other parts by their names.
+        file_name: the cleaned name of the file.
+        file_bytes: the bytes of the file received so far.
 
     Raises:
-        BodyTypeError: the header names no form.
-        BodyError: it names no boundary.
+        BodyTypeError: the header is not multipart/form-data.
+        BodyError: the header has no valid boundary.
     """
 
-    def __init__(self, content_type: str, target: BinaryIO, most: int) -> None:
+    def __init__(self, content_type: str, target: BinaryIO, max_bytes: int) -> None:
         self.fields: dict[str, str] = {}
-        self.name, self.bytes = "", 0
-        self._target, self._most = target, most
-        self._parts, self._files, self._ended = 0, 0, False
-        self._field, self._nothing_chosen = "", False
+        self.file_name, self.file_bytes = "", 0
+        self._target, self._max_bytes = target, max_bytes
+        self._part_count, self._file_count, self._is_complete = 0, 0, False
+        self._part_name, self._no_file_chosen = "", False
         self._header, self._value = b"", b""
         self._disposition: dict[bytes, bytes] = {}
-        with _told():
+        with _translate_errors():
             self._parser = MultipartParser(_boundary(content_type), self._callbacks())
 
-    def feed(self, piece: bytes) -> None:
-        """Take the next piece. Raises BodyError, TooLargeError."""
-        with _told():
-            self._parser.write(piece)
+    def feed(self, chunk: bytes) -> None:
+        """Parse the next chunk. Raises BodyError, TooLargeError."""
+        with _translate_errors():
+            self._parser.write(chunk)
 
     def close(self) -> None:
-        """Say that no more comes. Raises BodyError where it is cut short, or holds no file."""
-        if not self._ended:
-            raise BodyError("body", "ends before the form does", "Send it again.")
-        if not self._files:
-            raise BodyError("body", f"has no part named `{FILE}`", _HINT)
-        if not self.bytes and self._nothing_chosen:
-            raise BodyError("body", "names no file", "Choose one.")
+        """End the body. Raises BodyError if it is cut short or has no file."""
+        if not self._is_complete:
+            raise BodyError("body", "is cut short", "Send it again.")
+        if not self._file_count:
+            raise BodyError("body", f"has no part named `{FILE_PART}`", _HINT)
+        if not self.file_bytes and self._no_file_chosen:
+            raise BodyError("body", "has no file", "Choose a file.")
 
     def _callbacks(self) -> "MultipartCallbacks":
         return {
-            "on_part_begin": self._begin,
-            "on_header_field": self._on_header,
-            "on_header_value": self._on_value,
+            "on_part_begin": self._on_part_begin,
+            "on_header_field": self._on_header_field,
+            "on_header_value": self._on_header_value,
             "on_header_end": self._on_header_end,
-            "on_headers_finished": self._on_headers,
-            "on_part_data": self._on_data,
+            "on_headers_finished": self._on_headers_finished,
+            "on_part_data": self._on_part_data,
             "on_end": self._on_end,
         }
 
-    def _begin(self) -> None:
-        self._parts += 1
+    def _on_part_begin(self) -> None:
+        self._part_count += 1
         self._disposition = {}
-        if self._parts > _PARTS:
-            raise BodyError("body", f"has more than {_PARTS} parts", _HINT)
+        if self._part_count > _MAX_PARTS:
+            raise BodyError("body", f"has more than {_MAX_PARTS} parts", _HINT)
 
-    def _on_header(self, data: bytes, start: int, end: int) -> None:
+    def _on_header_field(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]
 
-    def _on_value(self, data: bytes, start: int, end: int) -> None:
+    def _on_header_value(self, data: bytes, start: int, end: int) -> None:
         self._value += data[start:end]
 
     def _on_header_end(self) -> None:
@@ -108,50 +98,59 @@ class Body:
             self._disposition = parse_options_header(self._value)[1]
         self._header, self._value = b"", b""
 
-    def _on_headers(self) -> None:
-        self._field = self._disposition.get(b"name", b"").decode(errors="replace")
-        if self._field != FILE:
-            self.fields[self._field] = ""
+    def _on_headers_finished(self) -> None:
+        self._part_name = self._disposition.get(b"name", b"").decode(errors="replace")
+        if self._part_name != FILE_PART:
+            self.fields[self._part_name] = ""
             return
-        self._files += 1
-        if self._files > 1:
-            raise BodyError("body", f"has two parts named `{FILE}`", "Send one file per request.")
+        self._file_count += 1
+        if self._file_count > 1:
+            raise BodyError("body", f"has two parts named `{FILE_PART}`", "Send one file per request.")
         name = self._disposition.get(b"filename")
-        self._nothing_chosen = name == b""  # what a browser sends of a form whose file was not chosen
-        self.name = cleaned(name.replace(b"%22", b'"')) if name else UNNAMED  # as browsers write it (WHATWG HTML, 4.10.21.8)
+        self._no_file_chosen = name == b""  # a browser sends this if no file was chosen
+        self.file_name = clean_file_name(name.replace(b"%22", b'"')) if name else UNNAMED  # browsers escape quotes (WHATWG HTML, 4.10.21.8)
 
-    def _on_data(self, data: bytes, start: int, end: int) -> None:
-        if self._field == FILE:
-            self.bytes += end - start
-            if self.bytes > self._most:
-                raise too_large(self._most)
+    def _on_part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._part_name == FILE_PART:
+            self.file_bytes += end - start
+            if self.file_bytes > self._max_bytes:
+                raise file_too_large(self._max_bytes)
             self._target.write(data[start:end])
-        elif len(self.fields[self._field]) + end - start > _FIELD_BYTES:
-            raise BodyError("body", f"has a field of more than {_FIELD_BYTES} bytes", _HINT)
+        elif len(self.fields[self._part_name]) + end - start > _MAX_FIELD_BYTES:
+            raise BodyError("body", f"has a field of more than {_MAX_FIELD_BYTES} bytes", _HINT)
         else:
-            self.fields[self._field] += data[start:end].decode(errors="replace")
+            self.fields[self._part_name] += data[start:end].decode(errors="replace")
 
     def _on_end(self) -> None:
-        self._ended = True
+        self._is_complete = True
+
+
+def clean_file_name(name: bytes) -> str:
+    """Return the last part of a path as a browser sends it, without invisible characters, at most 200 characters."""
+    text = unicodedata.normalize("NFC", name.decode(errors="replace"))
+    visible = "".join(letter for letter in text if unicodedata.category(letter) not in _INVISIBLE)
+    last = re.split(r"[/\\]", visible)[-1].strip()[:MAX_NAME_LENGTH].strip()
+    return last if last.strip(".") else UNNAMED
+
+
+def file_too_large(max_bytes: int) -> TooLargeError:
+    """Return the error about a file of more than ``max_bytes`` bytes."""
+    return TooLargeError("file", f"is larger than {max_bytes:,} bytes", "Cut it, or convert it to a smaller format.")
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except FormParserError as error:
-        raise BodyError("body", f"is no form: {error}", _HINT) from error
-
-
-def too_large(most: int) -> TooLargeError:
-    """Return the error about a file of more than ``most`` bytes."""
-    return TooLargeError("file", f"is larger than {most:,} bytes", "Cut it, or send it in a smaller format.")
+        raise BodyError("body", f"is not a valid form: {error}", _HINT) from error
 
 
 def _boundary(content_type: str) -> bytes:
-    kind, options = parse_options_header(content_type)
-    if kind != b"multipart/form-data":
-        raise BodyTypeError("body", f"has the type {kind.decode(errors='replace')[:80]}" if kind else "names no type", _HINT)
+    media_type, options = parse_options_header(content_type)
+    if media_type != b"multipart/form-data":
+        name = media_type.decode(errors="replace")[:80]
+        raise BodyTypeError("body", f"has the media type {name}" if name else "has no media type", _HINT)
     if not (boundary := options.get(b"boundary")):
-        raise BodyError("body", "names no boundary between its parts", _HINT)
+        raise BodyError("body", "has no boundary between its parts", _HINT)
     return boundary

@@ -1,4 +1,4 @@
-"""Takes a file in: from the network straight to its place on disk, then into the store. What gets no record leaves nothing."""
+"""Accept uploads: stream a file from the network to its place on disk, then write its record. A refused upload leaves nothing behind."""
 
 import errno
 import os
@@ -18,141 +18,130 @@ from starlette.requests import ClientDisconnect
 from realframe.errors import BodyError, InsufficientStorageError, MetadataError, RequestTimeoutError
 from realframe.settings import Settings
 from realframe.store import upload_queue
-from realframe.store.detection_documents import RANKS, DetectionRecord, Lane
+from realframe.store.accounts import User
+from realframe.store.detection_documents import LANE_PRIORITIES, DetectionRecord, Lane
 from realframe.store.repository import Store
-from realframe.web.auth.authentication import Caller
-from realframe.web.uploads.multipart_form import Body, too_large
+from realframe.store.upload_files import INCOMING_NAME, MEDIA_NAME
+from realframe.web.auth.sessions import check_csrf
+from realframe.web.uploads.multipart_form import MultipartForm, file_too_large
 
-MEDIA = "media"
-"""What a file is called in its record's folder."""
-_INCOMING = ".incoming"
-_PAUSE_S = 30.0
-_PATIENCE_S, _BYTES_PER_S = 60.0, 10_000.0
-_AROUND = 65_536  # what a form adds to its file, at most
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_LEFT_S = 24 * 3600.0
+_READ_TIMEOUT_S = 30.0
+_SPEED_GRACE_S, _MIN_BYTES_PER_S = 60.0, 10_000.0
+_FORM_OVERHEAD_BYTES = 65_536  # what a form adds to its file, at most
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-async def take_in(request: Request, caller: Caller, batch: str = "", *, form: bool = False) -> DetectionRecord:
-    """Take in the file of a multipart body and return its record: from then on it is accepted.
+async def accept_upload(request: Request, user: User, batch: str = "", *, is_form: bool = False) -> DetectionRecord:
+    """Store the file of a multipart body and return its record. Once the record is written, the upload is accepted.
 
     Args:
-        request: whose body has not been read.
-        caller: who hands it in.
-        batch: 16 hex digits that files have in common which are handed in together; empty for one alone.
-        form: it is a page's form, which proves by a field ``csrf`` that it is ours.
+        request: the request; its body has not been read yet.
+        user: the user who uploads the file.
+        batch: 16 hex digits that the files of a batch share; empty for a single file.
+        is_form: whether the request is a page's form, which proves its origin by the field ``csrf``.
 
     Raises:
-        RateLimitError, BusyError: it is worth another try later; nothing was read.
-        BodyTypeError, BodyError, TooLargeError, RequestTimeoutError, ForbiddenError: of the body.
+        RateLimitError, BusyError: the upload may be repeated later; nothing was read.
+        BodyTypeError, BodyError, TooLargeError, RequestTimeoutError, ForbiddenError: the body is refused.
         InsufficientStorageError: the disk is full.
     """
     state = request.app.state
-    state.pace.upload(request, caller)
-    _check_length(request, state.settings)
+    state.rate_limits.count_upload(request, user)
+    _check_content_length(request, state.settings)
     lane: Lane = "batch" if batch else "live"
-    async with state.room.place(state.store, lane):
-        with _place(state.settings.uploads_dir) as part:
-            with part.open("wb") as target:
-                body = await _received(request, target, state.settings.upload_max_bytes)
-                if form:
-                    caller.check_csrf(body.fields.get("csrf", ""))
-                await to_thread.run_sync(_synced, target)
-            detection_id = upload_queue.new_id()
+    async with state.queue_capacity.reserve(state.store, lane):
+        with _temporary_path(state.settings.uploads_dir) as temporary:
+            with temporary.open("wb") as target:
+                form = await _read_body(request, target, state.settings.upload_max_bytes)
+                if is_form:
+                    check_csrf(user, form.fields.get("csrf", ""))
+                await to_thread.run_sync(_sync_file, target)
+            detection_id = upload_queue.new_detection_id()
             record = DetectionRecord(
                 detection_id=detection_id,
-                owner=caller.name,
-                file=body.name,
-                bytes=body.bytes,
+                owner=user.name,
+                file=form.file_name,
+                bytes=form.file_bytes,
                 batch=batch,
                 lane=lane,
-                rank=RANKS[lane],
-                created=_time_of(detection_id),
+                priority=LANE_PRIORITIES[lane],
+                created=_time_of_id(detection_id),
             )
-            await to_thread.run_sync(_accept, state.store, record, part, state.settings.uploads_dir)
-    state.metrics.taken_in(record.bytes)
+            await to_thread.run_sync(_store_upload, state.store, record, temporary, state.settings.uploads_dir)
+    state.metrics.count_upload_bytes(record.bytes)
     return record
 
 
-def sweep(store: Store, uploads: Path) -> None:
-    """Remove what a killed process left: files that never became a record, or whose record is gone. They are at least a day old."""
-    if not uploads.exists():
-        return
-    known = store.keys(DetectionRecord)
-    left = [*uploads.iterdir(), *(uploads / _INCOMING).glob("*")]
-    for path in left:
-        if path.name not in known and path.name != _INCOMING and time.time() - path.stat().st_mtime > _LEFT_S:
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-
-
-def _check_length(request: Request, settings: Settings) -> None:
-    said = request.headers.get("content-length", "")
-    if said.isdecimal() and (len(said) > 20 or int(said) > settings.upload_max_bytes + _AROUND):
-        raise too_large(settings.upload_max_bytes)
+def _check_content_length(request: Request, settings: Settings) -> None:
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and (len(length) > 20 or int(length) > settings.upload_max_bytes + _FORM_OVERHEAD_BYTES):
+        raise file_too_large(settings.upload_max_bytes)
 
 
 @contextmanager
-def _place(uploads: Path) -> Iterator[Path]:
-    """Give a path for what arrives; nothing is left of it where it was not accepted. Raises InsufficientStorageError."""
-    part = uploads / _INCOMING / secrets.token_hex(16)
+def _temporary_path(uploads_dir: Path) -> Iterator[Path]:
+    """Yield a path for the incoming file; the file is deleted unless it was moved away. Raises InsufficientStorageError."""
+    temporary = uploads_dir / INCOMING_NAME / secrets.token_hex(16)
     try:
-        part.parent.mkdir(parents=True, exist_ok=True)
-        yield part
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
     except OSError as error:
-        if error.errno in _FULL:
-            raise InsufficientStorageError("disk", "is full", "Tell whoever runs this service; nothing of the file was kept.") from error
+        if error.errno in _DISK_FULL:
+            hint = "Tell the operator of this service. Nothing of the file was stored."
+            raise InsufficientStorageError("disk", "is full", hint) from error
         raise
     finally:
-        part.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
-async def _received(request: Request, target: BinaryIO, most: int) -> Body:
-    """Read the body to its end; a piece at a time is in memory."""
-    body, began, received = Body(request.headers.get("content-type", ""), target, most), time.monotonic(), 0
-    pieces = request.stream()
+async def _read_body(request: Request, target: BinaryIO, max_bytes: int) -> MultipartForm:
+    """Read the body to its end; only one chunk at a time is in memory."""
+    form, start, received = MultipartForm(request.headers.get("content-type", ""), target, max_bytes), time.monotonic(), 0
+    chunks = request.stream()
     try:
         while True:
-            with fail_after(_PAUSE_S):
-                piece = await anext(pieces, None)
-            if piece is None:
+            with fail_after(_READ_TIMEOUT_S):
+                chunk = await anext(chunks, None)
+            if chunk is None:
                 break
-            received += len(piece)
-            _check_speed(received, time.monotonic() - began)
-            await to_thread.run_sync(body.feed, piece)
+            received += len(chunk)
+            _check_speed(received, time.monotonic() - start)
+            await to_thread.run_sync(form.feed, chunk)
     except TimeoutError as error:
-        raise RequestTimeoutError("body", f"stood still for {_PAUSE_S:.0f} s", "Send it again.") from error
+        raise RequestTimeoutError("body", f"no data arrived for {_READ_TIMEOUT_S:.0f} s", "Send it again.") from error
     except ClientDisconnect as error:
-        raise BodyError("body", "ends before it is all there", "Send it again.") from error
-    body.close()
-    return body
+        raise BodyError("body", "the connection was closed before the end of the body", "Send it again.") from error
+    form.close()
+    return form
 
 
 def _check_speed(received: int, seconds: float) -> None:
-    """Raise RequestTimeoutError where somebody holds a place in the queue with next to nothing."""
-    if seconds > _PATIENCE_S + received / _BYTES_PER_S:
-        raise RequestTimeoutError("body", f"comes at less than {_BYTES_PER_S / 1000:.0f} kB per second", "Send it over a faster line.")
+    """Raise RequestTimeoutError for an upload so slow that it blocks a place in the queue."""
+    if seconds > _SPEED_GRACE_S + received / _MIN_BYTES_PER_S:
+        reason = f"arrives at less than {_MIN_BYTES_PER_S / 1000:.0f} kB per second"
+        raise RequestTimeoutError("body", reason, "Send it over a faster connection.")
 
 
-def _time_of(detection_id: str) -> str:
+def _time_of_id(detection_id: str) -> str:
     return datetime.fromtimestamp(int(detection_id[:16], 16) / 1e9, UTC).isoformat(timespec="milliseconds")
 
 
-def _synced(target: BinaryIO) -> None:
+def _sync_file(target: BinaryIO) -> None:
     target.flush()
     os.fsync(target.fileno())
 
 
-def _accept(store: Store, record: DetectionRecord, part: Path, uploads: Path) -> None:
-    """First the file is safe in its place, then the record says so."""
-    folder = uploads / record.key
+def _store_upload(store: Store, record: DetectionRecord, temporary: Path, uploads_dir: Path) -> None:
+    """Move the file to its place first, then write the record, so that a record always has its file."""
+    folder = uploads_dir / record.key
     folder.mkdir()
     try:
-        part.replace(folder / MEDIA)
-        for changed in (folder, uploads):
+        temporary.replace(folder / MEDIA_NAME)
+        for changed in (folder, uploads_dir):
             _sync_folder(changed)
         store.insert(record)
     except MetadataError:
-        if store.get(DetectionRecord, record.key) is None:  # where the store can't tell either, `sweep` will
+        if store.get(DetectionRecord, record.key) is None:  # if the store cannot answer either, `remove_orphans` decides later
             shutil.rmtree(folder, ignore_errors=True)
             raise
     except BaseException:

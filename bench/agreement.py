@@ -1,0 +1,93 @@
+"""Check that ``realframe detect`` and the REST API agree: score every file of a folder with both and compare the results.
+
+``make agree ARGS=FOLDER`` uses the champion of this checkout (or of REALFRAME_ROOT); the default folder is the field data
+(REALFRAME_FIELD_DATA). Cached results are not used. The exit status is 1 if a verdict differs, or a probability by more than 1e-5.
+"""
+
+import json
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from tqdm import tqdm
+
+from bench.field_sandbox import field_data_folder
+from bench.service import serving
+from realframe.detection.input_paths import list_media_files
+from realframe.settings import Settings, get_settings
+from realframe.store import accounts, api_keys
+from realframe.store.repository import Store, open_store
+
+MAX_DIFFERENCE = 1e-5
+_BATCH = "a92ee00000000000"
+
+
+def main() -> int:
+    """Score the folder twice and print the differences."""
+    settings, folder = get_settings(), Path(sys.argv[1]) if len(sys.argv) > 1 else field_data_folder()
+    files = list_media_files([folder])
+    command = _by_command(folder)
+    service = _by_service(files, settings)
+    return _compare(files, command, service)
+
+
+def _by_command(folder: Path) -> dict[str, dict[str, Any]]:
+    call = [sys.executable, "-m", "realframe", "detect", "--no-cache", "--no-store", "--json", str(folder)]
+    process = subprocess.run(call, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
+    return {result["file"]: result for result in json.loads(process.stdout)}
+
+
+def _by_service(files: list[Path], settings: Settings) -> dict[str, dict[str, Any]]:
+    with (
+        open_store(settings) as store,
+        _key(store) as key,
+        serving(settings, REALFRAME_UPLOADS_PER_MINUTE="100000") as url,
+        httpx.Client(base_url=f"{url}/api/v1/", headers={"Authorization": f"Bearer {key}"}, timeout=120) as api,
+    ):
+        uploads = {str(file): _upload(api, file) for file in tqdm(files, "upload", unit="file")}
+        return {file: _wait_for_result(api, detection_id) for file, detection_id in tqdm(uploads.items(), "score", unit="file")}
+
+
+@contextmanager
+def _key(store: Store) -> Iterator[str]:
+    """Yield an API key of a temporary account."""
+    name = f"agree-{secrets.token_hex(4)}"
+    accounts.add(store, name, "analyst", secrets.token_urlsafe(12))
+    try:
+        yield api_keys.add(store, name, "analyst", name)
+    finally:
+        api_keys.remove(store, name)
+        accounts.remove(store, name)
+
+
+def _upload(api: httpx.Client, file: Path) -> str:
+    with file.open("rb") as stream:
+        response = api.post("detections", params={"batch": _BATCH}, files={"file": (file.name, stream)})
+    return str(response.raise_for_status().json()["detection_id"])
+
+
+def _wait_for_result(api: httpx.Client, detection_id: str) -> dict[str, Any]:
+    while (record := api.get(f"detections/{detection_id}").raise_for_status().json())["state"] != "done":
+        time.sleep(0.5)
+    api.delete(f"detections/{detection_id}").raise_for_status()
+    answer: dict[str, Any] = record["answer"]
+    return answer
+
+
+def _compare(files: list[Path], command: dict[str, dict[str, Any]], service: dict[str, dict[str, Any]]) -> int:
+    pairs = [(command[str(file)], service[str(file)]) for file in files]
+    different = [one["file"] for one, two in pairs if (one["verdict"], one["code"]) != (two["verdict"], two["code"])]
+    gaps = [abs(one["probability"] - two["probability"]) for one, two in pairs if one["probability"] is not None and not different]
+    print(f"{len(files)} files, {len(gaps)} of them scored; the largest difference of a probability is {max(gaps, default=0.0):.1e}")
+    print(f"files with different verdicts: {', '.join(different) or 'none'}")
+    return int(bool(different) or max(gaps, default=0.0) > MAX_DIFFERENCE)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

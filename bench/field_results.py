@@ -1,0 +1,203 @@
+"""Write docs/results.md: the results of the pipeline on camera media and the output of ten generators. ``make field`` runs it."""
+
+import argparse
+import json
+import platform
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.field_sandbox import FieldSandbox, field_data_folder
+from realframe import artifacts
+from realframe.data.split import SPLITS
+from realframe.files import write_text
+from realframe.registry.model_registry import format_figure
+from realframe.runs.compare_recipes import extract_section
+from realframe.runs.git_dvc import git
+from realframe.runs.run_versions import newest_dataset_tag
+from realframe.settings import Settings, get_settings
+from realframe.store.run_artifacts import RevisionSource
+
+RESULTS = Path("docs") / "results.md"
+SEEDS = (42, 43, 44)
+
+
+@dataclass(frozen=True)
+class FieldCase:
+    """One row of the table: a recipe and the parameters that it is trained with."""
+
+    title: str
+    recipe: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+    seeds: tuple[int, ...] = SEEDS[:1]
+
+
+CASES = (
+    FieldCase("images and videos, EfficientNetV2B0 (ImageNet)", "efficientnetv2b0"),
+    FieldCase("images and videos, EfficientNetB0 (random weights)", "efficientnetb0", {"train.weights": "random"}),
+    FieldCase("images, EfficientNetV2B0 (ImageNet)", "efficientnetv2b0", {"balance.kinds": "[image]"}, SEEDS),
+)
+# the original data, whose file facts separate the classes (the page says so). docs/example-report.html has unseen generators and robustness
+ORIGINAL_DATA = {"shortcuts.allow_shortcuts": "true"}
+WITHOUT_FURTHER_TRAININGS = {"evaluate.leave_one_generator_out": "false", "evaluate.robustness_items": "0"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The metrics of a run."""
+
+    case: FieldCase
+    seed: int
+    metrics: dict[str, Any]
+    training: dict[str, Any]
+
+
+_FILES = ("reports/metrics.json", "models/training.json")
+
+
+def main() -> None:
+    """Run all cases and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one seed per case")
+    parser.add_argument("--keep-recipes", action="store_true", help="keep the existing table of the recipes on the videos")
+    options = parser.parse_args()
+    sandbox = FieldSandbox(get_settings(), field_data_folder())
+    sandbox.prepare(ORIGINAL_DATA)
+    outcomes = [_train_case(sandbox, case, seed) for case in CASES for seed in (case.seeds[:1] if options.quick else case.seeds)]
+    write_text(RESULTS, results_page(outcomes, sandbox.settings) + "\n" + extract_section(RESULTS))
+    if not options.keep_recipes:
+        options_without = [part for key, value in WITHOUT_FURTHER_TRAININGS.items() for part in ("-S", f"{key}={value}")]
+        sandbox.realframe("compare-recipes", "--allow-random-weights", "--output", str(RESULTS.resolve()), *options_without)
+    print(f"wrote {RESULTS}")
+
+
+def _train_case(sandbox: FieldSandbox, case: FieldCase, seed: int) -> Outcome:
+    branch = sandbox.train({"recipe": case.recipe, "seed": str(seed), **WITHOUT_FURTHER_TRAININGS, **case.settings})
+    metrics, training = (json.loads(git(sandbox.settings.root, "show", f"{branch}:{name}")) for name in _FILES)
+    return Outcome(case, seed, metrics, training)
+
+
+def results_page(outcomes: list[Outcome], settings: Settings) -> str:
+    """Return docs/results.md."""
+    commit = git(settings.root, "rev-parse", "--short", "HEAD")
+    return "\n".join(
+        [
+            "# Results on field data",
+            "",
+            "Written by `make field`: 171 camera photos and 73 camera clips against 138 generated images and 153 clips of ten generators.",
+            "All metrics are those of the stage `evaluate`: test split, per media item, with 95 % intervals over clusters of items.",
+            f"Machine: {settings.workers} cores, {platform.machine()}; commit `{commit}`.",
+            "The baseline is a logistic regression on the features of the same backbone before training, on the same split.",
+            "",
+            *_table(outcomes),
+            "",
+            *_seeds([outcome for outcome in outcomes if len(outcome.case.seeds) > 1]),
+            "## Weakest slices",
+            "",
+            *_weakest(outcomes[0]),
+            "",
+            "## Data",
+            "",
+            *_describe_data(settings),
+            "",
+            REMARKS,
+        ]
+    )
+
+
+REMARKS = """## Limitations
+
+- File facts alone separate the classes (`audit_shortcuts`, above): part of every metric may come from size, codec or frame rate, through
+  the pixels.
+- The test split has other items than the training split, but of the same sources and generators. The README of the data reports that a
+  probe trained on these photos falls to 0.54 ROC-AUC on other sources. [example-report.html](example-report.html) (`make example`) has the
+  results on unseen generators, and on the same data with harmonized file facts.
+- The sets are small, so the intervals are wide. Labels are those of the uploaders.
+- Random weights do not make a detector: those rows show that the default recipe runs, not what it reaches with ImageNet weights.
+"""
+
+
+def _table(outcomes: list[Outcome]) -> list[str]:
+    head = "| data, backbone | items in test | ROC-AUC | baseline | accuracy | precision | recall | F1 | training, s |"
+    rows = [head, "| --- " * 9 + "|"]
+    for outcome in outcomes:
+        if outcome.seed != outcome.case.seeds[0]:
+            continue
+        item, baseline = outcome.metrics["test"]["item"], outcome.metrics["baseline"]["test"]["item"]["roc_auc"]
+        figures = [
+            format_figure(item["roc_auc"]),
+            format_figure(baseline),
+            *(format_figure(item[name]) for name in ("accuracy", "precision", "recall", "f1")),
+        ]
+        below = " **below its baseline**" if outcome.metrics["below_baseline"] else ""
+        items = sum(item["confusion"].values())
+        rows.append(f"| {outcome.case.title}{below} | {items} | " + " | ".join(figures) + f" | {outcome.training['seconds']:.0f} |")
+    return rows
+
+
+def _seeds(outcomes: list[Outcome]) -> list[str]:
+    """Return a table of the same case on several splits: one small test split is not enough."""
+    if len(outcomes) < 2:
+        return []
+    title = outcomes[0].case.title
+    rows = [f"## {title}: {len(outcomes)} splits", "", "| seed of the split | ROC-AUC | baseline |", "| --- | --- | --- |"]
+    pairs = [(o.metrics["test"]["item"]["roc_auc"], o.metrics["baseline"]["test"]["item"]["roc_auc"]) for o in outcomes]
+    rows += [
+        f"| {outcome.seed} | {format_figure(model)} | {format_figure(baseline)} |"
+        for outcome, (model, baseline) in zip(outcomes, pairs, strict=True)
+    ]
+    means = [statistics.mean(pair[side]["value"] for pair in pairs) for side in (0, 1)]
+    return [*rows, f"| mean | {means[0]:.3f} | {means[1]:.3f} |", ""]
+
+
+def _weakest(outcome: Outcome) -> list[str]:
+    """Return a table per kind and generator, of one case."""
+    rows = [f"{outcome.case.title}, test split:", "", "| slice | fakes found | ROC-AUC |", "| --- | --- | --- |"]
+    for kind, slice_ in outcome.metrics["per_kind"].items():
+        hits = slice_["model"]["confusion"]["fake_called_fake"] if "model" in slice_ else "?"
+        rows.append(f"| {kind}s | {hits} of {slice_['counts']['fake']} | {_ranked(slice_.get('model', slice_))} |")
+    for slice_ in outcome.metrics["slices"]["generator"]:
+        rows.append(f"| {slice_['name']} | {round(slice_['right']['value'] * slice_['fake'])} of {slice_['fake']} | {_ranked(slice_)} |")
+    return rows
+
+
+def _describe_data(settings: Settings) -> list[str]:
+    """Return the number of files used and quarantined, the splits, and the shortcut audit of the dataset version."""
+    version = RevisionSource(settings.root, str(newest_dataset_tag(settings.root)))
+
+    def table(path: Path) -> pd.DataFrame:
+        content = version.read_table(path)
+        if content is None:
+            raise SystemExit(f"the run of the dataset version did not write {path}")
+        return content
+
+    balanced, splits = table(artifacts.BALANCED), table(artifacts.SPLITS)
+    rejected = {
+        stage: table(artifacts.QUARANTINE / f"{stage}.parquet")
+        for stage in ("catalog", "harmonize_media", "extract_frames", "clean_frames")
+    }
+    codes = pd.concat(rejected.values())["code"].value_counts()
+    quarantined = ", ".join(f"{count} {code}" for code, count in codes.items()) or "none"
+    counts = splits.groupby(["split", "kind", "label"]).size()
+    shares = {split: ", ".join(f"{count} {label} {kind}s" for (kind, label), count in counts[split].items()) for split in SPLITS}
+    audits = json.loads(version.read(artifacts.SHORTCUTS) or b'{"kinds": {}}')
+    return [
+        f"- {len(balanced) + len(rejected['catalog'])} files: {len(splits)} used; in quarantine: {quarantined}.",
+        *[f"- {split}: {share}" for split, share in shares.items()],
+        *[
+            f"- {kind}s: file facts alone reach a balanced accuracy of {row['balanced_accuracy']:.2f} (chance: 0.50)"
+            for kind, row in audits["kinds"].items()
+        ],
+    ]
+
+
+def _ranked(slice_: dict[str, Any]) -> str:
+    return format_figure(slice_["roc_auc"]) if "roc_auc" in slice_ else slice_.get("too_few", "too few to compare with")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""Write docs/settings.md from ``Settings`` and from the table of other variables below. ``make settings`` runs it."""
+
+from pathlib import Path
+
+from pydantic.fields import FieldInfo
+
+from realframe.files import write_text
+from realframe.settings import Settings
+
+PAGE = Path("docs") / "settings.md"
+COMMAND_LINE = {
+    "REALFRAME_REVIEWER": "the account that decides, where it is not the login name: `realframe registry approve --reviewer`",
+    "REALFRAME_PASSWORD": "its password, where it is not asked for at the terminal",
+}
+TESTS = {
+    "REALFRAME_FIELD_DATA": "folder with real media and a `MANIFEST.csv`, for `make field` and the tests that need it; without it they are skipped",
+    "REALFRAME_CHROMIUM": "the Chromium program for the browser tests and `make pictures`; default: the system's",
+}
+COMPOSE = {
+    "REALFRAME_UID": "user id of the containers (docker-compose.yml); default: 50000",
+    "REALFRAME_GID": "group id of the containers (docker-compose.yml); default: 0",
+}
+OTHERS = {
+    "MLFLOW_TRACKING_USERNAME": "account of an MLflow server with accounts (MLflow's own variable)",
+    "MLFLOW_TRACKING_PASSWORD": "its password (MLflow's own variable)",
+    "KERAS_HOME": "where Keras keeps the weights that it downloads; default: `~/.keras`",
+}
+
+
+def page() -> str:
+    """Return docs/settings.md."""
+    fields = {_variable(name, field): field for name, field in Settings.model_fields.items()}
+    rows = [f"| `{name}` | {field.description} | {_default(field)} |" for name, field in fields.items()]
+    return "\n".join(
+        [
+            "# Settings",
+            "",
+            "Written by `make settings` from `src/realframe/settings.py`; a test compares the two.",
+            "Settings differ from machine to machine and come from environment variables. They never change a result:",
+            "what does is in `params.yaml`.",
+            "",
+            "| variable | meaning | default |",
+            "| --- | --- | --- |",
+            *rows,
+            *_section("At the command line", COMMAND_LINE),
+            *_section("For tests and benchmarks", TESTS),
+            *_section("For docker-compose.yml", COMPOSE),
+            *_section("Of other programs", OTHERS),
+            "",
+        ]
+    )
+
+
+def _section(title: str, variables: dict[str, str]) -> list[str]:
+    return [
+        "",
+        f"## {title}",
+        "",
+        "| variable | meaning |",
+        "| --- | --- |",
+        *(f"| `{name}` | {text} |" for name, text in variables.items()),
+    ]
+
+
+def _variable(name: str, field: FieldInfo) -> str:
+    return str(field.validation_alias) if field.validation_alias else f"REALFRAME_{name.upper()}"
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default_factory is not None or field.default is None:
+        return "see left" if "default" in (field.description or "") else "none"
+    return f"`{field.default}`"
+
+
+if __name__ == "__main__":
+    write_text(PAGE, page())
+    print(f"wrote {PAGE}")

@@ -1,0 +1,98 @@
+"""Build the detection of a file from the scores of the network, or from the error for which the file cannot be scored."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realframe.detection.cautions import find_quality_cautions
+from realframe.detection.confidence import compute_interval
+from realframe.detection.loaded_model import LoadedModel
+from realframe.detection.moments import find_moments
+from realframe.detection.result import DecodedFile
+from realframe.errors import MediaError
+from realframe.evaluation.item_scores import ItemScore
+from realframe.media.file_frames import FileFrames
+from realframe.media.probe import MediaFacts
+from realframe.store.detection_documents import Caution, Detection, FileFacts, FrameScore
+
+_SEED_DIGITS = 16  # hex digits of the file's digest
+
+
+def build_scored_detection(model: LoadedModel, decoded: DecodedFile, frames: FileFrames, item: ItemScore) -> Detection:
+    """Return the detection of a file that was scored.
+
+    Args:
+        model: the model that scored it.
+        decoded: the file.
+        frames: of the file.
+        item: the scores of the network.
+    """
+    probability = model.rule.probability(item.score)
+    verdict, frame_scores = model.rule.band.verdict(probability), _frame_scores(frames, item)
+    seed, temperatures = int(frames.sha256[:_SEED_DIGITS], 16), model.reference.temperatures
+    return Detection(
+        file=decoded.name,
+        sha256=frames.sha256,
+        facts=_file_facts(frames.facts),
+        verdict=verdict,
+        probability=probability,
+        interval=compute_interval(probability, item.score, item.frame_scores, model.aggregate, temperatures, seed),
+        score=item.score,
+        band=model.rule.band,
+        threshold=model.rule.threshold,
+        frames_analyzed=len(frame_scores),
+        frames=frame_scores,
+        moments=find_moments(frame_scores, verdict) if frames.facts.kind == "video" else (),
+        cautions=_cautions(model, frames.facts, item),
+        provenance=decoded.provenance,
+        tiles=None,
+        model=model.version,
+        seconds=decoded.timer.stop(),
+    )
+
+
+def build_unscored_detection(model: LoadedModel, decoded: DecodedFile, error: MediaError) -> Detection:
+    """Return the detection of a file that cannot be scored; its message names the file as ``decoded.name``, never by its path."""
+    return Detection(
+        file=decoded.name,
+        sha256=decoded.sha256,
+        facts=None,
+        verdict="not scored",
+        probability=None,
+        interval=None,
+        score=None,
+        band=model.rule.band,
+        threshold=model.rule.threshold,
+        frames_analyzed=0,
+        frames=(),
+        moments=(),
+        cautions=(),
+        provenance=decoded.provenance,
+        tiles=None,
+        model=model.version,
+        seconds=decoded.timer.stop(),
+        code=error.code,
+        message=str(type(error)(decoded.name, error.reason, error.hint)),
+    )
+
+
+def _file_facts(facts: MediaFacts) -> FileFacts:
+    return FileFacts(**{name: getattr(facts, name) for name in FileFacts.model_fields})
+
+
+def _frame_scores(frames: FileFrames, item: ItemScore) -> tuple[FrameScore, ...]:
+    """Return the time, score and attention of each scored frame."""
+    times = frames.times_s[item.positions]
+    scores, attention = _to_floats(item.frame_scores, len(times)), _to_floats(item.attention, len(times))
+    return tuple(
+        FrameScore(time_s=float(time), score=score, attention=weight) for time, score, weight in zip(times, scores, attention, strict=True)
+    )
+
+
+def _to_floats(values: NDArray[np.floating] | None, count: int) -> list[float | None]:
+    return [None] * count if values is None else [min(max(float(value), 0.0), 1.0) for value in values]
+
+
+def _cautions(model: LoadedModel, facts: MediaFacts, item: ItemScore) -> tuple[Caution, ...]:
+    cautions = list(find_quality_cautions(facts, len(item.positions), model.params))
+    domain_caution = model.reference.domain and model.reference.domain.find_caution(item.features)
+    return (*cautions, domain_caution) if domain_caution else tuple(cautions)

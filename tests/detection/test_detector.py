@@ -1,0 +1,204 @@
+"""The detector scores a file as the pipeline scored its shard, and gives the reason where it cannot score a file."""
+
+import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from scipy.special import expit, logit
+
+from realframe import artifacts
+from realframe.detection.confidence import VerdictRule
+from realframe.detection.detector import Detector
+from realframe.detection.input_paths import list_media_files
+from realframe.errors import RegistryError
+from realframe.files import sha256_of
+from realframe.registry import model_registry
+from realframe.statistics.conformal import UncertaintyBand
+from realframe.store.detection_documents import Detection
+from tests.detection.conftest import EvaluatedRun
+
+
+@pytest.fixture(scope="module")
+def detector(evaluated_run: EvaluatedRun) -> Detector:
+    return Detector.load(str(evaluated_run.folder))
+
+
+def test_a_file_scores_as_its_shard_did(evaluated_run: EvaluatedRun, detector: Detector) -> None:
+    predictions = pd.read_parquet(evaluated_run.folder / artifacts.PREDICTIONS)
+    tested = evaluated_run.splits[evaluated_run.splits["split"] == "test"]
+    for item in pd.concat([tested[tested["kind"] == "video"], tested[tested["kind"] == "image"].head(3)]).itertuples():
+        expected = predictions.loc[predictions["media_id"] == item.media_id, "score"]
+        detection = detector.detect(evaluated_run.media_path(item)).detection
+        np.testing.assert_allclose([frame.score for frame in detection.frames], expected, atol=1e-5)
+        assert detection.score == pytest.approx(expected.mean(), abs=1e-5)
+        assert detection.facts is not None
+        assert (detection.facts.kind, detection.sha256, detection.code) == (item.kind, item.media_id, "")
+
+
+def test_the_probability_is_the_score_calibrated_as_in_the_evaluation(evaluated_run: EvaluatedRun, detector: Detector) -> None:
+    temperature = evaluated_run.metrics["temperature"]
+    assert temperature != 1
+    for item in evaluated_run.splits.head(4).itertuples():
+        detection = detector.detect(evaluated_run.media_path(item)).detection
+        assert detection.probability == pytest.approx(expit(logit(detection.score) / temperature), abs=1e-9)
+
+
+def test_features_are_for_storing_and_not_for_json(evaluated_run: EvaluatedRun, detector: Detector) -> None:
+    detection = detector.detect(evaluated_run.media_path(next(evaluated_run.splits.itertuples())))
+    assert detection.features is not None
+    assert detection.features.shape == (json.loads((evaluated_run.folder / artifacts.FEATURES / "features.json").read_text())["width"],)
+    assert "features" not in detection.detection.model_dump()
+
+
+def test_rule_and_band_are_those_of_the_evaluation(evaluated_run: EvaluatedRun, detector: Detector) -> None:
+    metrics = evaluated_run.metrics
+    band = UncertaintyBand(metrics["band"]["low"], metrics["band"]["high"], metrics["band"]["error"])
+    assert detector.loaded.rule == VerdictRule(metrics["threshold"], metrics["temperature"], band)
+
+
+@pytest.mark.parametrize(
+    ("below", "above", "verdict"), [(0.1, 0.2, "real"), (-0.2, -0.1, "ai-generated"), (-0.1, 0.1, "uncertain"), (0.0, 0.0, "uncertain")]
+)
+def test_the_verdict_follows_from_the_band(
+    evaluated_run: EvaluatedRun, detector: Detector, below: float, above: float, verdict: str
+) -> None:
+    """The band lies above the probability, below it, around it or at it."""
+    file = evaluated_run.media_path(next(evaluated_run.splits.itertuples()))
+    probability = detector.detect(file).detection.probability
+    assert probability is not None
+    band = UncertaintyBand(probability + below, probability + above, 0.1)
+    other = Detector(replace(detector.loaded, rule=replace(detector.loaded.rule, band=band)))
+    detection = other.detect(file).detection
+    assert (detection.verdict, detection.band) == (verdict, band)
+
+
+def test_a_model_that_was_evaluated_before_bands_is_refused(evaluated_run: EvaluatedRun, tmp_path: Path) -> None:
+    shutil.copytree(evaluated_run.folder, tmp_path / "old")
+    metrics = evaluated_run.metrics
+    del metrics["band"]
+    (tmp_path / "old" / artifacts.METRICS).write_text(json.dumps(metrics))
+    with pytest.raises(RegistryError, match="uncertain"):
+        Detector.load(str(tmp_path / "old"))
+
+
+def test_frames_have_their_times(evaluated_run: EvaluatedRun, detector: Detector) -> None:
+    clip = next(evaluated_run.splits[evaluated_run.splits["kind"] == "video"].itertuples())
+    assert [frame.time_s for frame in detector.detect(evaluated_run.media_path(clip)).detection.frames] == pytest.approx([0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [("empty.mp4", b"", "media.empty"), ("evil.mp4", b"ffconcat version 1.0\nfile other.mp4\n", "media.not-media")],
+)
+def test_a_file_that_cannot_be_scored_has_the_reason(tmp_path: Path, detector: Detector, name: str, content: bytes, code: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    detection = detector.detect(tmp_path / name, "a name").detection
+    assert (detection.verdict, detection.code, detection.probability, detection.score, detection.frames) == (
+        "not scored",
+        code,
+        None,
+        None,
+        (),
+    )
+    assert detection.message.startswith("a name: ")
+    assert str(tmp_path) not in detection.message
+
+
+def test_a_truncated_video_and_a_blank_picture_are_not_scored(evaluated_run: EvaluatedRun, tmp_path: Path, detector: Detector) -> None:
+    clip = evaluated_run.media_path(next(evaluated_run.splits[evaluated_run.splits["kind"] == "video"].itertuples())).read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(clip[: len(clip) // 2])
+    Image.new("RGB", (64, 64), "grey").save(tmp_path / "blank.png")
+    assert detector.detect(tmp_path / "cut.mp4").detection.code == "media.undecodable"
+    assert detector.detect(tmp_path / "blank.png").detection.code == "media.no-usable-frame"
+
+
+def test_without_a_champion_the_error_says_how_to_approve_one(empty_registry: Path) -> None:
+    with pytest.raises(RegistryError, match="registry approve"):
+        Detector.load()
+    with pytest.raises(RegistryError, match="nonsense"):
+        Detector.load("nonsense")
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RegistryError, match="no evaluated model"):
+        Detector.load(str(tmp_path))
+
+
+def test_the_champion_is_the_model_that_was_registered(evaluated_run: EvaluatedRun, detector: Detector, empty_registry: Path) -> None:
+    number = model_registry.register_folder(evaluated_run.folder, commit="c" * 40)
+    model_registry.set_alias(model_registry.CHAMPION, number)
+    file = evaluated_run.media_path(next(evaluated_run.splits.itertuples()))
+    expected = detector.detect(file).detection
+    for which in ("champion", "challenger", str(number)):
+        detection = Detector.load(which).detect(file).detection
+        assert detection.probability == pytest.approx(expected.probability, abs=1e-6)
+        assert detection.probability != detection.score
+        assert (detection.threshold, detection.band, detection.model) == (expected.threshold, expected.band, str(number))
+    _tamper(model_registry.get_version(number))
+    with pytest.raises(RegistryError, match="not the one that was registered"):
+        Detector.load("champion")
+
+
+def _tamper(version: model_registry.ModelVersion) -> None:
+    home = Path(mlflow.get_experiment_by_name("realframe").artifact_location.removeprefix("file://"))
+    for file in home.rglob("*.keras"):  # the tests before have registered it too
+        if sha256_of(file) == version.sha256:
+            file.write_bytes(file.read_bytes() + b"x")
+
+
+def test_a_detection_survives_json(evaluated_run: EvaluatedRun, detector: Detector) -> None:
+    detection = detector.detect(evaluated_run.media_path(next(evaluated_run.splits.itertuples()))).detection
+    assert Detection.model_validate_json(detection.model_dump_json()) == detection
+    assert set(detection.seconds) == {"probing", "decoding", "scoring"}
+    assert detection.provenance is not None
+    assert detection.interval is not None
+    assert detection.probability is not None
+    assert detection.interval.low <= detection.probability <= detection.interval.high
+
+
+def test_progress_is_reported(evaluated_run: EvaluatedRun, detector: Detector) -> None:
+    clip = evaluated_run.media_path(next(evaluated_run.splits[evaluated_run.splits["kind"] == "video"].itertuples()))
+    reports: list[tuple[str, int, int]] = []
+    detector.detect(clip, on_progress=lambda *progress: reports.append(progress))
+    steps = [step for step, _, _ in reports]
+    assert steps == sorted(steps, key=["probing", "decoding", "scoring"].index)
+    for step in ("decoding", "scoring"):
+        assert [progress for progress in reports if progress[0] == step][-1] == (step, 3, 3)
+
+
+def test_the_same_file_gets_the_same_result(evaluated_run: EvaluatedRun, detector: Detector) -> None:
+    clip = evaluated_run.media_path(next(evaluated_run.splits[evaluated_run.splits["kind"] == "video"].itertuples()))
+    first, second = (detector.detect(clip).detection.model_copy(update={"seconds": {}}) for _ in range(2))
+    assert first == second
+
+
+def test_only_regular_files_are_read(tmp_path: Path, detector: Detector) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    for path in (tmp_path / "pipe.mp4", tmp_path, tmp_path / "missing.mp4"):
+        detection = detector.detect(path).detection
+        assert (detection.code, detection.sha256) == ("media.unreadable", "")
+
+
+def test_a_version_without_a_reference_has_no_interval_and_no_domain(evaluated_run: EvaluatedRun, tmp_path: Path) -> None:
+    shutil.copytree(evaluated_run.folder, tmp_path / "old")
+    (tmp_path / "old" / artifacts.TRAINING_REFERENCE).unlink()
+    detection = Detector.load(str(tmp_path / "old")).detect(evaluated_run.media_path(next(evaluated_run.splits.itertuples()))).detection
+    assert detection.interval is None
+    assert "domain.far" not in [caution.code for caution in detection.cautions]
+
+
+def test_folders_give_each_media_file_once(evaluated_run: EvaluatedRun, tmp_path: Path) -> None:
+    shutil.copytree(evaluated_run.folder / artifacts.RAW_MEDIA / "fake", tmp_path / "in")
+    (tmp_path / "in" / ".hidden.png").touch()
+    (tmp_path / "in" / "README.md").touch()
+    clip = tmp_path / "in" / "clip.mp4"
+    files = list_media_files([clip, tmp_path / "in"])
+    assert files[0] == clip
+    assert len(files) == len(set(files)) == 19

@@ -1,0 +1,182 @@
+"""The review summary and the commands of ``realframe registry``."""
+
+import getpass
+from pathlib import Path
+
+import pytest
+from mlflow.tracking import MlflowClient
+from typer.testing import CliRunner
+
+from realframe.cli.data_commands import metadata_app as metadata
+from realframe.cli.registry_commands import registry_app as commands
+from realframe.errors import AccountError, LedgerError, RegistryError
+from realframe.governance import ledger, review_summary
+from realframe.governance.review_summary import summary_markdown
+from realframe.registry import model_registry
+from realframe.settings import Settings
+from realframe.store import accounts
+from realframe.store.index_sync import sync_models
+from realframe.store.repository import Store
+from tests import run_folder
+from tests.governance.cli_decisions import OVERRIDE_REASON, approve
+from tests.state_fixtures import COMMIT, TRAINER
+
+pytestmark = pytest.mark.usefixtures("three_versions")
+PASSWORD = "correct horse battery"
+
+
+def run_command(*arguments: str, status: int = 0) -> str:
+    answer = CliRunner().invoke(commands, arguments, catch_exceptions=False)
+    assert answer.exit_code == status, answer.output
+    return answer.stdout
+
+
+def test_without_a_champion_the_challenger_has_the_only_column(store: Store) -> None:
+    summary = review_summary.build_review_summary(3, store)
+    assert summary.column_titles == ("", "version 3 (challenger)")
+    assert summary.title == "Version 3 without another champion to compare with"
+    assert ("ROC-AUC, per item", model_registry.format_figure(model_registry.get_version(3).figures["item"]["roc_auc"])) in summary.figures
+
+
+def test_the_summary_compares_the_challenger_with_the_champion(store: Store) -> None:
+    approve(1, "Ada", "")
+    table = summary_markdown(review_summary.build_review_summary(3, store))
+    assert "|  | version 3 (challenger) | version 1 (champion) |" in table
+    assert f"| {model_registry.format_figure(model_registry.get_version(1).figures['item']['f1'])} |" in table
+    assert model_registry.format_figure({"value": 0.9, "low": 0.8, "high": 1.0}) == "0.900 (0.800 to 1.000)"
+    assert "| ROC-AUC on unseen generators |" in table
+    assert f"| trained by | {TRAINER} | {TRAINER} |" in table
+
+
+def test_the_summary_has_rules_worst_mistakes_and_split_usage(store: Store) -> None:
+    approve(1, "Ada", "")
+    summary = review_summary.build_review_summary(3, store)
+    assert {"better than chance", "no slice below", "robust", "shortcut audit"} <= {rule.name for rule in summary.gate.rules}
+    assert summary.mistakes and all(mistake.path.startswith("clips/") for mistake in summary.mistakes)
+    threshold = model_registry.get_version(3).threshold
+    wrongness = [abs(mistake.score - threshold) for mistake in summary.mistakes]
+    assert wrongness == sorted(wrongness, reverse=True)
+    assert all((mistake.score >= threshold) != (mistake.label == "fake") for mistake in summary.mistakes)
+    assert (summary.split_usage.decisions, summary.split_usage.versions) == (1, 3)
+    assert str(summary.split_usage) in summary_markdown(summary)
+
+
+def test_the_summary_has_warnings(store: Store) -> None:
+    approve(1, "Ada", "")
+    client = MlflowClient()
+    for name, value in {"below_baseline": "true", "test_split": "f" * 12, "shortcuts": "allowed"}.items():
+        client.set_model_version_tag(model_registry.NAME, "3", f"realframe.{name}", value)
+    summary = review_summary.build_review_summary(3, store)
+    warnings = " ".join(summary.warnings)
+    assert "worse than its baseline" in warnings
+    assert "different items" in warnings
+    assert "file facts alone" in warnings
+    assert "worse than its baseline" in summary_markdown(summary)
+    assert review_summary.build_review_summary(2, store).warnings == []
+
+
+def test_the_summary_lists_parameters_that_differ(store: Store, tmp_path: Path) -> None:
+    approve(3, "Ada", "")
+    folder = tmp_path / "run"
+    run_folder.write_training(folder, run_folder.write_data(folder, 90))
+    resolved = folder / "build" / "params.yaml"
+    resolved.write_text(resolved.read_text().replace("seed: 42", "seed: 43"))
+    run_folder.write_model(folder, bias=0.9)
+    version = model_registry.register_folder(folder, commit=COMMIT)
+    assert ("seed", "43", "42") in review_summary.build_review_summary(version, store).changes
+
+
+def test_each_command_records_its_decision(store: Store) -> None:
+    login = getpass.getuser()
+    assert "version 3" in run_command("show").lower()
+    first = run_command("approve", "1", "-m", "first", "--override", OVERRIDE_REASON)
+    assert first.startswith(f"approve: version 1 by {login} (ledger entry 1)\n") and OVERRIDE_REASON in first
+    assert "approve: version 3 by" in run_command("approve", "challenger", "--override", OVERRIDE_REASON)
+    assert f"version 1 by {login} (ledger entry 3)" in run_command("rollback", "-m", "false alarms")
+    assert "reject: version 2 by" in run_command("reject", "2")
+    assert "changes: version 3 by" in run_command("request-changes", "3", "-m", "more compressed clips")
+    assert run_command("verify") == "the ledger is intact: 5 entries\n"
+    assert "version 1 (champion)" in run_command("show", "champion")
+    assert "1 champion" in (listed := run_command("list")) and f"reject {login}" in listed
+    chain = ledger.entries(store)
+    assert [entry.comment for entry in chain] == ["first", "", "false alarms", "", "more compressed clips"]
+    assert {(entry.channel, entry.authentication) for entry in chain} == {("cli", "os")}
+
+
+def test_the_gate_command_prints_each_rule_and_exits_with_1_if_one_is_not_met() -> None:
+    output = run_command("gate", "3", status=1)
+    assert "not met  better than chance: test.item.roc_auc.low is" in output
+    assert "met      shortcut audit: the audit passed (required: passed)" in output
+    with pytest.raises(RegistryError, match=r"version 3: does not meet \d+ of \d+ rules: .*better than chance"):
+        run_command("approve", "3")
+
+
+def test_a_ledger_entry_that_was_edited_fails_verify(store: Store, settings: Settings) -> None:
+    from pymongo import MongoClient
+
+    approve(1, "Ada", "better")
+    approve(2, "Ada", "better still")
+    run_command("verify")
+    with MongoClient(settings.mongodb_uri) as client:
+        client[settings.mongodb_database].ledger.update_one({"sequence": 1}, {"$set": {"overrides": []}})
+    answer = CliRunner().invoke(commands, ["verify"])
+    assert answer.exit_code == 1
+    assert isinstance(answer.exception, LedgerError) and "ledger entry 1: was changed" in str(answer.exception)
+
+
+def test_every_command_reports_an_alias_set_by_hand_as_ungated(store: Store) -> None:
+    approve(1, "Ada", "")
+    model_registry.set_alias("champion", 2)
+    assert "UNGATED" in run_command("list")
+    assert "UNGATED: version 2 is the champion without a review." in CliRunner().invoke(commands, ["gate", "3"]).stderr
+    assert "UNGATED: version 2 is the champion without a review." in summary_markdown(review_summary.build_review_summary(3, store))
+    assert [entry.action for entry in ledger.entries(store)] == ["approve", "ungated"]
+
+
+def test_another_name_than_the_login_needs_its_password(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts.add(store, "ada", "reviewer", PASSWORD)
+    accounts.add(store, "eve", "analyst", PASSWORD)
+    monkeypatch.setenv("REALFRAME_REVIEWER", "ada")
+    monkeypatch.setenv("REALFRAME_PASSWORD", "a wrong password")
+    with pytest.raises(AccountError, match="ada: the name or the password is not correct"):
+        run_command("reject", "2")
+    monkeypatch.setenv("REALFRAME_PASSWORD", PASSWORD)
+    assert "reject: version 2 by ada" in run_command("reject", "2")
+    with pytest.raises(AccountError, match="eve: has the role analyst, which cannot decide"):
+        run_command("reject", "2", "--reviewer", "eve")
+    with pytest.raises(AccountError, match="mallory: the name or the password is not correct"):
+        run_command("reject", "2", "--reviewer", "mallory")
+    assert [(entry.reviewer, entry.authentication) for entry in ledger.entries(store)] == [("ada", "password")]
+
+
+def test_the_login_name_is_the_default_reviewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "grace")
+    assert "by grace" in run_command("reject", "2")
+
+
+def test_verify_detects_a_ledger_that_was_cut_short(store: Store) -> None:
+    approve(1, "Ada", "")
+    last = approve(2, "Ada", "")
+    store.delete(type(last), [last.key])
+    with pytest.raises(LedgerError, match="ledger entry 2: is referenced"):
+        run_command("verify")
+
+
+def test_an_unused_alias_is_an_error() -> None:
+    with pytest.raises(RegistryError, match="champion: no version of the detector has been approved yet"):
+        run_command("show", "champion")
+
+
+def test_a_model_trained_by_hand_is_registered_with_the_login_as_its_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "by hand"
+    run_folder.write_training(folder, run_folder.write_data(folder, 42))
+    run_folder.write_model(folder, bias=0.7)
+    monkeypatch.chdir(folder)
+    assert run_command("register") == "version 4. Next: realframe registry show 4\n"
+    assert model_registry.get_version(4).trainer == getpass.getuser()
+
+
+def test_the_index_counts_the_registry(store: Store, settings: Settings) -> None:
+    sync_models(store, model_registry.list_versions())
+    answer = CliRunner().invoke(metadata, ["status"])
+    assert "models 3" in answer.output and str(settings.mongodb_uri) in answer.output

@@ -1,0 +1,203 @@
+"""The model registry: registration, aliases, and the evidence of a version."""
+
+import json
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import mlflow
+import numpy as np
+import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from realframe import artifacts
+from realframe.data import manifest
+from realframe.errors import RegistryError
+from realframe.files import sha256_of, write_text
+from realframe.registry import evidence_bundle, mlflow_runs, model_registry
+from tests import run_folder
+from tests.state_fixtures import COMMIT
+
+
+@pytest.fixture
+def folder(tmp_path: Path, empty_registry: Path) -> Path:
+    """A folder with an evaluated model whose training run is on this server."""
+    run = tmp_path / "run"
+    splits = run_folder.write_data(run, 90)
+    with mlflow.start_run(experiment_id=mlflow_runs.connect()) as training:
+        run_folder.write_training(run, splits, run_id=training.info.run_id)
+    run_folder.write_model(run, bias=0.25)
+    return run
+
+
+def test_a_model_is_registered_as_challenger_with_its_training_run(folder: Path) -> None:
+    version = model_registry.get_version(model_registry.register_folder(folder, commit=COMMIT))
+    training = json.loads((folder / artifacts.TRAINING).read_text())
+    assert (version.version, version.aliases, version.commit) == (1, ("challenger",), COMMIT)
+    assert model_registry.get_challenger() == version
+    assert model_registry.find_champion() is None
+    assert (version.run_id, version.dataset, version.recipe) == (training["run_id"], training["dataset"], "efficientnetb0")
+    assert MlflowClient().get_model_version(model_registry.NAME, "1").run_id == training["run_id"]
+    metrics = json.loads((folder / artifacts.METRICS).read_text())
+    assert version.threshold == metrics["threshold"]
+    assert version.figures["item"]["roc_auc"] == metrics["test"]["item"]["roc_auc"]
+    assert version.baseline["frame"]["f1"] == metrics["baseline"]["test"]["frame"]["f1"]
+
+
+def test_the_registered_file_is_the_evaluated_one_and_loads_in_safe_mode(folder: Path) -> None:
+    version = model_registry.get_version(model_registry.register_folder(folder, commit=COMMIT))
+    file = Path(mlflow.artifacts.download_artifacts(version.uri)) / "data" / "model.keras"
+    assert sha256_of(file) == sha256_of(folder / artifacts.MODEL) == version.sha256
+    model = keras.models.load_model(file, safe_mode=True)
+    frames = np.random.default_rng(0).uniform(0, 255, (2, run_folder.SIZE, run_folder.SIZE, 3)).astype(np.float32)
+    assert model.predict(frames, verbose=0) == pytest.approx(1 / (1 + np.exp(-0.25)))
+
+
+def test_the_model_has_signature_input_example_and_origin(folder: Path) -> None:
+    version = model_registry.get_version(model_registry.register_folder(folder, commit=COMMIT))
+    loaded = mlflow.pyfunc.load_model(version.uri)
+    origin = loaded.metadata.metadata["realframe"]
+    assert (origin["threshold"], origin["dataset"], origin["commit"]) == (version.threshold, version.dataset, COMMIT)
+    assert origin["params"]["clean"]["size"] == run_folder.SIZE
+    assert loaded.input_example.shape == (1, run_folder.SIZE, run_folder.SIZE, 3)
+    assert loaded.predict(loaded.input_example).shape == (1, 1)
+    with pytest.raises(MlflowException, match="shape"):
+        loaded.predict(np.zeros((1, 16, 16, 3), np.float32))
+
+
+def test_the_same_model_is_registered_once(folder: Path) -> None:
+    first = model_registry.register_folder(folder, commit=COMMIT)
+    assert model_registry.register_folder(folder, commit="d" * 40) == first
+    run_folder.write_model(folder, bias=0.5)
+    assert model_registry.register_folder(folder, commit=COMMIT) == first + 1
+    assert [version.aliases for version in model_registry.list_versions()] == [(), ("challenger",)]
+
+
+def test_an_undecided_version_without_alias_becomes_challenger_again(folder: Path) -> None:
+    version = model_registry.register_folder(folder, commit=COMMIT)
+    model_registry.delete_alias(model_registry.CHALLENGER)
+    model_registry.register_folder(folder, commit=COMMIT)
+    assert model_registry.get_challenger().version == version
+
+
+def test_a_decided_version_does_not_become_challenger_again(folder: Path) -> None:
+    version = model_registry.register_folder(folder, commit=COMMIT)
+    model_registry.delete_alias(model_registry.CHALLENGER)
+    model_registry.set_decision(version, "1 abc")
+    assert model_registry.register_folder(folder, commit=COMMIT) == version
+    assert model_registry.find_by_alias(model_registry.CHALLENGER) is None
+
+
+def test_a_model_from_another_server_gets_a_run(folder: Path) -> None:
+    training = json.loads((folder / artifacts.TRAINING).read_text()) | {"run_id": "f" * 32}
+    write_text(folder / artifacts.TRAINING, json.dumps(training))
+    version = model_registry.get_version(model_registry.register_folder(folder, commit=COMMIT))
+    run = MlflowClient().get_run(MlflowClient().get_model_version(model_registry.NAME, "1").run_id)
+    assert run.data.tags["realframe.restored"] == "f" * 32 == version.run_id
+    assert run.data.metrics["test_item_roc_auc"] == version.figures["item"]["roc_auc"]["value"]
+    assert run.data.params["clean.size"] == str(run_folder.SIZE)
+
+
+def test_a_file_that_contains_code_is_refused(folder: Path) -> None:
+    frames = keras.Input((8, 8, 3))
+    keras.Model(frames, keras.layers.Lambda(lambda x: x[:, :1, 0, 0])(frames)).save(folder / artifacts.MODEL)
+    with pytest.raises(RegistryError, match=r"cannot be loaded in safe mode: .*unsafe"):
+        model_registry.register_folder(folder, commit=COMMIT)
+    assert model_registry.list_versions() == []
+
+
+def test_a_folder_without_an_evaluated_model_is_an_error(folder: Path) -> None:
+    (folder / artifacts.METRICS).unlink()
+    with pytest.raises(RegistryError, match=r"metrics\.json: does not exist"):
+        model_registry.register_folder(folder, commit=COMMIT)
+
+
+def test_an_empty_registry_is_an_error(empty_registry: Path) -> None:
+    assert model_registry.list_versions() == []
+    with pytest.raises(RegistryError, match="no version waits"):
+        model_registry.get_challenger()
+    with pytest.raises(RegistryError, match="none yet"):
+        model_registry.get_version(1)
+
+
+def test_aliases_are_moved(three_versions: Path) -> None:
+    assert [version.aliases for version in model_registry.list_versions()] == [(), (), ("challenger",)]
+    model_registry.set_alias(model_registry.CHAMPION, 2)
+    model_registry.set_alias("shadow", 2)
+    assert model_registry.get_version(2).aliases == ("champion", "shadow")
+    model_registry.set_alias(model_registry.CHAMPION, 1)
+    assert model_registry.find_champion() == model_registry.get_version(1)
+
+
+def test_a_version_that_realframe_did_not_register_is_ignored(three_versions: Path) -> None:
+    mlflow_runs.connect()
+    MlflowClient().create_model_version(model_registry.NAME, "file:///elsewhere")
+    assert [version.version for version in model_registry.list_versions()] == [1, 2, 3]
+    with pytest.raises(RegistryError, match=r"Registered versions: 1, 2, 3\."):
+        model_registry.get_version(4)
+
+
+def test_the_evidence_is_logged_and_fetched_with_the_version(folder: Path) -> None:
+    version = model_registry.get_version(model_registry.register_folder(folder, commit=COMMIT, trainer="Ada"))
+    metrics = json.loads((folder / artifacts.METRICS).read_text())
+    assert (version.trainer, version.shortcuts, version.test_split) == ("Ada", "passed", metrics["test_split"])
+    fetched = evidence_bundle.fetch(version)
+    for path in (
+        artifacts.METRICS,
+        artifacts.PREDICTIONS,
+        artifacts.HELD_OUT,
+        artifacts.ROBUSTNESS,
+        artifacts.SPLITS,
+        artifacts.RESOLVED_PARAMS,
+    ):
+        assert (fetched / path.name).read_bytes() == (folder / path).read_bytes()
+    run = MlflowClient().get_run(version.mlflow_run_id)
+    stored = Path(run.info.artifact_uri.removeprefix("file://")) / "evidence"
+    check = subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=stored, check=False)
+    assert check.returncode == 0
+
+
+def test_the_first_trainer_of_a_model_stays(folder: Path) -> None:
+    model_registry.register_folder(folder, commit=COMMIT, trainer="Ada")
+    assert model_registry.get_version(model_registry.register_folder(folder, commit=COMMIT, trainer="Bob")).trainer == "Ada"
+
+
+def test_a_new_evaluation_replaces_the_evidence_but_not_the_audit_mark(folder: Path) -> None:
+    def evaluate(quality: float, allowed: bool, gone: tuple[Path, ...] = ()) -> None:
+        splits = manifest.read(folder / artifacts.SPLITS, manifest.SPLITS_SCHEMA)
+        marks = {"passed": not allowed, "allowed": allowed}
+        found = replace(run_folder.evaluated(splits, quality), shortcuts=marks)
+        run_folder.write_evaluation(folder, found)
+        for path in gone:
+            (folder / path).unlink()
+
+    evaluate(0.2, allowed=True)
+    before = model_registry.get_version(model_registry.register_folder(folder, commit=COMMIT, trainer="Ada"))
+    first = evidence_bundle.fetch(before)
+    evaluate(0.9, allowed=False, gone=(artifacts.ROBUSTNESS,))
+    model_registry.refresh_evidence(before.version, folder)
+    after = model_registry.get_version(before.version)
+    assert after.figures["item"]["roc_auc"]["value"] > before.figures["item"]["roc_auc"]["value"]
+    assert (after.trainer, after.shortcuts) == ("Ada", "allowed")
+    fetched = evidence_bundle.fetch(after)
+    assert fetched != first
+    assert not (fetched / artifacts.ROBUSTNESS.name).exists(), "a file of the earlier evaluation"
+    with pytest.raises(RegistryError, match="its evidence in MLflow is not what was registered with it"):
+        shutil.rmtree(first)
+        evidence_bundle.fetch(before)
+
+
+def test_the_evaluation_of_another_model_is_refused(folder: Path) -> None:
+    version = model_registry.register_folder(folder, commit=COMMIT)
+    run_folder.write_model(folder, bias=0.9)
+    with pytest.raises(RegistryError, match="is not the model that was evaluated again"):
+        model_registry.refresh_evidence(version, folder)
+
+
+def test_a_version_without_evidence_is_an_error(folder: Path) -> None:
+    version = model_registry.get_version(model_registry.register_folder(folder, commit=COMMIT))
+    with pytest.raises(RegistryError, match="was registered without its evidence"):
+        evidence_bundle.fetch(replace(version, evidence=""))

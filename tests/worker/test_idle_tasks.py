@@ -1,0 +1,114 @@
+"""The tasks of an idle worker: scoring with the challenger, and removing old files."""
+
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from realframe.detection.detector import Detector
+from realframe.governance import review_summary
+from realframe.registry import model_registry
+from realframe.store import upload_queue
+from realframe.store.detection_documents import DetectionRecord
+from realframe.store.user_documents import Prediction
+from realframe.worker.idle_tasks import remove_expired_files
+from tests.worker.uploads import TestWorker, Uploads, wait_until
+
+
+@pytest.fixture(autouse=True)
+def frequent_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Poll the registry more often."""
+    monkeypatch.setattr("realframe.worker.model_manager._POLL_INTERVAL_S", 0.3)
+
+
+def wait_for_challenger(worker: TestWorker, uploads: Uploads, detection_id: str) -> DetectionRecord:
+    worker.run_until_idle()
+    return wait_until(lambda: (worker.loop.run_next() or True) and (record := uploads.record(detection_id)).shadow != "waiting" and record)
+
+
+def days_ago(days: float) -> str:
+    return (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="milliseconds")
+
+
+def test_the_challenger_scores_finished_uploads_and_their_results_stay(worker: TestWorker, uploads: Uploads, clip: Path) -> None:
+    wait_until(lambda: worker.models.has_challenger)
+    first, second = uploads.add(clip), uploads.add_photo()
+    worker.run_until_idle()
+    assert {uploads.record(one).shadow for one in (first, second)} == {"waiting"}
+    answered = uploads.record(first)
+    later = wait_for_challenger(worker, uploads, first)
+    assert later == answered.model_copy(update={"shadow": "done"})
+    wait_for_challenger(worker, uploads, second)
+    assert sorted(prediction.model for prediction in uploads.store.find(Prediction)) == [1, 1, 3, 3]
+    assert review_summary.compare_shadow(uploads.store, challenger=3, champion=1).scored == 2
+
+
+def test_a_queued_upload_comes_before_the_challenger(worker: TestWorker, uploads: Uploads) -> None:
+    first = uploads.add_photo(state="done", shadow="waiting")
+    wait_until(lambda: worker.models.has_challenger and (worker.models.request_challenger() is not None))
+    second = uploads.add_photo()
+    worker.loop.run_next()
+    assert (uploads.record(second).state, uploads.record(first).shadow) == ("done", "waiting")
+    assert wait_for_challenger(worker, uploads, first).shadow == "done"
+
+
+def test_without_a_challenger_no_upload_waits_for_it(worker: TestWorker, uploads: Uploads) -> None:
+    wait_until(lambda: worker.models.has_challenger)
+    waiting = uploads.add_photo(state="done", shadow="waiting")
+    model_registry.delete_alias(model_registry.CHALLENGER)
+    wait_until(lambda: not worker.models.has_challenger)
+    answered = uploads.add_photo()
+    worker.run_until_idle()
+    assert (uploads.record(waiting).shadow, uploads.record(answered).shadow) == ("done", "")
+    assert [prediction.model for prediction in uploads.store.find(Prediction)] == [1]
+
+
+def test_the_challenger_scores_a_file_only_once_even_if_it_fails(
+    worker: TestWorker, uploads: Uploads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    wait_until(lambda: worker.models.has_challenger and worker.models.request_challenger())
+    monkeypatch.setattr(Detector, "decode", fail)
+    fatal = uploads.add_photo(state="done", shadow="waiting")
+    worker.run_until_idle()
+    assert uploads.record(fatal).shadow == "done"
+    assert uploads.store.find_keys(Prediction) == set()
+
+
+def test_an_idle_challenger_is_unloaded(worker: TestWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    wait_until(lambda: worker.models.request_challenger() is not None)
+    monkeypatch.setattr("realframe.worker.model_manager._CHALLENGER_IDLE_S", 0.0)
+    wait_until(lambda: worker.models._challenger.detector is None, 10)
+
+
+def test_expired_files_are_removed_and_their_results_stay(worker: TestWorker, uploads: Uploads) -> None:
+    uploads.settings.uploads_dir.mkdir(parents=True)
+    old, young = uploads.add_photo(state="done", created=days_ago(31)), uploads.add_photo(state="done", created=days_ago(29))
+    waiting = uploads.add_photo(state="running", worker="busy", claimed_until="2999", created=days_ago(40))
+    orphan = uploads.settings.uploads_dir / upload_queue.new_detection_id()
+    orphan.mkdir()
+    (orphan / "media").write_bytes(b"x")
+    os.utime(orphan, (time.time() - 2 * 86400,) * 2)
+    arriving = uploads.settings.uploads_dir / upload_queue.new_detection_id()
+    arriving.mkdir()
+    worker.run_until_idle()
+    assert {folder.name for folder in uploads.settings.uploads_dir.iterdir()} == {young, waiting, arriving.name}
+    assert {one: uploads.record(one).has_files for one in (old, young, waiting)} == {old: False, young: True, waiting: True}
+    assert uploads.record(old).state == "done"
+
+
+def test_the_cleanup_stops_for_a_queued_upload(worker: TestWorker, uploads: Uploads, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = [uploads.add_photo(state="done", created=days_ago(31)) for _ in range(3)]
+    monkeypatch.setattr("realframe.store.upload_queue.is_empty", lambda _: False)
+    assert worker.loop.run_next()
+    assert sum(uploads.record(one).has_files for one in old) == 2
+
+
+def test_keep_days_0_removes_nothing(uploads: Uploads) -> None:
+    old = uploads.add_photo(state="done", created=days_ago(4000))
+    assert list(remove_expired_files(uploads.store, uploads.settings.model_copy(update={"keep_days": 0}))) == []
+    assert uploads.folder(old).exists()
