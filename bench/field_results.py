@@ -93,12 +93,12 @@ def results_page(outcomes: list[Outcome], settings: Settings) -> str:
             f"Machine: {settings.workers} cores, {platform.machine()}; commit `{commit}`.",
             "The baseline is a logistic regression on the features of the same backbone before training, on the same split.",
             "",
-            *_table(outcomes),
+            *_result_table(outcomes),
             "",
-            *_seeds([outcome for outcome in outcomes if len(outcome.case.seeds) > 1]),
+            *_seed_table([outcome for outcome in outcomes if len(outcome.case.seeds) > 1]),
             "## Weakest slices",
             "",
-            *_weakest(outcomes[0]),
+            *_slice_table(outcomes[0]),
             "",
             "## Data",
             "",
@@ -121,7 +121,7 @@ REMARKS = """## Limitations
 """
 
 
-def _table(outcomes: list[Outcome]) -> list[str]:
+def _result_table(outcomes: list[Outcome]) -> list[str]:
     head = "| data, backbone | items in test | ROC-AUC | baseline | accuracy | precision | recall | F1 | training, s |"
     rows = [head, "| --- " * 9 + "|"]
     for outcome in outcomes:
@@ -139,7 +139,7 @@ def _table(outcomes: list[Outcome]) -> list[str]:
     return rows
 
 
-def _seeds(outcomes: list[Outcome]) -> list[str]:
+def _seed_table(outcomes: list[Outcome]) -> list[str]:
     """Return a table of the same case on several splits: one small test split is not enough."""
     if len(outcomes) < 2:
         return []
@@ -154,14 +154,16 @@ def _seeds(outcomes: list[Outcome]) -> list[str]:
     return [*rows, f"| mean | {means[0]:.3f} | {means[1]:.3f} |", ""]
 
 
-def _weakest(outcome: Outcome) -> list[str]:
+def _slice_table(outcome: Outcome) -> list[str]:
     """Return a table per kind and generator, of one case."""
     rows = [f"{outcome.case.title}, test split:", "", "| slice | fakes found | ROC-AUC |", "| --- | --- | --- |"]
     for kind, slice_ in outcome.metrics["per_kind"].items():
         hits = slice_["model"]["confusion"]["fake_called_fake"] if "model" in slice_ else "?"
-        rows.append(f"| {kind}s | {hits} of {slice_['counts']['fake']} | {_ranked(slice_.get('model', slice_))} |")
+        rows.append(f"| {kind}s | {hits} of {slice_['counts']['fake']} | {_format_roc_auc(slice_.get('model', slice_))} |")
     for slice_ in outcome.metrics["slices"]["generator"]:
-        rows.append(f"| {slice_['name']} | {round(slice_['right']['value'] * slice_['fake'])} of {slice_['fake']} | {_ranked(slice_)} |")
+        rows.append(
+            f"| {slice_['name']} | {round(slice_['accuracy']['value'] * slice_['fake'])} of {slice_['fake']} | {_format_roc_auc(slice_)} |"
+        )
     return rows
 
 
@@ -195,7 +197,7 @@ def _describe_data(settings: Settings) -> list[str]:
     ]
 
 
-def _ranked(slice_: dict[str, Any]) -> str:
+def _format_roc_auc(slice_: dict[str, Any]) -> str:
     return format_figure(slice_["roc_auc"]) if "roc_auc" in slice_ else slice_.get("too_few", "too few to compare with")
 
 

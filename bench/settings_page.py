@@ -17,8 +17,8 @@ TESTS = {
     "REALFRAME_CHROMIUM": "the Chromium program for the browser tests and `make pictures`; default: the system's",
 }
 COMPOSE = {
-    "REALFRAME_UID": "user id of the containers (docker-compose.yml); default: 50000",
-    "REALFRAME_GID": "group id of the containers (docker-compose.yml); default: 0",
+    "REALFRAME_UID": "user id of the containers (docker-compose.yml); default: 1000",
+    "REALFRAME_GID": "group id of the containers (docker-compose.yml); default: 1000",
 }
 OTHERS = {
     "MLFLOW_TRACKING_USERNAME": "account of an MLflow server with accounts (MLflow's own variable)",
@@ -30,7 +30,7 @@ OTHERS = {
 def page() -> str:
     """Return docs/settings.md."""
     fields = {_variable(name, field): field for name, field in Settings.model_fields.items()}
-    rows = [f"| `{name}` | {field.description} | {_default(field)} |" for name, field in fields.items()]
+    rows = [f"| `{name}` | {_meaning(field)} | {_default(field)} |" for name, field in fields.items()]
     return "\n".join(
         [
             "# Settings",
@@ -66,10 +66,14 @@ def _variable(name: str, field: FieldInfo) -> str:
     return str(field.validation_alias) if field.validation_alias else f"REALFRAME_{name.upper()}"
 
 
+def _meaning(field: FieldInfo) -> str:
+    return (field.description or "").partition("; default: ")[0]
+
+
 def _default(field: FieldInfo) -> str:
-    if field.default_factory is not None or field.default is None:
-        return "see left" if "default" in (field.description or "") else "none"
-    return f"`{field.default}`"
+    """Return what the description says after ``default:``, else the value of the field."""
+    text = (field.description or "").partition("; default: ")[2]
+    return text or ("none" if field.default is None else f"`{field.default}`")
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def record_decision(evidence: dict[str, Any], **context: Any) -> str:
         case ["Approve"]:
             entry = decisions.approve(version, reviewer, comment, override)
         case ["Ask for changes"]:
-            entry = decisions.ask_for_changes(version, reviewer, comment)
+            entry = decisions.request_changes(version, reviewer, comment)
         case _:
             entry = decisions.reject(version, reviewer, comment)
     return f"{entry.action}: version {version} by {entry.reviewer}"

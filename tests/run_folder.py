@@ -1,4 +1,4 @@
-"""Makes what a run leaves in its folder, by the real writers, for tests that read it."""
+"""Write the outputs of a run with the real writers, for tests that read them."""
 
 import hashlib
 import json
@@ -23,8 +23,8 @@ def media_id(number: int) -> str:
     return hashlib.sha256(str(number).encode()).hexdigest()
 
 
-def media_table(items: int) -> pd.DataFrame:
-    """Real and fake, images and videos in turn, each in a group of its own."""
+def make_media_table(items: int) -> pd.DataFrame:
+    """Make real and fake images and videos in turn, each in a separate group."""
     return pd.DataFrame(
         {
             "media_id": media_id(number),
@@ -54,24 +54,24 @@ def media_table(items: int) -> pd.DataFrame:
     )
 
 
-def split_table(media: pd.DataFrame) -> pd.DataFrame:
-    """Half of the items to train, a quarter each to val and test; the last two items are left out."""
-    kept = media.iloc[:-2].reset_index(drop=True)
-    deal = np.array(["train", "train", "train", "train", "val", "val", "test", "test"])
-    return kept.assign(split=deal[np.arange(len(kept)) % 8], cluster=kept["group"], repeat=1, weight=1.0)
+def make_split_table(media: pd.DataFrame) -> pd.DataFrame:
+    """Put half of the items into train, a quarter each into val and test; the last two items are left out."""
+    included = media.iloc[:-2].reset_index(drop=True)
+    pattern = np.array(["train", "train", "train", "train", "val", "val", "test", "test"])
+    return included.assign(split=pattern[np.arange(len(included)) % 8], cluster=included["group"], repeat=1, weight=1.0)
 
 
-def write_data(folder: Path, items: int) -> pd.DataFrame:
+def write_dataset(folder: Path, items: int) -> pd.DataFrame:
     """Write ``data/media.parquet`` and ``data/splits.parquet``; return the latter."""
-    media = media_table(items)
-    splits = split_table(media)
+    media = make_media_table(items)
+    splits = make_split_table(media)
     manifest.write(media, folder / artifacts.MEDIA, manifest.MEDIA_SCHEMA)
     manifest.write(splits, folder / artifacts.SPLITS, manifest.SPLITS_SCHEMA)
     return splits
 
 
 def write_training(folder: Path, splits: pd.DataFrame, run_id: str = RUN_ID, quality: float = 0.5) -> None:
-    """Write ``build/params.yaml``, ``models/training.json`` and what an evaluation leaves; ``quality`` in [0, 1] of the scores."""
+    """Write ``build/params.yaml``, ``models/training.json`` and the outputs of an evaluation; ``quality`` of the scores in [0, 1]."""
     (folder / artifacts.RESOLVED_PARAMS).parent.mkdir(parents=True, exist_ok=True)
     resolve_params(ROOT / "params.yaml", ROOT / "recipes", overrides={"clean.size": SIZE}).save(folder / artifacts.RESOLVED_PARAMS)
     training = {
@@ -85,7 +85,7 @@ def write_training(folder: Path, splits: pd.DataFrame, run_id: str = RUN_ID, qua
         "dataset": manifest.dataset_version(splits),
     }
     write_text(folder / artifacts.TRAINING, json.dumps(training))
-    write_evaluation(folder, evaluated(splits, quality))
+    write_evaluation(folder, make_evaluation_tables(splits, quality))
 
 
 def write_evaluation(folder: Path, tables: EvaluationTables) -> None:
@@ -104,8 +104,8 @@ def write_evaluation(folder: Path, tables: EvaluationTables) -> None:
     write_text(folder / artifacts.METRICS, json.dumps(figures))
 
 
-def evaluated(splits: pd.DataFrame, quality: float, seed: int = 0) -> EvaluationTables:
-    """What the stages of the evidence measure of a model: the higher the quality, the better its scores, also on unseen generators."""
+def make_evaluation_tables(splits: pd.DataFrame, quality: float, seed: int = 0) -> EvaluationTables:
+    """Make the tables of an evaluation: the higher the quality, the better the scores, also on unseen generators."""
     scored = splits[splits["split"] != "train"].reset_index(drop=True)
     noise = np.random.default_rng(seed).uniform(size=len(scored))
     fake = (scored["label"] == "fake").to_numpy()
@@ -115,7 +115,7 @@ def evaluated(splits: pd.DataFrame, quality: float, seed: int = 0) -> Evaluation
     return EvaluationTables(
         predictions=scored[["media_id", *_FACTS, "split", "index", "score", "baseline_score"]],
         splits=splits,
-        quality=pd.DataFrame({"media_id": splits["media_id"], "kept": True, "brightness": 120.0}),
+        quality=pd.DataFrame({"media_id": splits["media_id"], "is_kept": True, "brightness": 120.0}),
         shortcuts={"passed": True, "allowed": False},
         held_out=scored.assign(held_out="sd1.5")[["held_out", "split", "media_id", *_FACTS, "score"]],
         robustness=pd.concat([test.assign(perturbation=name, level=level) for name, level in degraded])[
@@ -126,7 +126,7 @@ def evaluated(splits: pd.DataFrame, quality: float, seed: int = 0) -> Evaluation
 
 
 def write_model(folder: Path, bias: float) -> None:
-    """Write a real ``models/model.keras`` that calls everything fake with one probability, by ``bias``."""
+    """Write a real ``models/model.keras`` that gives every frame the same probability of fake, set by ``bias``."""
     import keras
 
     from realframe.models.detector_network import POOLED

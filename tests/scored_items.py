@@ -57,7 +57,7 @@ def make_predictions(splits: pd.DataFrame, model: float, baseline: float, seed: 
 def make_metrics(predictions: pd.DataFrame, splits: pd.DataFrame, resamples: int = 100, seed: int = 0, **tables: Any) -> dict[str, Any]:
     """Compute the content of ``metrics.json``. ``quality`` has two frames per item, one of them kept."""
     quality = splits.loc[splits.index.repeat(2), ["media_id"]].assign(
-        kept=[True, False] * len(splits), brightness=[90.0, 0.0] * len(splits)
+        is_kept=[True, False] * len(splits), brightness=[90.0, 0.0] * len(splits)
     )
     defaults = {"quality": quality, "shortcuts": {"passed": True, "allowed": False}}
     return compute_figures(EvaluationTables(predictions, splits, **defaults | tables), "mean", resamples=resamples, error=0.1, seed=seed)

@@ -92,7 +92,7 @@ def _make_databases() -> Path:
         _set_state_dir(patch, folder)
         mlflow_runs.connect()
         shutil.copyfile(folder / "mlflow.db", folder / "empty.db")
-        splits = run_folder.write_data(folder, 90)
+        splits = run_folder.write_dataset(folder, 90)
         for number in (1, 2, 3):
             run_folder.write_training(folder, splits, quality=0.1 * number)
             run_folder.write_model(folder, bias=number / 10)

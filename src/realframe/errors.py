@@ -128,10 +128,7 @@ class TooFewItemsError(DatasetError):
 
 
 class MediaError(RealframeError):
-    """One file cannot be used; it is quarantined and the run continues.
-
-    Raised itself only for causes that are not known to lie in the file, so it is retryable.
-    """
+    """One file cannot be used; it is quarantined and the run continues. Retryable itself, since its cause may not be in the file."""
 
     code = "media.unusable"
     is_retryable = True
@@ -148,7 +145,6 @@ class UnreadableFileError(MediaError):
     """The operating system does not allow reading the file, or the file changes while it is read."""
 
     code = "media.unreadable"
-    is_retryable = True
 
 
 class NotMediaError(MediaError):
@@ -173,13 +169,9 @@ class UndecodableError(MediaError):
 
 
 class OverLimitError(MediaError):
-    """A file exceeds a limit: size, duration, pixels, memory or time.
-
-    Retryable, since time and memory depend on the machine's load and a limit may be raised.
-    """
+    """A file exceeds a limit: size, duration, pixels, memory or time, of which the last two depend on the machine's load."""
 
     code = "media.over-limit"
-    is_retryable = True
 
 
 class TooSmallError(MediaError):
@@ -325,14 +317,7 @@ class InsufficientStorageError(RequestError):
 
 
 class RetryLaterError(RequestError):
-    """The same request may be sent again later.
-
-    Args:
-        subject: as in every error.
-        reason: as in every error.
-        hint: as in every error.
-        wait_s: whole seconds to wait before the next attempt.
-    """
+    """The same request may be sent again after ``wait_s`` whole seconds."""
 
     code = "request.retry-later"
     is_retryable = True

@@ -62,7 +62,7 @@ def _register_models(settings: Settings, folder: Path) -> None:
     from realframe.registry import mlflow_runs, model_registry
 
     mlflow_runs.connect()
-    splits = run_folder.write_data(folder, 90)
+    splits = run_folder.write_dataset(folder, 90)
     run_folder.write_training(folder, splits, quality=0.9)
     _write_brightness_model(folder)
     champion = model_registry.register_folder(folder, commit="c" * 40, trainer="Tom")

@@ -35,7 +35,7 @@ def test_history_is_searched_by_name_and_verdict(open_page: OpenPage, files: Upl
     page.get_by_role("link", name="History").first.click()
     page.get_by_label("File name").fill("WAVE & co")
     page.get_by_role("button", name="Search").click()
-    rows = page.locator(".answers tbody tr")
+    rows = page.locator(".results tbody tr")
     expect(rows).not_to_have_count(0)
     assert {row.locator("th a").inner_text() for row in rows.all()} == {files.wave.name}
     page.get_by_label("File name").fill("")
@@ -55,11 +55,11 @@ def test_history_has_pages(open_page: OpenPage, files: UploadFiles) -> None:
     upload(page, *[files.empty] * 27)
     expect(page.locator(".queue .badge")).to_have_count(27)
     page.goto("/history")
-    expect(page.locator(".answers tbody tr")).to_have_count(25)
+    expect(page.locator(".results tbody tr")).to_have_count(25)
     page.get_by_role("link", name="Older").click()
-    expect(page.locator(".answers tbody tr")).to_have_count(2)
+    expect(page.locator(".results tbody tr")).to_have_count(2)
     page.get_by_role("link", name="Newest").click()
-    expect(page.locator(".answers tbody tr")).to_have_count(25)
+    expect(page.locator(".results tbody tr")).to_have_count(25)
 
 
 def test_a_reviewer_rejects_the_challenger(open_page: OpenPage) -> None:

@@ -63,7 +63,7 @@ def test_invalid_files_show_the_reason(open_page: OpenPage, files: UploadFiles) 
         expect(page.locator(".queue li", has_text=name)).to_contain_text(reason)
     page.get_by_role("link", name="Open the result of page.mp4").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Could not be checked")
-    expect(page.get_by_text("which says nothing of whether it is real")).to_be_visible()
+    expect(page.get_by_text("this says nothing about whether it is real")).to_be_visible()
 
 
 def test_two_files_are_a_batch_whose_table_refreshes_itself(open_page: OpenPage, files: UploadFiles) -> None:

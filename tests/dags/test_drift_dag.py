@@ -26,8 +26,8 @@ with open_store(get_settings()) as store:
     for number in range(12):
         sha256 = hashlib.sha256(str(number).encode()).hexdigest()
         features = frame_features.encode_vector((moved + np.random.default_rng(number).normal(0, 0.01, moved.shape)).astype(np.float32))
-        said = {"file": "x.mp4", "kind": "video", "model": champion.version, "verdict": "uncertain", "probability": 1.0, "score": 1.0}
-        store.upsert([Prediction(prediction_id=f"{champion.version}-{sha256}", sha256=sha256, features=features, created=now(), **said)])
+        fields = {"file": "x.mp4", "kind": "video", "model": champion.version, "verdict": "uncertain", "probability": 1.0, "score": 1.0}
+        store.upsert([Prediction(prediction_id=f"{champion.version}-{sha256}", sha256=sha256, features=features, created=now(), **fields)])
 print(sorted(set(reference["split"])))
 """
 
@@ -48,8 +48,8 @@ def drifted(trained_checkout: TrainedCheckout, tmp_path_factory: pytest.TempPath
 def test_drifted_predictions_trigger_a_training(drifted: TrainedCheckout) -> None:
     drifted.run_module("realframe", "drift", status=1)
     drifted.run_module("realframe.services.headless_dags", "watch_drift")
-    (told,) = drifted.asset_events("drift")
-    assert told["version"] == 1 and told["windows"]
+    (event,) = drifted.asset_events("drift")
+    assert event["version"] == 1 and event["windows"]
     conf = json.dumps({"recipe": "scratch", "overrides": SMALL_OVERRIDES, "retrain": True})
     assert "prepare_data: success" in drifted.run_module("realframe.services.headless_dags", "prepare_data", "--conf", conf)
     assert drifted.asset_events("dataset") == [{"version": "dataset/v1"}]

@@ -56,12 +56,12 @@ def make_two_classes(real: int, fake: int, **facts: object) -> list[dict[str, ob
 def make_quality(rows: list[dict[str, object]], hashes: dict[str, str] | None = None) -> pd.DataFrame:
     """Make one kept frame per item; hashes are far apart unless ``hashes`` names them by media id."""
     frames = [
-        {"media_id": row["media_id"], "index": 0, "time_s": 0.0, "kept": True, "reason": "", "std": 50.0, "sharpness": 50.0}
+        {"media_id": row["media_id"], "index": 0, "time_s": 0.0, "is_kept": True, "reason": "", "std": 50.0, "sharpness": 50.0}
         | {"brightness": 120.0}
         | {"phash": (hashes or {}).get(str(row["media_id"]), str(row["media_id"])[:16])}
         for row in rows
     ]
-    return pd.DataFrame(frames, columns=["media_id", "index", "time_s", "kept", "reason", "std", "sharpness", "brightness", "phash"])
+    return pd.DataFrame(frames, columns=["media_id", "index", "time_s", "is_kept", "reason", "std", "sharpness", "brightness", "phash"])
 
 
 def write_picture(path: Path, seed: int = 0, size: tuple[int, int] = (48, 32)) -> Path:

@@ -30,7 +30,7 @@ def make_tables(facts: list[tuple[str, str, str, bool]]) -> tuple[pd.DataFrame, 
 def test_excluded_items_have_a_reason() -> None:
     rows = [make_item("a", "real"), make_item("b", "real", kind="image"), make_item("c", "fake"), make_item("d", "fake")]
     quality = make_quality(rows)
-    quality.loc[quality["media_id"] == media_id("c"), "kept"] = False
+    quality.loc[quality["media_id"] == media_id("c"), "is_kept"] = False
     selected = select_items(make_table(rows), quality.iloc[:3], balance_params(kinds=("video",)), 1).set_index("path")
     assert selected["exclusion_reason"].to_dict() == {
         "real/a.mp4": "",

@@ -57,7 +57,7 @@ def test_equal_hashes_link_and_dropped_frames_do_not() -> None:
     rows = [make_item(name, "real") for name in "abc"]
     quality = make_quality(rows, {media_id(name): "0f" * 8 for name in "abc"})
     assert clusters_of_several(find_clusters(make_table(rows), quality, 0)) == {ids("a", "b", "c")}
-    quality.loc[quality["media_id"] == media_id("c"), "kept"] = False
+    quality.loc[quality["media_id"] == media_id("c"), "is_kept"] = False
     assert clusters_of_several(find_clusters(make_table(rows), quality, 0)) == {ids("a", "b")}
 
 

@@ -29,7 +29,7 @@ def flat(level: float) -> np.ndarray:
 
 
 def linear_green(camera: Camera, level: float, seed: int) -> np.ndarray:
-    """A developed shot of a flat grey, undone to linear light, where the mosaic is green (there no demosaicing mixes pixels)."""
+    """A developed shot of a flat gray, undone to linear light, where the mosaic is green (there no demosaicing mixes pixels)."""
     plain = replace(camera, sharpen=0.0)
     shot = plain.shoot(flat(level), 1.0, np.random.default_rng(seed))
     rows, columns = np.indices((HEIGHT, WIDTH)) % 2
@@ -49,7 +49,7 @@ def test_each_sensor_has_its_own_fixed_pattern(camera: Camera) -> None:
         return np.mean([of.shoot(flat(0.6), 1.0, np.random.default_rng(seed))[..., 1] for seed in seeds], axis=0).ravel()
 
     first, second = pattern(camera, range(8)), pattern(camera, range(8, 16))
-    other = pattern(replace(camera, sensor=camera.sensor_seed + 1), range(16, 24))
+    other = pattern(replace(camera, sensor_seed=camera.sensor_seed + 1), range(16, 24))
     assert np.corrcoef(first, second)[0, 1] > 0.5
     assert abs(np.corrcoef(first, other)[0, 1]) < 0.1
 
@@ -60,7 +60,7 @@ def test_each_sensor_has_its_own_fixed_pattern(camera: Camera) -> None:
 def test_undoing_the_mosaic_keeps_a_ramp_of_one_colour(camera: Camera, across: float, down: float) -> None:
     y, x = np.indices((HEIGHT, WIDTH), dtype=np.float32)
     ramp = (0.5 + across * (x - WIDTH / 2) + down * (y - HEIGHT / 2))[..., None] * np.array((0.9, 0.7, 0.5), np.float32)
-    ideal = replace(camera, pattern=0.0, sharpen=0.0, balance=(1.0, 1.0))
+    ideal = replace(camera, pattern_std=0.0, sharpen=0.0, balance=(1.0, 1.0))
     shot = ideal.shoot(ramp, 0.0, np.random.default_rng(0))
     assert np.abs(shot - ideal.ideal_picture(ramp))[4:-4, 4:-4].max() < 1e-3
 
@@ -74,7 +74,7 @@ def test_a_generator_leaves_its_grid_where_a_camera_leaves_none(generator: Gener
 
 
 def grid(pictures: list[np.ndarray]) -> float:
-    """How much more neighbours differ at one position within a cell of 2 columns than at the other: 1 where there is no grid."""
+    """How much more neighbors differ at one position within a cell of 2 columns than at the other: 1 where there is no grid."""
     steps = np.mean([np.abs(np.diff(picture[..., 1], axis=1)).mean(axis=0) for picture in pictures], axis=0)[8:-9]
     positions = [steps[0::2].mean(), steps[1::2].mean()]
     return float(max(positions) / min(positions))
@@ -96,7 +96,7 @@ def test_a_generator_keeps_the_picture_and_remembers_its_texture(generator: Gene
 def bare(kernel: tuple[float, ...]) -> Generator:
     """A decoder that only upsamples."""
     stride = len(kernel) // 2
-    return replace(GENERATORS[0], strides=(stride,), kernel=kernel, unevenness=0.0, forgets=1.0, invents=0.0, flickers=0.0)
+    return replace(GENERATORS[0], strides=(stride,), kernel=kernel, gain_std=0.0, detail_threshold=1.0, texture_std=0.0, flicker_std=0.0)
 
 
 @pytest.mark.parametrize("kernel", [(0.25, 0.75, 0.75, 0.25), (0.125, 0.375, 0.625, 0.875, 0.875, 0.625, 0.375, 0.125)])

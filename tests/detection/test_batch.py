@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from realframe import artifacts
-from realframe.detection.batch import BatchDetector, BatchFile, BatchItem, RemoteFile
+from realframe.detection.batch import BatchDetector
+from realframe.detection.batch_items import BatchFile, BatchItem, RemoteFile
 from realframe.detection.crash_counter import MAX_ATTEMPTS, CrashCounter, RecordedAttempts
 from realframe.detection.detector import Detector
 from realframe.detection.result import FRAMES, DecodedFile, DetectionResult
@@ -28,7 +29,8 @@ from tests.detection.conftest import EvaluatedRun
 KILLED_AT_A_FILE = """
 import os
 from pathlib import Path
-from realframe.detection.batch import BatchDetector, BatchFile
+from realframe.detection.batch import BatchDetector
+from realframe.detection.batch_items import BatchFile
 from realframe.detection.detector import Detector
 from realframe.settings import get_settings
 

@@ -15,7 +15,8 @@ from typer.testing import CliRunner, Result
 
 from realframe import artifacts
 from realframe.cli import app
-from realframe.detection.batch import BatchDetector, BatchItem
+from realframe.detection.batch import BatchDetector
+from realframe.detection.batch_items import BatchItem
 from realframe.errors import RegistryError
 from realframe.registry import model_registry
 from tests.detection.conftest import EvaluatedRun
@@ -122,8 +123,8 @@ def test_a_list_may_name_missing_files(evaluated_run: EvaluatedRun, folder: Path
 def test_frames_have_their_own_rows(evaluated_run: EvaluatedRun, folder: Path, broken: Path) -> None:
     result = _detect(evaluated_run, "--frames", "--csv", "-", folder / "clip.mp4", broken)
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
-    answer = json.loads(_detect(evaluated_run, "--json", folder / "clip.mp4").stdout)[0]
-    assert [float(row["frame_score"]) for row in rows[:3]] == [frame["score"] for frame in answer["frames"]]
+    detection = json.loads(_detect(evaluated_run, "--json", folder / "clip.mp4").stdout)[0]
+    assert [float(row["frame_score"]) for row in rows[:3]] == [frame["score"] for frame in detection["frames"]]
     assert [row["time_s"] for row in rows] == ["0.0", "1.0", "2.0", ""]
     table = _detect(evaluated_run, "--frames", folder / "clip.mp4").stdout
     assert table.count("s  score 0.") == 3
@@ -137,11 +138,11 @@ def test_a_csv_has_all_values_and_no_formula(evaluated_run: EvaluatedRun, folder
     with (folder / "out.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["file"] for row in rows] == ["./=1+1.png", "clip.mp4"]
-    answers = json.loads(_detect(evaluated_run, "--json", "=1+1.png", "clip.mp4").stdout)
-    for row, answer in zip(rows, answers, strict=True):
-        said = [float(row[name]) for name in ("probability", "low", "high")]
-        assert said == [answer["probability"], answer["interval"]["low"], answer["interval"]["high"]]
-        assert row["sha256"] == answer["sha256"]
+    detections = json.loads(_detect(evaluated_run, "--json", "=1+1.png", "clip.mp4").stdout)
+    for row, detection in zip(rows, detections, strict=True):
+        values = [float(row[name]) for name in ("probability", "low", "high")]
+        assert values == [detection["probability"], detection["interval"]["low"], detection["interval"]["high"]]
+        assert row["sha256"] == detection["sha256"]
 
 
 def test_a_file_name_cannot_control_the_terminal(evaluated_run: EvaluatedRun, folder: Path) -> None:
@@ -175,15 +176,15 @@ def test_of_many_files_those_with_the_highest_probability_have_a_section(
 ) -> None:
     for module in ("detect_run", "detect_output"):
         monkeypatch.setattr(f"realframe.cli.{module}.MAX_SECTIONS", 2)
-    answers = json.loads(_detect(evaluated_run, "--json", folder).stdout)
-    highest = sorted(answers, key=lambda answer: -answer["probability"])[:2]
+    detections = json.loads(_detect(evaluated_run, "--json", folder).stdout)
+    highest = sorted(detections, key=lambda detection: -detection["probability"])[:2]
     _detect(evaluated_run, "--html", folder / "report.html", folder)
     page = (folder / "report.html").read_text()
     assert page.count('class="answer"') == 2
     assert page.count("data:image/jpeg;base64,") >= 4
-    first, second = (page.index(f'<div class="name"><bdi>{answer["file"]}</bdi>') for answer in highest)
+    first, second = (page.index(f'<div class="name"><bdi>{detection["file"]}</bdi>') for detection in highest)
     assert first < second
-    assert all(answer["file"] in page for answer in answers)
+    assert all(detection["file"] in page for detection in detections)
 
 
 def test_ctrl_c_keeps_the_results_so_far(champion: None, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +200,7 @@ def test_ctrl_c_keeps_the_results_so_far(champion: None, folder: Path, monkeypat
         patch.setattr(BatchDetector, "score_files", stopped)
         result = CliRunner().invoke(app, ["detect", "--json", "--csv", str(folder / "out.csv"), str(folder)])
     assert result.exit_code == 130
-    assert "Stopped: 2 of 3 result; the same command continues from there." in result.stderr
+    assert "Stopped: 2 of 3 done; the same command continues from there." in result.stderr
     assert len(json.loads(result.stdout)) == 2
     assert len((folder / "out.csv").read_text().splitlines()) == 3
     second = CliRunner().invoke(app, ["detect", str(folder)])

@@ -1,4 +1,4 @@
-"""The stage ``evaluate`` on a small run: its tables, its figures, and what it tells MLflow."""
+"""The stage ``evaluate`` on a small run: its tables, its figures, and what it logs to MLflow."""
 
 import sqlite3
 
@@ -40,14 +40,14 @@ def test_metrics_follow_from_the_predictions(evaluated_run: EvaluatedRun, predic
     assert metrics["weights"] == "random"
 
 
-def test_it_leaves_what_dvc_yaml_promises(evaluated_run: EvaluatedRun) -> None:
+def test_the_report_and_its_plots_are_written(evaluated_run: EvaluatedRun) -> None:
     html = (evaluated_run.folder / artifacts_module.REPORT).read_text()
     assert "Random weights" in html
     assert "Below its baseline" in html if evaluated_run.metrics["below_baseline"] else "Below its baseline" not in html
     assert len(list((evaluated_run.folder / artifacts_module.FIGURES).glob("*.png"))) == 11
 
 
-def test_its_figures_join_the_run_of_the_training(evaluated_run: EvaluatedRun) -> None:
+def test_the_figures_are_logged_to_the_training_run(evaluated_run: EvaluatedRun) -> None:
     with sqlite3.connect(evaluated_run.folder / "state" / "mlflow.db") as database:
         logged = dict(database.execute("select key, value from latest_metrics"))
         runs = database.execute("select count(*) from runs").fetchone()[0]

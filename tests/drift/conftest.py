@@ -20,7 +20,7 @@ __all__ = ["embedded_uri", "empty_registry", "settings", "store"]
 def champion(empty_registry: Path, settings: Settings, tmp_path: Path) -> int:
     """A registered champion with its evidence in MLflow, including the training reference."""
     folder = tmp_path / "run"
-    run_folder.write_training(folder, run_folder.write_data(folder, 60))
+    run_folder.write_training(folder, run_folder.write_dataset(folder, 60))
     run_folder.write_model(folder, bias=0.1)
     write_table(reference_table(), folder / artifacts.TRAINING_REFERENCE, score_tables.TRAINING_REFERENCE)
     version = model_registry.register_folder(folder, commit=COMMIT)

@@ -57,7 +57,7 @@ def test_a_window_of_hours_is_full_when_its_hours_have_passed() -> None:
     [(0.0, 0.0, set()), (0.35, 0.0, {"score_psi", "score_ks"}), (0.0, 0.8, {"feature_mmd"})],
 )
 def test_each_measure_detects_its_kind_of_shift(
-    reference: ReferenceSample, rules: DriftRules, shift: float, moved: float, beyond: set[str]
+    reference: ReferenceSample, rules: DriftRules, shift: float, moved: float, drifting: set[str]
 ) -> None:
     found = measure_window(make_predictions(50, shift=shift, moved=moved), reference, rules)
     assert {measure.name for measure in found if measure.exceeds_limit} == drifting

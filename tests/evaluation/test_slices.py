@@ -21,7 +21,7 @@ def _make_splits(**columns: list) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def _make_quality(splits: pd.DataFrame, brightness: list[float]) -> pd.DataFrame:
     return pd.DataFrame(
-        {"media_id": splits["media_id"].repeat(2), "kept": [True, False] * len(splits), "brightness": np.repeat(brightness, 2)}
+        {"media_id": splits["media_id"].repeat(2), "is_kept": [True, False] * len(splits), "brightness": np.repeat(brightness, 2)}
     )
 
 
@@ -52,7 +52,7 @@ def test_each_item_is_assigned_to_its_slice(dimension: str, columns: dict[str, l
 def test_brightness_uses_kept_frames_only() -> None:
     splits, items = _make_splits(codec=["h264"] * 3)
     quality = _make_quality(splits, [84.0, 170.0, 100.0])
-    quality.loc[~quality["kept"], "brightness"] = 255.0
+    quality.loc[~quality["is_kept"], "brightness"] = 255.0
     assert list(slices.assign_slices(items, splits, quality)["brightness"]) == ["medium", "bright", "dark"]
 
 

@@ -107,7 +107,7 @@ def test_a_reviewer_adds_a_regression_item_once(settings: Settings, photo: Path,
 
 
 def test_the_list_shows_each_vote(settings: Settings, photo: Path, store: Store) -> None:
-    assert "Nobody has said anything" in CliRunner().invoke(app, ["feedback", "list"]).stdout
+    assert "There are no labels yet" in CliRunner().invoke(app, ["feedback", "list"]).stdout
     for label, by in (("real", "anna"), ("fake", "ben")):
         assert CliRunner().invoke(app, ["feedback", "add", str(photo), "--label", label, "--by", by, "-m", "[why]"]).exit_code == 0
     listed = CliRunner().invoke(app, ["feedback", "list"]).stdout
@@ -131,4 +131,4 @@ def test_a_file_that_was_taken_down_is_refused(settings: Settings, photo: Path, 
 
 
 def test_an_empty_regression_set_has_a_hint(settings: Settings, store: Store) -> None:
-    assert "The set is empty" in CliRunner().invoke(app, ["regression", "list"]).stdout
+    assert "The regression set is empty" in CliRunner().invoke(app, ["regression", "list"]).stdout

@@ -1,11 +1,12 @@
-"""A kill at any moment leaves the old file or the new one."""
+"""Test atomic writes and the item cache."""
 
 from pathlib import Path
 
 import pytest
 
+from realframe.caching import code_digest, item_cache
+from realframe.caching.code_digest import package_digest, source_digest
 from realframe.caching.item_cache import ItemCache
-from realframe.errors import EmptyFileError, RealframeError
 from realframe.files import atomic_path, link_or_copy, sha256_of, write_text
 
 
@@ -25,7 +26,7 @@ def test_link_or_copy_leaves_the_source(tmp_path: Path) -> None:
     assert sha256_of(tmp_path / "a") == sha256_of(tmp_path / "b" / "c")
 
 
-def test_the_cache_computes_once_and_forgets_when_what_it_depends_on_changes(tmp_path: Path) -> None:
+def test_the_cache_computes_once_per_value_of_its_dependencies(tmp_path: Path) -> None:
     computed = []
 
     def compute(path: Path) -> None:
@@ -39,10 +40,9 @@ def test_the_cache_computes_once_and_forgets_when_what_it_depends_on_changes(tmp
     assert len(computed) == 2
 
 
-def test_every_error_has_a_code_of_its_own_and_says_thing_reason_hint() -> None:
-    def tree(kind: type[RealframeError]) -> list[type[RealframeError]]:
-        return [kind, *(below for child in kind.__subclasses__() for below in tree(child))]
-
-    codes = [kind.code for kind in tree(RealframeError)]
-    assert len(codes) == len(set(codes))
-    assert str(EmptyFileError("a.mp4", "has 0 bytes", "Export it again.")) == "a.mp4: has 0 bytes. Export it again."
+def test_code_digests_depend_on_the_source() -> None:
+    assert source_digest(code_digest) == source_digest(code_digest) != source_digest(code_digest, item_cache)
+    before = package_digest("caching", "config")
+    assert before == package_digest("caching", "config") != package_digest("config")
+    with pytest.raises(FileNotFoundError):
+        package_digest("no_such_package")

@@ -1,10 +1,10 @@
-"""What is used: params.yaml, then the recipe, then overrides; a mistake names the key, the value and the hint."""
+"""Test resolving parameters: params.yaml, then the recipe, then overrides; errors name the key, the value and a hint."""
 
 from pathlib import Path
 
 import pytest
 
-from realframe.config import load_params, recipe_names, parse_overrides, resolve_params
+from realframe.config import load_params, parse_overrides, recipe_names, resolve_params
 from realframe.errors import ParamsError
 
 
@@ -13,7 +13,7 @@ def test_every_recipe_resolves(root: Path) -> None:
         assert resolve_params(root / "params.yaml", root / "recipes", recipe=recipe).params.recipe == recipe
 
 
-def test_recipe_beats_file_and_override_beats_recipe(root: Path) -> None:
+def test_the_recipe_replaces_the_file_and_overrides_replace_the_recipe(root: Path) -> None:
     resolved = resolve_params(root / "params.yaml", root / "recipes", recipe="scratch", overrides={"train.phase1.epochs": 3})
     assert resolved.params.train.backbone == "residual_cnn"
     assert resolved.origins["train.backbone"].endswith("scratch.yaml")
@@ -22,20 +22,20 @@ def test_recipe_beats_file_and_override_beats_recipe(root: Path) -> None:
     assert resolved.origins["seed"] == "params.yaml"
 
 
-def test_an_overridden_sampling_replaces_the_one_below(root: Path) -> None:
+def test_an_overridden_sampling_replaces_the_whole_rule(root: Path) -> None:
     resolved = resolve_params(root / "params.yaml", root / "recipes", overrides={"extract.sampling": {"every": 3}})
     assert resolved.params.extract.sampling.every == 3
     assert resolved.params.extract.sampling.fps is None
 
 
-def test_what_is_saved_is_what_stages_load(root: Path, tmp_path: Path) -> None:
+def test_stages_load_what_is_saved(root: Path, tmp_path: Path) -> None:
     resolved = resolve_params(root / "params.yaml", root / "recipes")
     resolved.save(tmp_path / "params.yaml")
     assert load_params(tmp_path / "params.yaml") == resolved.params
 
 
 @pytest.mark.parametrize(
-    ("overrides", "said"),
+    ("overrides", "message_part"),
     [
         ({"train.bachbone": "x"}, "train.bachbone"),
         ({"clean.size": 7}, "given: 7"),
@@ -44,10 +44,10 @@ def test_what_is_saved_is_what_stages_load(root: Path, tmp_path: Path) -> None:
         ({"train.phase1.frozen": False}, "phase2.unfreeze_last"),
     ],
 )
-def test_a_mistake_names_key_value_and_hint(root: Path, overrides: dict, said: str) -> None:
+def test_an_error_names_key_value_and_hint(root: Path, overrides: dict, message_part: str) -> None:
     with pytest.raises(ParamsError) as caught:
         resolve_params(root / "params.yaml", root / "recipes", overrides=overrides)
-    assert said in str(caught.value)
+    assert message_part in str(caught.value)
     assert "Change it in" in str(caught.value)
 
 
@@ -56,15 +56,15 @@ def test_an_unknown_recipe_lists_the_known(root: Path) -> None:
         resolve_params(root / "params.yaml", root / "recipes", recipe="nonesuch")
 
 
-def test_settings_are_read_as_yaml() -> None:
+def test_overrides_are_parsed_as_yaml() -> None:
     assert parse_overrides(["a.b=3", "c={every: 3}", "recipe=scratch"]) == {"a.b": 3, "c": {"every": 3}, "recipe": "scratch"}
     with pytest.raises(ParamsError, match="KEY=VALUE"):
         parse_overrides(["a.b"])
 
 
-def test_every_knob_has_a_comment_and_a_reader(root: Path) -> None:
+def test_every_parameter_has_a_comment_and_a_reader(root: Path) -> None:
     code = "".join(
-        path.read_text() for folder in ("src", "pipelines") for path in (root / folder).rglob("*.py") if path.parent.name != "params"
+        path.read_text() for folder in ("src", "pipelines") for path in (root / folder).rglob("*.py") if path.parent.name != "config"
     )
     for line in (root / "params.yaml").read_text().splitlines():
         key, colon, rest = line.strip().partition(":")

@@ -83,13 +83,7 @@ def test_every_module_has_a_layer(root: Path) -> None:
 
 # The private vocabulary that the glossary replaced. No module, function, class, parameter or attribute may bear one of these names again.
 OLD_NAMES = frozenset(
-    """
-    dealt deal lot reign Reign _crown CROWNING follow notice alone on_figures on_rival checked Checked same_items SameItems split_uses SplitUses
-    given lay_out again strip counted Sieve run_sieved asked added opinions Case said taking take_in door Door insist ending Ending LeavingError
-    pulse Pulse Held spare Spare Seat Warm exercise Room pace Pace Watching SmallBodies Unforeseen calling Visitor detected Looked Detected answering Given
-    Answering Shown shown Told told _told _said silent tell NotThereError NotKeptError SlowError LaterError TooOftenError NoRoomError CallerError several
-    at_threshold boundary barred touched erase thing below_floor gap_to_floor floor Floor cure Cure Caller looked kept beside
-    """.split()
+    ["dealt", "deal", "lot", "reign", "Reign", "_crown", "CROWNING", "follow", "notice", "alone", "on_figures", "on_rival", "checked", "Checked", "same_items", "SameItems", "split_uses", "SplitUses", "given", "lay_out", "again", "strip", "counted", "Sieve", "run_sieved", "asked", "added", "opinions", "Case", "said", "taking", "take_in", "door", "Door", "insist", "ending", "Ending", "LeavingError", "pulse", "Pulse", "Held", "spare", "Spare", "Seat", "Warm", "exercise", "Room", "pace", "Pace", "Watching", "SmallBodies", "Unforeseen", "calling", "Visitor", "detected", "Looked", "Detected", "answering", "Given", "Answering", "Shown", "shown", "Told", "told", "_told", "_said", "silent", "tell", "NotThereError", "NotKeptError", "SlowError", "LaterError", "TooOftenError", "NoRoomError", "CallerError", "several", "at_threshold", "boundary", "barred", "touched", "erase", "thing", "below_floor", "gap_to_floor", "floor", "Floor", "cure", "Cure", "Caller", "looked", "kept", "beside"]
 )
 
 
@@ -142,6 +136,13 @@ def test_dvc_yaml_and_artifacts_name_the_same_paths(root: Path) -> None:
     named = {str(value) for value in vars(artifacts).values() if isinstance(value, Path)}
     of_a_folder = {path for path in written if any(path.startswith(f"{folder}/") for folder in named)}
     assert written - of_a_folder <= named
+
+
+@pytest.mark.parametrize("module", ["realframe.web.app", "realframe.cli.detect_run"])
+def test_the_web_process_and_cached_detections_import_no_tensorflow(module: str, root: Path) -> None:
+    code = f"import sys, {module}; print([name for name in ('tensorflow', 'keras') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("command", [["--help"], ["detect", "--help"], ["registry", "--help"], ["run", "--help"]])

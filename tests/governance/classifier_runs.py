@@ -19,7 +19,7 @@ _CLASS_DISTANCE = 3.0  # between the class means, in standard deviations
 def register(folder: Path, splits: pd.DataFrame, *, flipped: float, bias: float, seed: int = 0) -> int:
     """Train with the share ``flipped`` of the training labels flipped, score val and test, and register the run; return its version."""
     run_folder.write_training(folder, splits)
-    tables = run_folder.evaluated(splits, 0.5)
+    tables = run_folder.make_evaluation_tables(splits, 0.5)
     scores = _scores(splits, flipped, seed)
     scored = {
         name: getattr(tables, name).assign(score=lambda rows: rows["media_id"].map(scores))

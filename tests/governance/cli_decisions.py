@@ -19,8 +19,8 @@ def reject(version: int, name: str, comment: str) -> LedgerEntry:
     return decisions.reject(version, reviewer(name), comment)
 
 
-def ask_for_changes(version: int, name: str, comment: str) -> LedgerEntry:
-    return decisions.ask_for_changes(version, reviewer(name), comment)
+def request_changes(version: int, name: str, comment: str) -> LedgerEntry:
+    return decisions.request_changes(version, reviewer(name), comment)
 
 
 def rollback(name: str, comment: str, to: int | None = None) -> LedgerEntry:

@@ -34,7 +34,7 @@ def folder(tmp_path: Path, empty_registry: Path) -> Path:
 
 @pytest.fixture
 def splits(folder: Path) -> pd.DataFrame:
-    return run_folder.write_data(folder, classifier_runs.ITEMS)
+    return run_folder.write_dataset(folder, classifier_runs.ITEMS)
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_a_version_whose_evidence_was_changed_in_mlflow_is_unknown(champion: int
 def test_the_regression_set_must_not_be_worse(folder: Path, splits: pd.DataFrame, store: Store) -> None:
     def register(bias: float, scores: list[float]) -> int:
         run_folder.write_training(folder, splits)
-        tables = run_folder.evaluated(splits, 0.9)
+        tables = run_folder.make_evaluation_tables(splits, 0.9)
         rows = splits.head(4)[["media_id", "label", "kind", "split"]].assign(score=scores)
         run_folder.write_evaluation(folder, replace(tables, regression=rows))
         run_folder.write_model(folder, bias=bias)
@@ -187,13 +187,13 @@ def test_every_rule_of_the_file_is_a_field(root: Path) -> None:
 @pytest.fixture
 def pictures(settings: Settings) -> pd.DataFrame:
     """A dataset of real pictures in the folder of originals."""
-    table = run_folder.media_table(50)
+    table = run_folder.make_media_table(50)
     for number in range(len(table)):
         path = settings.raw_dir / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.random.default_rng(number).integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(path)
         table.loc[number, ["media_id", "path", "kind"]] = [hashlib.sha256(path.read_bytes()).hexdigest(), path.name, "image"]
-    return run_folder.split_table(table)
+    return run_folder.make_split_table(table)
 
 
 def test_a_champion_of_another_test_split_scores_the_challengers_items(
@@ -232,7 +232,7 @@ def test_a_champion_scores_the_regression_items_that_came_in_after_it(pictures: 
     def register(regression: pd.DataFrame, bias: float) -> int:
         run_folder.write_training(folder, pictures)
         manifest.write(pictures, folder / artifacts.SPLITS, manifest.SPLITS_SCHEMA)
-        run_folder.write_evaluation(folder, replace(run_folder.evaluated(pictures, 0.9), regression=regression))
+        run_folder.write_evaluation(folder, replace(run_folder.make_evaluation_tables(pictures, 0.9), regression=regression))
         run_folder.write_model(folder, bias)
         return model_registry.register_folder(folder, commit=COMMIT)
 

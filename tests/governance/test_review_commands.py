@@ -78,7 +78,7 @@ def test_the_summary_has_warnings(store: Store) -> None:
 def test_the_summary_lists_parameters_that_differ(store: Store, tmp_path: Path) -> None:
     approve(3, "Ada", "")
     folder = tmp_path / "run"
-    run_folder.write_training(folder, run_folder.write_data(folder, 90))
+    run_folder.write_training(folder, run_folder.write_dataset(folder, 90))
     resolved = folder / "build" / "params.yaml"
     resolved.write_text(resolved.read_text().replace("seed: 42", "seed: 43"))
     run_folder.write_model(folder, bias=0.9)
@@ -169,7 +169,7 @@ def test_an_unused_alias_is_an_error() -> None:
 
 def test_a_model_trained_by_hand_is_registered_with_the_login_as_its_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "by hand"
-    run_folder.write_training(folder, run_folder.write_data(folder, 42))
+    run_folder.write_training(folder, run_folder.write_dataset(folder, 42))
     run_folder.write_model(folder, bias=0.7)
     monkeypatch.chdir(folder)
     assert run_command("register") == "version 4. Next: realframe registry show 4\n"

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from tests.media.numbered_media import ENCODERS, Maker, can_encode, texture, write_numbered
 
 from realframe.config import CleanParams, Limits
+from tests.media.numbered_media import ENCODERS, MakeVideo, can_encode, make_texture, write_numbered
 
 
 @pytest.fixture(scope="session")
-def numbered(tmp_path_factory: pytest.TempPathFactory) -> Maker:
+def numbered(tmp_path_factory: pytest.TempPathFactory) -> MakeVideo:
     """Give the path of a numbered video of 60 frames; each kind is rendered once a session."""
     folder, made = tmp_path_factory.mktemp("numbered"), {}
 
@@ -39,5 +39,5 @@ def clean_params() -> CleanParams:
 def photo(tmp_path: Path) -> Path:
     """A JPEG of 96 x 64 with texture."""
     path = tmp_path / "photo.jpg"
-    texture().save(path, quality=92)
+    make_texture().save(path, quality=92)
     return path

@@ -1,4 +1,4 @@
-"""Videos whose frames carry their own number in their pixels, rendered by FFmpeg, and reading the number back."""
+"""Render videos whose frames show their own number with FFmpeg, and read the number back."""
 
 import io
 import json
@@ -29,12 +29,12 @@ ENCODERS = {
 }
 
 
-Maker = Callable[..., Path]
+MakeVideo = Callable[..., Path]
 
 
 @dataclass(frozen=True)
-class Vfr:
-    """A clock that stops for a while after every fifth frame: its ``setpts`` and the seconds at which each frame is shown."""
+class VariableRate:
+    """A variable frame rate with a pause after every fifth frame: its ``setpts`` and the time of each frame in seconds."""
 
     setpts: str = f"(N+floor(N/5)*9)/{FPS}/TB"
 
@@ -44,7 +44,7 @@ class Vfr:
 
 
 def numbered_frame(number: int) -> np.ndarray:
-    """A frame of 4 x 2 blocks, each white where its bit of ``number`` is set, with a little texture."""
+    """Return a frame of 4 x 2 blocks, each white if its bit of ``number`` is set, with a little texture."""
     frame = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     for bit in range(8):
         row, column = divmod(bit, 4)
@@ -54,13 +54,13 @@ def numbered_frame(number: int) -> np.ndarray:
     return frame
 
 
-def number_of(frame: np.ndarray) -> int:
+def read_number(frame: np.ndarray) -> int:
     """Read the number back from the middle of each block."""
     middles = [(row * BLOCK + BLOCK // 2, column * BLOCK + BLOCK // 2) for row in range(2) for column in range(4)]
     return sum(1 << bit for bit, (y, x) in enumerate(middles) if frame[y - 8 : y + 8, x - 8 : x + 8].mean() > 128)
 
 
-def ffmpeg_run(*arguments: str, data: bytes | None = None) -> None:
+def run_ffmpeg_command(*arguments: str, data: bytes | None = None) -> None:
     subprocess.run([ffmpeg_executable(), "-v", "error", "-y", *arguments], input=data, check=True, capture_output=True)
 
 
@@ -74,23 +74,23 @@ def write_numbered(path: Path, codec: str, *, setpts: str = "PTS", options: tupl
     source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{WIDTH}x{HEIGHT}", "-r", str(FPS), "-i", "-"]
     pixels = [] if codec in ("gif", "mjpeg") else ["-pix_fmt", "yuv420p"]
     shape = ["-vf", f"setpts={setpts}", "-fps_mode", "passthrough"]
-    ffmpeg_run(*source, *shape, *pixels, "-c:v", *ENCODERS[codec], *options, str(path), data=raw)
+    run_ffmpeg_command(*source, *shape, *pixels, "-c:v", *ENCODERS[codec], *options, str(path), data=raw)
 
 
-def extraction(max_frames: int = 256, encoding: str = "png", **sampling: float) -> ExtractParams:
+def extract_params(max_frames: int = 256, encoding: str = "png", **sampling: float) -> ExtractParams:
     return ExtractParams(sampling=Sampling(**sampling), max_frames=max_frames, encoding=encoding)
 
 
-def extracted(source: Path, how: ExtractParams, limits: Limits, target: Path) -> tuple[list[np.ndarray], dict[str, Any]]:
+def extract_and_read(source: Path, params: ExtractParams, limits: Limits, target: Path) -> tuple[list[np.ndarray], dict[str, Any]]:
     """The frames and the facts of the shard that ``source`` gives."""
-    extract_frames(source, "0" * 64, probe_media(source, limits), how, limits, target)
+    extract_frames(source, "0" * 64, probe_media(source, limits), params, limits, target)
     with tarfile.open(target) as tar:
         names = [name for name in tar.getnames() if name != "shard.json"]
         facts = json.loads(tar.extractfile("shard.json").read())
         return [np.asarray(Image.open(io.BytesIO(tar.extractfile(name).read()))) for name in names], facts
 
 
-def texture(width: int = 96, height: int = 64, seed: int = 0) -> Image.Image:
+def make_texture(width: int = 96, height: int = 64, seed: int = 0) -> Image.Image:
     """A picture with detail at several scales, unlike for unlike seeds."""
     random = np.random.default_rng(seed)
     coarse = Image.fromarray(random.integers(0, 256, (6, 8, 3), np.uint8)).resize((width, height), Image.Resampling.BICUBIC)

@@ -1,4 +1,4 @@
-"""The probe against the manifest of the field data: 535 real files."""
+"""Test the probe with the manifest of the field data: 535 real files."""
 
 import csv
 from pathlib import Path
@@ -16,7 +16,7 @@ def manifest(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def test_every_file_has_the_facts_that_the_manifest_states(field_data: Path, limits: Limits) -> None:
+def test_every_file_has_the_facts_in_the_manifest(field_data: Path, limits: Limits) -> None:
     rows = manifest(field_data)
     for row in rows:
         facts = probe_media(field_data / row["path"], limits)

@@ -1,4 +1,4 @@
-"""Sampling: exact, at any rate."""
+"""Test the sampling of frames at constant and variable frame rates."""
 
 from fractions import Fraction
 from itertools import pairwise
@@ -25,11 +25,11 @@ def test_every_third_frame() -> None:
     assert sample_indices(steady(10, 30), Sampling(every=3), 256) == [0, 3, 6, 9]
 
 
-def test_uniform_has_both_ends() -> None:
+def test_uniform_includes_the_first_and_the_last_frame() -> None:
     assert sample_indices(steady(101, 30), Sampling(uniform=5), 256) == [0, 25, 50, 75, 100]
 
 
-def test_uniform_of_a_short_video_takes_all() -> None:
+def test_uniform_samples_all_frames_of_a_short_video() -> None:
     assert sample_indices(steady(3, 30), Sampling(uniform=5), 256) == [0, 1, 2]
 
 
@@ -37,12 +37,12 @@ def test_more_than_max_frames_are_thinned_evenly() -> None:
     assert sample_indices(steady(101, 30), Sampling(every=1), 5) == [0, 25, 50, 75, 100]
 
 
-def test_a_rate_above_the_videos_takes_each_frame_once() -> None:
+def test_a_rate_above_that_of_the_video_samples_each_frame_once() -> None:
     assert sample_indices(steady(7, 10), Sampling(fps=50), 256) == list(range(7))
 
 
 @given(clocks, st.fractions(min_value=Fraction(1, 10), max_value=10, max_denominator=16))
-def test_fps_takes_the_first_frame_at_or_after_each_tick(times: list[Fraction], fps: Fraction) -> None:
+def test_fps_samples_the_first_frame_at_or_after_each_tick(times: list[Fraction], fps: Fraction) -> None:
     ticks = [Fraction(tick) / fps for tick in range(int(times[-1] * fps) + 1)]
     expected = {next(index for index, time in enumerate(times) if time >= tick) for tick in ticks}
     assert sample_indices(times, Sampling(fps=float(fps)), 10_000) == sorted(expected)

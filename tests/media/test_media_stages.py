@@ -1,4 +1,4 @@
-"""The stages extract_frames and clean_frames as the pipeline runs them."""
+"""Test the stages extract_frames and clean_frames as the pipeline runs them."""
 
 import os
 import signal
@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tests.media.numbered_media import Maker, extraction, texture
 from PIL import Image
 
 from pipelines import clean_frames, extract_frames
@@ -22,6 +21,7 @@ from realframe.media import quarantine
 from realframe.media.probe import probe_media
 from realframe.media.shards import read_shard_frames
 from realframe.settings import get_settings
+from tests.media.numbered_media import MakeVideo, extract_params, make_texture
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def params(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Param
     """A run's folder with resolved parameters, as the working folder."""
     resolved = resolve_params(root / "params.yaml", root / "recipes")
     small = resolved.params.clean.model_copy(update={"size": 64})
-    params = resolved.params.model_copy(update={"clean": small, "extract": extraction(fps=2)})
+    params = resolved.params.model_copy(update={"clean": small, "extract": extract_params(fps=2)})
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("REALFRAME_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(root), str(root / "src")]))
@@ -39,7 +39,7 @@ def params(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Param
     get_settings.cache_clear()
 
 
-def catalog(params: Params) -> None:
+def write_catalog(params: Params) -> None:
     """Write the part of media.parquet that the media stages read, and leave all items as they are."""
     files = [path for path in sorted(artifacts.RAW_MEDIA.iterdir()) if path.is_file()]
     rows = [{"media_id": sha256_of(path), "path": path.name, **asdict(probe_media(path, params.limits))} for path in files]
@@ -47,7 +47,7 @@ def catalog(params: Params) -> None:
         pd.DataFrame(rows).sort_values("media_id").to_parquet(table)
 
 
-def give(name: str, content: Path | Image.Image) -> str:
+def add_file(name: str, content: Path | Image.Image) -> str:
     path = artifacts.RAW_MEDIA / name
     path.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(content, Path):
@@ -57,30 +57,32 @@ def give(name: str, content: Path | Image.Image) -> str:
     return sha256_of(path)
 
 
-def stages(capsys: pytest.CaptureFixture[str]) -> list[str]:
+def run_stages(capsys: pytest.CaptureFixture[str]) -> list[str]:
     extract_frames.main()
     clean_frames.main()
     return capsys.readouterr().out.splitlines()
 
 
-def digests() -> dict[str, str]:
-    return {str(path): sha256_of(path) for path in sorted(Path("data").rglob("*")) if path.is_file() and artifacts.RAW_MEDIA not in path.parents}
+def output_digests() -> dict[str, str]:
+    return {
+        str(path): sha256_of(path) for path in sorted(Path("data").rglob("*")) if path.is_file() and artifacts.RAW_MEDIA not in path.parents
+    }
 
 
-def test_from_originals_to_clean_frames(params: Params, numbered: Maker, capsys: pytest.CaptureFixture[str]) -> None:
+def test_from_originals_to_clean_frames(params: Params, numbered: MakeVideo, capsys: pytest.CaptureFixture[str]) -> None:
     damaged = bytearray(numbered().read_bytes())
     middle = damaged.index(b"mdat") + len(damaged) // 3
     damaged[middle : middle + 600] = bytes(range(200)) * 3
-    give("damaged.mp4", numbered())
+    add_file("damaged.mp4", numbered())
     (artifacts.RAW_MEDIA / "damaged.mp4").write_bytes(damaged)
-    ids = [give("clip.webm", numbered("vp9", "webm")), give("photo.jpg", texture(300, 200))]
-    blank = give("grey.png", Image.new("RGB", (64, 64), "grey"))
+    ids = [add_file("clip.webm", numbered("vp9", "webm")), add_file("photo.jpg", make_texture(300, 200))]
+    blank = add_file("grey.png", Image.new("RGB", (64, 64), "grey"))
     before = {path: (sha256_of(path), path.stat().st_mtime_ns) for path in artifacts.RAW_MEDIA.iterdir()}
-    catalog(params)
+    write_catalog(params)
 
-    said = stages(capsys)
+    lines = run_stages(capsys)
 
-    assert said == [
+    assert lines == [
         "extract_frames: 3 items (0 cached), quarantined 1 (media.undecodable 1)",
         "clean_frames: 2 items (0 cached), quarantined 1 (media.no-usable-frame 1), frames dropped 1 (blank 1)",
     ]
@@ -92,44 +94,44 @@ def test_from_originals_to_clean_frames(params: Params, numbered: Maker, capsys:
     empty = pd.read_parquet(artifacts.QUARANTINE / "clean_frames.parquet")
     assert empty[["path", "sha256", "code"]].to_numpy().tolist() == [["grey.png", blank, "media.no-usable-frame"]]
     quality = pd.read_parquet(artifacts.QUALITY)
-    assert list(quality) == ["media_id", "index", "time_s", "kept", "reason", "std", "sharpness", "brightness", "phash"]
-    assert quality.kept.sum() == 6
+    assert list(quality) == ["media_id", "index", "time_s", "is_kept", "reason", "std", "sharpness", "brightness", "phash"]
+    assert quality.is_kept.sum() == 6
     assert set(quality.media_id) == {*ids, blank}
     assert {path: (sha256_of(path), path.stat().st_mtime_ns) for path in artifacts.RAW_MEDIA.iterdir()} == before
 
 
-def test_one_new_video_decodes_one_video(params: Params, numbered: Maker, capsys: pytest.CaptureFixture[str]) -> None:
-    give("clip.mp4", numbered())
-    gone = give("photo.jpg", texture())
-    catalog(params)
-    stages(capsys)
-    first = digests()
-    assert [line.split(",")[0] for line in stages(capsys)] == ["extract_frames: 2 items (2 cached)", "clean_frames: 2 items (2 cached)"]
-    assert digests() == first
+def test_one_new_video_costs_one_decoding(params: Params, numbered: MakeVideo, capsys: pytest.CaptureFixture[str]) -> None:
+    add_file("clip.mp4", numbered())
+    removed_id = add_file("photo.jpg", make_texture())
+    write_catalog(params)
+    run_stages(capsys)
+    first = output_digests()
+    assert [line.split(",")[0] for line in run_stages(capsys)] == ["extract_frames: 2 items (2 cached)", "clean_frames: 2 items (2 cached)"]
+    assert output_digests() == first
     (artifacts.RAW_MEDIA / "photo.jpg").unlink()
-    give("new.webm", numbered("vp9", "webm"))
-    catalog(params)
-    assert [line.split(",")[0] for line in stages(capsys)] == ["extract_frames: 2 items (1 cached)", "clean_frames: 2 items (1 cached)"]
-    assert not (artifacts.CLEAN_FRAMES / f"{gone}.tar").exists()
-    assert gone not in set(pd.read_parquet(artifacts.QUALITY).media_id)
+    add_file("new.webm", numbered("vp9", "webm"))
+    write_catalog(params)
+    assert [line.split(",")[0] for line in run_stages(capsys)] == ["extract_frames: 2 items (1 cached)", "clean_frames: 2 items (1 cached)"]
+    assert not (artifacts.CLEAN_FRAMES / f"{removed_id}.tar").exists()
+    assert removed_id not in set(pd.read_parquet(artifacts.QUALITY).media_id)
 
 
-def test_no_items_leave_empty_tables(params: Params, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_items_the_tables_are_empty(params: Params, capsys: pytest.CaptureFixture[str]) -> None:
     artifacts.MEDIA.parent.mkdir(parents=True)
     for table in (artifacts.MEDIA, artifacts.HARMONIZED):
         pd.DataFrame({"media_id": [], "path": []}, dtype=str).to_parquet(table)
-    stages(capsys)
+    run_stages(capsys)
     assert artifacts.FRAMES.is_dir()
     assert len(pd.read_parquet(artifacts.QUALITY)) == 0
     assert list(pd.read_parquet(artifacts.QUARANTINE / "clean_frames.parquet")) == ["path", "sha256", "code", "message"]
 
 
-def test_a_stage_that_is_killed_and_run_again_ends_with_the_same_bytes(
-    params: Params, numbered: Maker, capsys: pytest.CaptureFixture[str]
+def test_a_killed_stage_gives_the_same_bytes_when_run_again(
+    params: Params, numbered: MakeVideo, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for place, (codec, suffix) in enumerate([("h264", "mp4"), ("hevc", "mp4"), ("vp9", "webm"), ("mpeg4", "avi"), ("mjpeg", "mov")]):
-        give(f"{place}.{suffix}", numbered(codec, suffix))
-    catalog(params)
+        add_file(f"{place}.{suffix}", numbered(codec, suffix))
+    write_catalog(params)
     killed = subprocess.Popen([sys.executable, "-m", "pipelines.extract_frames"], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while not list(artifacts.FRAMES.glob("*.tar")) and time.monotonic() < deadline:
@@ -137,16 +139,16 @@ def test_a_stage_that_is_killed_and_run_again_ends_with_the_same_bytes(
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     (artifacts.FRAMES / ".half.0000.tmp.tar").write_bytes(b"half")
-    stages(capsys)
-    after_kill = digests()
+    run_stages(capsys)
+    after_kill = output_digests()
     for folder in (artifacts.FRAMES, artifacts.CLEAN_FRAMES, Path("state")):
         for path in sorted(folder.rglob("*"), reverse=True):
             path.unlink() if path.is_file() else path.rmdir()
-    stages(capsys)
-    assert digests() == after_kill
+    run_stages(capsys)
+    assert output_digests() == after_kill
 
 
-def test_the_quarantine_table_is_sorted_and_repeats(tmp_path: Path) -> None:
+def test_the_quarantine_table_is_sorted_and_deterministic(tmp_path: Path) -> None:
     rows = [
         quarantine.make_row(name, "", EmptyFileError(f"/somewhere/{name}", "is empty (0 bytes)", "Copy it again."))
         for name in ("b.mp4", "a.mp4")

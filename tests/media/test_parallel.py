@@ -1,4 +1,4 @@
-"""Items in parallel: one that dies, hangs or fails costs itself only."""
+"""Test parallel processing: an item that crashes, hangs or fails costs only itself."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ def work(item: str) -> str:
     return f"{item} in {Path.cwd()}"
 
 
-def test_results_come_in_order_and_bad_items_cost_themselves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_results_are_in_order_and_a_bad_item_costs_only_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(parallel, "_GRACE_S", 0)
     process_items(work, ["first"], 1, 10.0, "test")  # starts the server of the workers in another folder
     monkeypatch.chdir(tmp_path)
@@ -44,7 +44,7 @@ def test_a_defect_stops_the_run() -> None:
         process_items(work, ["a", "breaks"], 1, 10.0, "test")
 
 
-def test_nothing_to_do_starts_nothing() -> None:
+def test_without_items_no_process_starts() -> None:
     assert process_items(work, [], 2, 10.0, "test") == []
 
 

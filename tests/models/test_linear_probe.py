@@ -67,7 +67,7 @@ def test_a_head_can_be_initialized_by_the_probe(standardize: bool) -> None:
     model, _ = detector_network.create_detector("residual_cnn", "random", 64, chosen, 0, Settings())
     random = np.random.default_rng(0)
     pixels = random.uniform(0, 255, (40, 64, 64, 3)).astype(np.float32)
-    pixels[::2] = pixels[::2, :, :, :1]  # grey noise against coloured noise
+    pixels[::2] = pixels[::2, :, :, :1]  # gray noise against colored noise
     bottom, _ = freezing.split_network(model, freezing.get_pooling_layer(model))
     features = bottom.predict(pixels, verbose=0)
     names = [f"item{number}" for number in range(40)]

@@ -46,10 +46,10 @@ def test_each_refusal_has_the_documented_message(options: str, message: str) -> 
 
 
 def test_every_documented_refusal_is_tested() -> None:
-    section = PAGE.split("## What is refused")[1].split("\n## ")[0]
+    section = PAGE.split("## Invalid combinations")[1].split("\n## ")[0]
     assert len(REFUSED) == section.count("\n| ") - 2 > 0  # minus the header of the table
 
 
 def test_every_recipe_is_documented() -> None:
-    explained = PAGE.split("## What each stands for")[1].split("\n## ")[0]
+    explained = PAGE.split("## What each recipe reproduces")[1].split("\n## ")[0]
     assert [recipe for recipe in recipe_names(ROOT / "recipes") if f"**`{recipe}`**" not in explained] == []

@@ -5,17 +5,17 @@ import re
 from realframe.presentation.detection_view import DetectionView
 from realframe.reports.detection_report import render_detection_report
 from realframe.store.detection_documents import Detection, FrameScore, Moment
-from tests.web.answers import answer, record
+from tests.detection_factory import make_detection, make_record
 
 
 def _late_peak() -> Detection:
     """A video whose most suspicious frame is at 59.6 s, which rounds to 1:00 and is cut off to 0:59."""
     times = (0.0, 30.0, 59.6)
     frames = tuple(FrameScore(time_s=time, score=score, attention=None) for time, score in zip(times, (0.1, 0.2, 0.997), strict=True))
-    facts = answer().facts
+    facts = make_detection().facts
     assert facts is not None
-    return answer(
-        frames=8,
+    return make_detection(
+        frame_count=8,
         facts=facts.model_copy(update={"duration_s": 61.0}),
         moments=(Moment(start_s=59.6, end_s=59.6, peak_s=59.6, score=0.997),),
         tiles=None,
@@ -40,7 +40,7 @@ def test_one_moment_has_one_time_everywhere() -> None:
 
 def test_page_and_report_have_the_same_words_and_facts() -> None:
     detection = _late_peak()
-    view, of_upload = DetectionView.of(detection), DetectionView.of_record(record(detection))
+    view, of_upload = DetectionView.of(detection), DetectionView.of_record(make_record(detection))
     assert of_upload
     assert (view.headline, view.meaning, view.limits, view.scale, view.timeline) == (
         of_upload.headline,
@@ -55,4 +55,4 @@ def test_page_and_report_have_the_same_words_and_facts() -> None:
 
 
 def test_an_upload_without_a_result_has_no_view() -> None:
-    assert DetectionView.of_record(record(None)) is None
+    assert DetectionView.of_record(make_record(None)) is None

@@ -11,11 +11,11 @@ from realframe.presentation import wording
 from realframe.presentation.wording import describe_limits, describe_moment, describe_verdict, verdict_headline
 from realframe.statistics.conformal import UncertaintyBand
 from realframe.store.detection_documents import Caution, Moment, ProbabilityInterval, Step
-from tests.reports.sample_detections import PHOTO, make_detection, make_unscored_detection
+from tests.detection_factory import PHOTO_FACTS, make_signed_detection, make_unscored_detection
 
 
 def _all_words(**changed: Any) -> str:
-    detection = make_detection(**changed)
+    detection = make_signed_detection(**changed)
     words = [verdict_headline(detection), *describe_verdict(detection), *describe_limits(detection)]
     return " ".join(words).replace("\N{NO-BREAK SPACE}", " ")
 
@@ -42,7 +42,7 @@ def test_the_moment_and_the_frames_are_named() -> None:
     assert "The detector scored 5 of 250 frames and did not listen" in words
     whole = (Moment(start_s=0, end_s=8, peak_s=4, score=0.95),)
     assert "all of it looks suspicious" in _all_words(moments=whole)
-    image = _all_words(facts=PHOTO, moments=(), frames=())
+    image = _all_words(facts=PHOTO_FACTS, moments=(), frames=())
     assert "listen" not in image
     assert "this image" in image
 

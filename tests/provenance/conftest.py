@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from pillow_heif import register_heif_opener
-from tests.provenance.signed_media import Signatory, signatory
 
 from realframe.media.ffmpeg import ffmpeg_executable
+from tests.provenance.signed_media import Signatory, signatory
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +31,9 @@ def bare(picture: Image.Image, tmp_path_factory: pytest.TempPathFactory) -> dict
     for suffix, path in files.items():
         if suffix in ("mp4", "mov"):
             source = ["-f", "lavfi", "-i", "testsrc2=size=128x96:rate=10", "-t", "1", "-pix_fmt", "yuv420p", "-map_metadata", "-1"]
-            subprocess.run([ffmpeg_executable(), "-v", "error", *source, "-fflags", "+bitexact", "-flags:v", "+bitexact", str(path)], check=True)
+            subprocess.run(
+                [ffmpeg_executable(), "-v", "error", *source, "-fflags", "+bitexact", "-flags:v", "+bitexact", str(path)], check=True
+            )
         else:
             picture.save(path)
     return files

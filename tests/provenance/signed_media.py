@@ -1,4 +1,4 @@
-"""Files with content credentials, signed by certificates made on the spot."""
+"""Create files with content credentials, signed by certificates created here."""
 
 import datetime
 import io
@@ -22,7 +22,7 @@ OPENED = {"action": "c2pa.opened", "parameters": {"ingredientIds": ["parent"]}}
 
 @dataclass(frozen=True)
 class Signatory:
-    """Somebody who signs: the chain of certificates, the key, and the root that a trust list would hold; all PEM."""
+    """A signer: the chain of certificates, the key, and the root certificate for a trust list; all PEM."""
 
     chain: str
     key: str

@@ -1,4 +1,4 @@
-"""Content credentials, signed by real certificates into real files."""
+"""Test content credentials, signed by real certificates into real files."""
 
 import threading
 from collections.abc import Iterator
@@ -6,13 +6,13 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from tests.provenance.signed_media import OPENED, Signatory, created, signatory, signed
 
 from realframe.errors import SetupError
 from realframe.provenance import content_credentials
 from realframe.provenance.origin import Credentials, Provenance
 from realframe.provenance.origin_reader import read_provenance
 from realframe.settings import get_settings
+from tests.provenance.signed_media import OPENED, Signatory, created, signatory, signed
 
 AI, CAMERA = created("trainedAlgorithmicMedia"), created("digitalCapture")
 STILLS = {"jpg": "jpeg", "png": "png", "webp": "webp", "heic": "heic", "avif": "avif", "tif": "tiff", "gif": "gif"}
@@ -35,18 +35,18 @@ def trust(certificates: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("suffix", MIMES)
-def test_they_are_read_from_every_container(bare: dict[str, Path], signer: Signatory, tmp_path: Path, suffix: str) -> None:
+def test_credentials_are_read_from_every_container(bare: dict[str, Path], signer: Signatory, tmp_path: Path, suffix: str) -> None:
     file = signed(bare[suffix], tmp_path / f"signed.{suffix}", MIMES[suffix], signer, AI)
     assert read_provenance(file).credentials == Credentials("valid", "ai-generated", "Probe Pictures Ltd.", "Brush 2.0", "", ())
     assert read_provenance(bare[suffix]).credentials is None
 
 
-def test_the_name_of_a_file_is_not_asked(bare: dict[str, Path], signer: Signatory, tmp_path: Path) -> None:
+def test_the_file_name_is_ignored(bare: dict[str, Path], signer: Signatory, tmp_path: Path) -> None:
     assert read_provenance(signed(bare["jpg"], tmp_path / "-holiday.txt", "image/jpeg", signer, CAMERA)).credentials is not None
 
 
 @pytest.mark.parametrize(
-    ("actions", "says", "words"),
+    ("actions", "origin", "sentence_part"),
     [
         (AI, "ai-generated", "was made by AI"),
         (created("compositeWithTrainedAlgorithmicMedia"), "ai-generated", "in part by AI"),
@@ -57,21 +57,21 @@ def test_the_name_of_a_file_is_not_asked(bare: dict[str, Path], signer: Signator
         (created("noSuchType"), "unknown", "do not state how it was made"),
     ],
 )
-def test_what_the_actions_amount_to(
-    bare: dict[str, Path], signer: Signatory, tmp_path: Path, actions: list[dict[str, str]], says: str, words: str
+def test_the_origin_follows_from_the_actions(
+    bare: dict[str, Path], signer: Signatory, tmp_path: Path, actions: list[dict[str, str]], origin: str, sentence_part: str
 ) -> None:
-    found = read_provenance(signed(bare["jpg"], tmp_path / "signed.jpg", "image/jpeg", signer, actions))
-    assert found.credentials is not None
-    assert found.credentials.origin == says
-    assert words in found.sentence
+    result = read_provenance(signed(bare["jpg"], tmp_path / "signed.jpg", "image/jpeg", signer, actions))
+    assert result.credentials is not None
+    assert result.credentials.origin == origin
+    assert sentence_part in result.sentence
 
 
 def test_an_edit_does_not_hide_that_the_original_was_made_by_ai(bare: dict[str, Path], signer: Signatory, tmp_path: Path) -> None:
     original = signed(bare["jpg"], tmp_path / "original.jpg", "image/jpeg", signer, AI)
     edited = signed(original, tmp_path / "edited.jpg", "image/jpeg", signer, [OPENED, {"action": "c2pa.cropped"}], parent=original)
-    found = read_provenance(edited).credentials
-    assert found is not None
-    assert (found.state, found.origin) == ("valid", "ai-generated")
+    result = read_provenance(edited).credentials
+    assert result is not None
+    assert (result.state, result.origin) == ("valid", "ai-generated")
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "mp4"])
@@ -80,11 +80,11 @@ def test_a_changed_file_is_invalid(bare: dict[str, Path], signer: Signatory, tmp
     place = data.rindex(b"mdat") + 300 if suffix == "mp4" else len(data) - 60
     data[place] ^= 0xFF
     (tmp_path / "changed").write_bytes(data)
-    found = read_provenance(tmp_path / "changed")
-    assert found.credentials is not None
-    assert found.credentials.state == "invalid"
-    assert found.credentials.problems == ("The file was changed after it was signed.",)
-    assert "do not count" in found.sentence
+    result = read_provenance(tmp_path / "changed")
+    assert result.credentials is not None
+    assert result.credentials.state == "invalid"
+    assert result.credentials.problems == ("The file was changed after it was signed.",)
+    assert "do not count" in result.sentence
 
 
 def test_only_those_on_the_trust_list_are_trusted(
@@ -102,7 +102,7 @@ def test_only_those_on_the_trust_list_are_trusted(
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
-def test_a_trust_list_that_cant_be_used_is_an_error_of_the_set_up(
+def test_an_unusable_trust_list_is_a_setup_error(
     bare: dict[str, Path], signer: Signatory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
 ) -> None:
     trust(content or "", tmp_path, monkeypatch)
@@ -113,28 +113,28 @@ def test_a_trust_list_that_cant_be_used_is_an_error_of_the_set_up(
         read_provenance(file)
 
 
-def test_a_damaged_manifest_is_invalid_not_absent(bare: dict[str, Path], signer: Signatory, tmp_path: Path) -> None:
+def test_a_damaged_manifest_is_invalid_not_missing(bare: dict[str, Path], signer: Signatory, tmp_path: Path) -> None:
     data = bytearray(signed(bare["png"], tmp_path / "signed.png", "image/png", signer, AI).read_bytes())
     place = data.index(b"jumdc2pa")
     data[place + 40 : place + 400] = bytes(360)
     (tmp_path / "damaged.png").write_bytes(data)
-    found = read_provenance(tmp_path / "damaged.png").credentials
-    assert found is not None
-    assert (found.state, found.origin) == ("invalid", "unknown")
-    assert found.problems
+    result = read_provenance(tmp_path / "damaged.png").credentials
+    assert result is not None
+    assert (result.state, result.origin) == ("invalid", "unknown")
+    assert result.problems
 
 
-def test_a_file_that_only_pretends_to_carry_credentials_has_none(bare: dict[str, Path], tmp_path: Path) -> None:
+def test_a_file_with_only_the_marker_has_no_credentials(bare: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "pretends.jpg").write_bytes(bare["jpg"].read_bytes() + b"jumdc2pa")
     assert read_provenance(tmp_path / "pretends.jpg").credentials is None
 
 
 def test_nothing_is_fetched(bare: dict[str, Path], signer: Signatory, tmp_path: Path) -> None:
-    asked: list[str] = []
+    requested_paths: list[str] = []
 
     class Listener(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked.append(self.path)
+            requested_paths.append(self.path)
             self.send_error(404)
 
         def log_message(self, *_: object) -> None: ...
@@ -144,31 +144,31 @@ def test_nothing_is_fetched(bare: dict[str, Path], signer: Signatory, tmp_path: 
         address = f"http://127.0.0.1:{server.server_port}/store.c2pa"
         file = signed(bare["jpg"], tmp_path / "far.jpg", "image/jpeg", signer, AI, remote=address)
         file.write_bytes(file.read_bytes() + b"jumdc2pa")
-        found = read_provenance(file)
+        result = read_provenance(file)
         server.shutdown()
-    assert found.credentials is None
-    assert asked == []
+    assert result.credentials is None
+    assert requested_paths == []
 
 
-def test_reading_ends_at_the_limits_and_prints_nothing(
+def test_reading_stops_at_the_limits_and_prints_nothing(
     bare: dict[str, Path], signer: Signatory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     file = signed(bare["jpg"], tmp_path / "signed.jpg", "image/jpeg", signer, AI)
     file.write_bytes(file.read_bytes() + bytes(100_000_000))
     monkeypatch.setattr(content_credentials, "_MEMORY_MB", 120)
-    found = read_provenance(file).credentials
-    assert found is not None
-    assert (found.state, found.problems) == ("invalid", ("They are damaged, or too large to be read.",))
+    result = read_provenance(file).credentials
+    assert result is not None
+    assert (result.state, result.problems) == ("invalid", ("They are damaged, or too large to be read.",))
     assert capfd.readouterr() == ("", "")
 
 
-def test_credentials_and_metadata_that_disagree_are_both_told(bare: dict[str, Path], signer: Signatory, tmp_path: Path) -> None:
+def test_credentials_and_metadata_that_disagree_are_both_described(bare: dict[str, Path], signer: Signatory, tmp_path: Path) -> None:
     from PIL import Image, PngImagePlugin
 
     texts = PngImagePlugin.PngInfo()
     texts.add_text("parameters", "a cat\nSteps: 20, Sampler: Euler a, CFG scale: 7")
     with Image.open(bare["png"]) as image:
         image.save(tmp_path / "cat.png", pnginfo=texts)
-    found: Provenance = read_provenance(signed(tmp_path / "cat.png", tmp_path / "signed.png", "image/png", signer, CAMERA))
-    assert "state that it was taken by a camera" in found.sentence
-    assert "Stable Diffusion web UI" in found.sentence
+    result: Provenance = read_provenance(signed(tmp_path / "cat.png", tmp_path / "signed.png", "image/png", signer, CAMERA))
+    assert "state that it was taken by a camera" in result.sentence
+    assert "Stable Diffusion web UI" in result.sentence

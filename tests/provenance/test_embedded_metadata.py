@@ -1,4 +1,4 @@
-"""What programs and cameras leave in metadata, written here by Pillow and FFmpeg as they do."""
+"""Test the traces of programs and cameras in metadata, written here by Pillow and FFmpeg."""
 
 import subprocess
 import zlib
@@ -64,10 +64,10 @@ def test_generators_leave_text_in_png(picture: Image.Image, tmp_path: Path, key:
     file = png(tmp_path / "made.png", picture, zipped=how == "zipped", **{key: value})
     if how == "late":
         texts_moved_to_the_end(file)
-    found = read_provenance(file)
-    assert found.traces == (Trace(f'PNG text "{key}"', "ai-generated", " ".join(value.split()), tool),)
-    assert "mentions AI" in found.sentence
-    assert "Anyone can write" in found.sentence
+    result = read_provenance(file)
+    assert result.traces == (Trace(f'PNG text "{key}"', "ai-generated", " ".join(value.split()), tool),)
+    assert "mentions AI" in result.sentence
+    assert "Anyone can write" in result.sentence
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_generators_leave_text_in_png(picture: Image.Image, tmp_path: Path, key:
         "Dream of a midjourney; steps: 3 to the sampler",
     ],
 )
-def test_a_caption_may_speak_of_ai(picture: Image.Image, tmp_path: Path, caption: str) -> None:
+def test_a_caption_that_mentions_ai_is_no_trace(picture: Image.Image, tmp_path: Path, caption: str) -> None:
     exif = Image.Exif()
     exif[0x010E] = caption
     picture.save(tmp_path / "photo.jpg", exif=exif, comment=caption.encode())
@@ -91,12 +91,12 @@ def test_a_camera_is_named_by_exif(picture: Image.Image, tmp_path: Path, suffix:
     exif = Image.Exif()
     exif[0x010F], exif[0x0110] = "Canon", "Canon EOS R5"
     picture.save(tmp_path / f"photo.{suffix}", exif=exif)
-    found = read_provenance(tmp_path / f"photo.{suffix}")
-    assert {(t.location, t.origin, t.tool) for t in found.traces} >= {
+    result = read_provenance(tmp_path / f"photo.{suffix}")
+    assert {(t.location, t.origin, t.tool) for t in result.traces} >= {
         ("EXIF Make", "camera", "Canon"),
         ("EXIF Model", "camera", "Canon EOS R5"),
     }
-    assert found.sentence == "Its metadata names a camera (Canon, Canon EOS R5). Anyone can write, copy or remove such data."
+    assert result.sentence == "Its metadata names a camera (Canon, Canon EOS R5). Anyone can write, copy or remove such data."
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
@@ -143,7 +143,7 @@ def test_xmp(picture: Image.Image, tmp_path: Path, attributes: str, elements: st
     assert [(trace.location, trace.origin, trace.tool) for trace in read_provenance(path).traces] == [expected]
 
 
-def test_the_credit_of_iptc(picture: Image.Image, tmp_path: Path) -> None:
+def test_iptc_credit(picture: Image.Image, tmp_path: Path) -> None:
     credit = b"Made with Google AI"
     record = b"\x1c\x02\x6e" + len(credit).to_bytes(2, "big") + credit
     tags = TiffImagePlugin.ImageFileDirectory_v2()
@@ -176,20 +176,20 @@ def test_tags_of_videos(
     assert expected in [(trace.location, trace.origin, trace.tool) for trace in read_provenance(file).traces]
 
 
-def test_an_encoder_says_nothing_of_the_origin(bare: dict[str, Path], tmp_path: Path) -> None:
-    found = read_provenance(tagged(bare["mp4"], tmp_path / "copied.mp4"))
-    assert {(trace.location, trace.origin, trace.tool) for trace in found.traces} == {("encoder tag", "unknown", "FFmpeg")}
-    assert found.sentence == "Its metadata names neither a camera nor AI (FFmpeg). Anyone can write, copy or remove such data."
+def test_an_encoder_shows_no_origin(bare: dict[str, Path], tmp_path: Path) -> None:
+    result = read_provenance(tagged(bare["mp4"], tmp_path / "copied.mp4"))
+    assert {(trace.location, trace.origin, trace.tool) for trace in result.traces} == {("encoder tag", "unknown", "FFmpeg")}
+    assert result.sentence == "Its metadata names neither a camera nor AI (FFmpeg). Anyone can write, copy or remove such data."
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "heic", "avif", "tif", "gif"])
-def test_a_bare_file_tells_nothing_and_that_says_nothing(bare: dict[str, Path], suffix: str) -> None:
-    found = read_provenance(bare[suffix])
-    assert (found.credentials, found.traces) == (None, ())
-    assert found.sentence.startswith(NOTHING)
+def test_a_file_without_metadata_has_no_traces(bare: dict[str, Path], suffix: str) -> None:
+    result = read_provenance(bare[suffix])
+    assert (result.credentials, result.traces) == (None, ())
+    assert result.sentence.startswith(NOTHING)
 
 
-def test_what_speaks_of_ai_outweighs_a_camera_and_is_kept_where_there_is_too_much(picture: Image.Image, tmp_path: Path) -> None:
+def test_traces_of_ai_come_before_a_camera_and_are_kept_if_there_are_too_many(picture: Image.Image, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x010F] = "Canon"
     chunks = PngImagePlugin.PngInfo()
@@ -197,22 +197,22 @@ def test_what_speaks_of_ai_outweighs_a_camera_and_is_kept_where_there_is_too_muc
         chunks.add_text("Software", f"program {place}")
         chunks.add_text(f"{place}", "Steps: 20, Sampler: Euler")
     picture.save(tmp_path / "made.png", pnginfo=chunks, exif=exif)
-    found = read_provenance(tmp_path / "made.png")
-    assert len(found.traces) == 20
-    assert {trace.origin for trace in found.traces} == {"ai-generated"}
-    assert "mentions AI (Stable Diffusion web UI)" in found.sentence
+    result = read_provenance(tmp_path / "made.png")
+    assert len(result.traces) == 20
+    assert {trace.origin for trace in result.traces} == {"ai-generated"}
+    assert "mentions AI (Stable Diffusion web UI)" in result.sentence
 
 
-def test_values_are_fit_to_be_shown(picture: Image.Image, tmp_path: Path) -> None:
+def test_values_are_safe_to_show(picture: Image.Image, tmp_path: Path) -> None:
     nasty = "Photoshop \x1b[31m\u202e\r\n<script>" + "x" * 5000
-    found = read_provenance(png(tmp_path / "made.png", picture, Software=nasty)).traces[0]
-    assert found.value.startswith("Photoshop [31m <script>xxx")
-    assert len(found.value) == 200
-    assert found.value.isprintable()
-    assert found.tool == "Adobe Photoshop"
+    result = read_provenance(png(tmp_path / "made.png", picture, Software=nasty)).traces[0]
+    assert result.value.startswith("Photoshop [31m <script>xxx")
+    assert len(result.value) == 200
+    assert result.value.isprintable()
+    assert result.tool == "Adobe Photoshop"
 
 
-def test_broken_exif_hides_nothing_else(picture: Image.Image, tmp_path: Path) -> None:
+def test_broken_exif_does_not_hide_other_metadata(picture: Image.Image, tmp_path: Path) -> None:
     file = png(tmp_path / "odd.png", picture, Software="GIMP 3")
     texts_moved_to_the_end(file)
     data, broken = file.read_bytes(), b"no EXIF at all"
@@ -221,7 +221,7 @@ def test_broken_exif_hides_nothing_else(picture: Image.Image, tmp_path: Path) ->
     assert read_provenance(file).traces == (Trace('PNG text "Software"', "edited", "GIMP 3", "GIMP"),)
 
 
-def test_the_sentence_is_for_a_layman(picture: Image.Image, tmp_path: Path) -> None:
+def test_the_sentence_uses_plain_words(picture: Image.Image, tmp_path: Path) -> None:
     picture.save(tmp_path / "made.jpg", xmp=f'<a e:DigitalSourceType="{IPTC}trainedAlgorithmicMedia"/>'.encode())
-    found = read_provenance(tmp_path / "made.jpg")
-    assert found.sentence == "Its metadata mentions AI (it was made by AI). Anyone can write, copy or remove such data."
+    result = read_provenance(tmp_path / "made.jpg")
+    assert result.sentence == "Its metadata mentions AI (it was made by AI). Anyone can write, copy or remove such data."

@@ -1,4 +1,4 @@
-"""Files made to do harm: nothing raises, nothing hangs, nothing floods the memory, no other file is opened."""
+"""Test hostile files: no error, no hang, no excessive memory, no other file opened."""
 
 import struct
 import subprocess
@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from tests.provenance.signed_media import Signatory, created, signed
 
 from realframe.provenance.origin_reader import read_provenance
+from tests.provenance.signed_media import Signatory, created, signed
 
 HEADS = {
     "jpeg": b"\xff\xd8\xff\xe1\x00\x40Exif\0\0II*\0\x08\0\0\0",
@@ -48,12 +48,12 @@ def with_chunks(source: Path, target: Path, *chunks: bytes) -> Path:
 @pytest.mark.parametrize("name", HEADS)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tail=st.binary(max_size=400))
-def test_arbitrary_bytes_after_a_known_beginning(tmp_path: Path, name: str, tail: bytes) -> None:
+def test_arbitrary_bytes_after_a_known_signature(tmp_path: Path, name: str, tail: bytes) -> None:
     path = tmp_path / "file"
     path.write_bytes(HEADS[name] + tail)
-    found = read_provenance(path)
-    assert found.sentence
-    assert all(len(trace.value) <= 200 for trace in found.traces)
+    result = read_provenance(path)
+    assert result.sentence
+    assert all(len(trace.value) <= 200 for trace in result.traces)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -62,14 +62,14 @@ def test_arbitrary_bytes_after_a_known_beginning(tmp_path: Path, name: str, tail
 @given(tail=st.binary(max_size=400))
 def test_arbitrary_bytes_in_a_manifest_store(tmp_path: Path, name: str, tail: bytes) -> None:
     (tmp_path / "file").write_bytes(HEADS[name] + STORE + tail)
-    found = read_provenance(tmp_path / "file").credentials
-    assert found is None or found.state == "invalid"
+    result = read_provenance(tmp_path / "file").credentials
+    assert result is None or result.state == "invalid"
 
 
 @pytest.mark.filterwarnings("ignore")
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_real_files_cut_and_changed(bare: dict[str, Path], tmp_path: Path, data: st.DataObject) -> None:
+def test_truncated_and_changed_files(bare: dict[str, Path], tmp_path: Path, data: st.DataObject) -> None:
     whole = bytearray(bare[data.draw(st.sampled_from(sorted(bare)))].read_bytes())
     for place, value in data.draw(st.lists(st.tuples(st.integers(0, len(whole) - 1), st.integers(0, 255)), max_size=8)):
         whole[place] = value
@@ -78,14 +78,14 @@ def test_real_files_cut_and_changed(bare: dict[str, Path], tmp_path: Path, data:
 
 
 @pytest.mark.parametrize("content", [b"", b"<!doctype html><title>Sora</title>", b"ffconcat version 1.0\nfile /etc/passwd\n", b"ID3\4Lavf"])
-def test_what_is_no_media_reaches_no_parser(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_media_reaches_no_parser(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "film.mp4").write_bytes(content)
-    found = read_provenance(tmp_path / "film.mp4")
-    assert (found.credentials, found.traces) == (None, ())
-    assert found.sentence.startswith("It is not an image or video")
+    result = read_provenance(tmp_path / "film.mp4")
+    assert (result.credentials, result.traces) == (None, ())
+    assert result.sentence.startswith("It is not an image or video")
 
 
-def test_no_file_and_a_folder(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "gone.png", tmp_path / ("x" * 5000), tmp_path / "a\0b"):
         assert read_provenance(path).traces == ()
 
@@ -98,11 +98,11 @@ def test_a_zip_bomb_in_a_text_chunk(bare: dict[str, Path], tmp_path: Path, kind:
     assert peak_mb(file) < 150
 
 
-def test_gigantic_text_is_clipped(bare: dict[str, Path], tmp_path: Path) -> None:
+def test_huge_text_is_shortened(bare: dict[str, Path], tmp_path: Path) -> None:
     text = b"Steps: 20, Sampler: Euler " * 400_000
     file = with_chunks(bare["png"], tmp_path / "long.png", chunk(b"tEXt", b"parameters\0" + text))
-    found = read_provenance(file)
-    assert [(trace.tool, len(trace.value)) for trace in found.traces] == [("Stable Diffusion web UI", 200)]
+    result = read_provenance(file)
+    assert [(trace.tool, len(trace.value)) for trace in result.traces] == [("Stable Diffusion web UI", 200)]
 
 
 @pytest.mark.parametrize(
@@ -127,9 +127,9 @@ def test_no_text_takes_long(bare: dict[str, Path], tmp_path: Path, text: str) ->
 def test_a_manifest_of_many_megabytes(bare: dict[str, Path], signer: Signatory, tmp_path: Path) -> None:
     actions = [*created("trainedAlgorithmicMedia"), *[{"action": "c2pa.edited", "parameters": {"description": "x" * 8_000}}] * 100]
     file = signed(bare["jpg"], tmp_path / "large.jpg", "image/jpeg", signer, actions)
-    found = read_provenance(file).credentials
-    assert found is not None
-    assert found.origin == "ai-generated"
+    result = read_provenance(file).credentials
+    assert result is not None
+    assert result.origin == "ai-generated"
 
 
 def test_deep_json_in_a_manifest(bare: dict[str, Path], signer: Signatory, tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_a_picture_of_a_billion_pixels_is_not_decoded(tmp_path: Path) -> None:
     assert peak_mb(tmp_path / "bomb.png") < 150
 
 
-def test_names_are_never_options(picture: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_names_are_not_parsed_as_options(picture: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     picture.save("plain.jpg", comment=b"Steps: 20, Sampler: Euler")
     for name in ("-h", "http:", "concat:a|b", "%d.jpg"):

@@ -26,7 +26,7 @@ from tests.state_fixtures import COMMIT
 def folder(tmp_path: Path, empty_registry: Path) -> Path:
     """A folder with an evaluated model whose training run is on this server."""
     run = tmp_path / "run"
-    splits = run_folder.write_data(run, 90)
+    splits = run_folder.write_dataset(run, 90)
     with mlflow.start_run(experiment_id=mlflow_runs.connect()) as training:
         run_folder.write_training(run, splits, run_id=training.info.run_id)
     run_folder.write_model(run, bias=0.25)
@@ -169,7 +169,7 @@ def test_a_new_evaluation_replaces_the_evidence_but_not_the_audit_mark(folder: P
     def evaluate(quality: float, allowed: bool, gone: tuple[Path, ...] = ()) -> None:
         splits = manifest.read(folder / artifacts.SPLITS, manifest.SPLITS_SCHEMA)
         marks = {"passed": not allowed, "allowed": allowed}
-        found = replace(run_folder.evaluated(splits, quality), shortcuts=marks)
+        found = replace(run_folder.make_evaluation_tables(splits, quality), shortcuts=marks)
         run_folder.write_evaluation(folder, found)
         for path in gone:
             (folder / path).unlink()

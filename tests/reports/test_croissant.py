@@ -16,7 +16,7 @@ def test_mlcroissant_reads_the_document(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import mlcroissant
-    splits = run_folder.write_data(tmp_path, 20)
+    splits = run_folder.write_dataset(tmp_path, 20)
     file = tmp_path / artifacts.CROISSANT
     file.parent.mkdir(exist_ok=True)
     file.write_text(json.dumps(croissant.describe_dataset(splits, tmp_path / artifacts.SPLITS, "0123456789ab")))
@@ -28,6 +28,6 @@ def test_mlcroissant_reads_the_document(tmp_path: Path) -> None:
 
 
 def test_licenses_are_listed_and_missing_ones_are_unstated(tmp_path: Path) -> None:
-    splits = run_folder.write_data(tmp_path, 20)
+    splits = run_folder.write_dataset(tmp_path, 20)
     splits.loc[splits.index[:2], "licence"] = ""
     assert croissant.list_licenses(splits) == ["CC-BY-4.0", "unstated"]

@@ -13,7 +13,7 @@ from PIL import Image
 
 from realframe.reports.detection_report import OverviewRow, render_detection_report
 from realframe.store.detection_documents import Detection, FrameScore, Tiles
-from tests.reports.sample_detections import PHOTO, make_detection, make_unscored_detection
+from tests.detection_factory import PHOTO_FACTS, make_signed_detection, make_unscored_detection
 
 SIDE = 16
 
@@ -49,7 +49,7 @@ def _sprite(shift: int) -> bytes:
 
 
 def _make_with_images(**changed: object) -> tuple[Detection, bytes, bytes]:
-    return make_detection(tiles=Tiles(size=SIDE, columns=2, frame_indices=(0, 1, 2, 3, 4)), **changed), _sprite(0), _sprite(120)
+    return make_signed_detection(tiles=Tiles(size=SIDE, columns=2, frame_indices=(0, 1, 2, 3, 4)), **changed), _sprite(0), _sprite(120)
 
 
 def _gray_levels(page: Page) -> list[int]:
@@ -70,8 +70,8 @@ def test_the_page_loads_nothing_and_runs_nothing() -> None:
 @settings(deadline=None, max_examples=40)
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
 def test_file_names_are_escaped(name: str) -> None:
-    plain = Page(render_detection_report([(make_detection(), None, None), (make_unscored_detection(), None, None)]))
-    nasty = Page(render_detection_report([(make_detection(file=name), None, None), (make_unscored_detection(name), None, None)]))
+    plain = Page(render_detection_report([(make_signed_detection(), None, None), (make_unscored_detection(), None, None)]))
+    nasty = Page(render_detection_report([(make_signed_detection(file=name), None, None), (make_unscored_detection(name), None, None)]))
     assert [tag for tag, _ in nasty.tags] == [tag for tag, _ in plain.tags]
 
 
@@ -106,14 +106,14 @@ def test_the_charts_match_the_numbers() -> None:
 def test_attention_is_drawn_where_frames_have_no_score() -> None:
     shares = (0.1, 0.2, 0.5, 0.1, 0.1)
     frames = tuple(FrameScore(time_s=2 * place, score=None, attention=share) for place, share in enumerate(shares))
-    words = Page(render_detection_report([(make_detection(frames=frames), None, None)])).words
+    words = Page(render_detection_report([(make_signed_detection(frames=frames), None, None)])).words
     assert "How much each frame weighs" in words
     silent = tuple(FrameScore(time_s=2 * place, score=None, attention=None) for place in range(5))
-    assert not Page(render_detection_report([(make_detection(frames=silent, moments=()), None, None)])).named("polyline")
+    assert not Page(render_detection_report([(make_signed_detection(frames=silent, moments=()), None, None)])).named("polyline")
 
 
 def test_provenance_is_separate_and_escaped() -> None:
-    words = Page(render_detection_report([(make_detection(), None, None)])).words
+    words = Page(render_detection_report([(make_signed_detection(), None, None)])).words
     assert "no part of it" in words
     assert "<script>alert(1)</script>" in words
     assert "CN=<b>Maker</b>" in words
@@ -121,7 +121,7 @@ def test_provenance_is_separate_and_escaped() -> None:
 
 
 def test_cautions_facts_and_times_are_shown() -> None:
-    words = re.sub(r"\s+", " ", Page(render_detection_report([(make_detection(), None, None)])).words)
+    words = re.sub(r"\s+", " ", Page(render_detection_report([(make_signed_detection(), None, None)])).words)
     for part in (
         "It looks unlike everything.",
         "version 7",
@@ -138,7 +138,7 @@ def test_several_files_have_an_overview_and_one_has_none() -> None:
         render_detection_report(
             [
                 _make_with_images(),
-                (make_detection(file="photo.jpg", facts=PHOTO, frames=(), moments=()), None, None),
+                (make_signed_detection(file="photo.jpg", facts=PHOTO_FACTS, frames=(), moments=()), None, None),
                 (make_unscored_detection(), None, None),
             ]
         )
@@ -150,7 +150,7 @@ def test_several_files_have_an_overview_and_one_has_none() -> None:
 
 def test_an_overview_may_list_more_files_than_sections() -> None:
     lines = [
-        OverviewRow.from_detection(make_detection()).with_section(1),
+        OverviewRow.from_detection(make_signed_detection()).with_section(1),
         *(OverviewRow.from_detection(make_unscored_detection(f"{number}.mp4")) for number in range(40)),
     ]
     page = Page(render_detection_report([_make_with_images()], lines))

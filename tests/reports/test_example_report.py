@@ -161,7 +161,7 @@ def _in_slice(example: Example, dimension: str, name: str) -> "pd.Series[bool]":
         return facts[dimension].replace("", "unknown") == name
     if dimension == "generator":
         return facts["generator"].replace("", "unknown").eq(name) & facts["label"].eq("fake")
-    brightness = example.tables["quality"].query("kept").groupby("media_id")["brightness"].mean()
+    brightness = example.tables["quality"].query("is_kept").groupby("media_id")["brightness"].mean()
     number = {
         "resolution": facts[["width", "height"]].min(axis=1),
         "duration": facts["duration_s"],

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from realframe.runs.compare_recipes import FIGURES, RecipeResult, extract_section, insert_section, markdown
+from realframe.runs.compare_recipes import FIGURES, RecipeResult, comparison_markdown, extract_section, insert_section
 
 PAGE = "# Results\n\nBefore.\n"
 
@@ -44,7 +44,7 @@ def remark(text: str, beginning: str) -> str:
 
 
 def test_the_table_has_a_row_per_recipe_in_order() -> None:
-    text = markdown([recipe_result("lstm"), recipe_result("gap", low=0.6)])
+    text = comparison_markdown([recipe_result("lstm"), recipe_result("gap", low=0.6)])
     row = cells(text, "lstm")
     assert row["backbone (weights)"] == "mobilenetv2 (imagenet)"
     assert row["head"] == "lstm"
@@ -57,32 +57,32 @@ def test_the_table_has_a_row_per_recipe_in_order() -> None:
 
 def test_a_figure_without_value_is_unknown() -> None:
     row = recipe_result("lstm")
-    assert cells(markdown([replace(row, figures=row.figures | {"f1": figure(None)})]), "lstm")["f1"] == "unknown"
+    assert cells(comparison_markdown([replace(row, figures=row.figures | {"f1": figure(None)})]), "lstm")["f1"] == "unknown"
 
 
 def test_remarks_state_the_largest_difference_after_reloading() -> None:
-    text = markdown([recipe_result("lstm"), replace(recipe_result("gap"), reload_gap=4.5e-5)])
+    text = comparison_markdown([recipe_result("lstm"), replace(recipe_result("gap"), reload_difference=4.5e-5)])
     assert "4.5e-05." in text
 
 
 def test_recipes_no_better_than_chance_are_named() -> None:
     rows = [recipe_result("good"), recipe_result("edge", low=0.5), recipe_result("poor", low=0.31), recipe_result("just", low=0.501)]
-    assert remark(markdown(rows), "No better than chance") == (
+    assert remark(comparison_markdown(rows), "No better than chance") == (
         "No better than chance (the interval of the ROC-AUC includes 0.5): edge, poor."
     )
-    assert "chance" not in markdown([recipe_result("good")])
+    assert "chance" not in comparison_markdown([recipe_result("good")])
 
 
 def test_recipes_without_an_interval_are_not_called_chance() -> None:
-    text = markdown([recipe_result("few", low=None), recipe_result("poor", low=0.4)])
+    text = comparison_markdown([recipe_result("few", low=None), recipe_result("poor", low=0.4)])
     assert remark(text, "No better than chance").endswith(": poor.")
     assert remark(text, "Too few test clips") == "Too few test clips for an interval, so a comparison with chance is not possible: few."
 
 
 def test_recipes_with_random_weights_are_named() -> None:
-    text = markdown([recipe_result("lstm"), recipe_result("gap", weights="random")])
+    text = comparison_markdown([recipe_result("lstm"), recipe_result("gap", weights="random")])
     assert remark(text, "Random weights").endswith(": gap.")
-    assert "Random weights" not in markdown([recipe_result("lstm")])
+    assert "Random weights" not in comparison_markdown([recipe_result("lstm")])
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_recipes_with_random_weights_are_named() -> None:
     [("abcd", "All were tested on the same 4 clips;"), ("abcde", "The test splits differ: "), ("abce", "The test splits differ: ")],
 )
 def test_remarks_state_whether_the_test_splits_are_the_same(others: str, sentence: str) -> None:
-    text = markdown([recipe_result("lstm"), recipe_result("gap", items=others)])
+    text = comparison_markdown([recipe_result("lstm"), recipe_result("gap", items=others)])
     assert sentence in text
     assert ("same" in text) is (others == "abcd")
 

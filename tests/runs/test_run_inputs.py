@@ -22,7 +22,7 @@ from realframe.store import takedown
 from realframe.store.document_base import Membership
 from realframe.store.index_documents import Dataset, Media
 from realframe.store.repository import Store, open_store
-from tests import state_fixtures, run_folder
+from tests import run_folder, state_fixtures
 
 
 def _picture(path: Path, seed: int) -> Path:
@@ -70,7 +70,7 @@ def test_a_taken_down_item_is_in_no_later_dataset(home: Settings, store: Store) 
 
 def test_a_training_refuses_a_dataset_with_items_taken_down_since(home: Settings, store: Store) -> None:
     media_id = run_folder.media_id(0)
-    row = run_folder.media_table(1).iloc[0].to_dict()
+    row = run_folder.make_media_table(1).iloc[0].to_dict()
     store.upsert([Media.model_validate({name: row[name] for name in Media.model_fields if name in row})])
     store.upsert([Dataset(version="0123456789ab", items=1, counts=())])
     store.add_to_set(Media, [media_id], "datasets", Membership(version="0123456789ab", split="train"))

@@ -18,6 +18,7 @@ from realframe.settings import Settings
 from tests.scoring.conftest import BAD, GOOD, write_photo
 
 pytestmark = pytest.mark.usefixtures("three_versions")
+FILES = 120  # more than are scored before the signal arrives
 
 
 def _score(*arguments: object) -> Result:
@@ -51,7 +52,7 @@ def test_wrong_usage_and_a_missing_folder(tmp_path: Path) -> None:
 
 
 def test_the_same_command_continues_after_ctrl_c(tmp_path: Path, settings: Settings) -> None:
-    for number in range(60):
+    for number in range(FILES):
         write_photo(tmp_path / "many" / f"{number}.png", number)
     command = [sys.executable, "-m", "realframe", "score", "--model", "3", "--job", "many", str(tmp_path / "many")]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -63,9 +64,9 @@ def test_the_same_command_continues_after_ctrl_c(tmp_path: Path, settings: Setti
     assert "Run the same command again to continue" in errors
     assert "Traceback" not in errors
     scored = len(list(settings.cache_dir.rglob("result.json")))
-    assert 0 < scored < 60
+    assert 0 < scored < FILES
     written = {path: path.stat().st_mtime_ns for path in settings.cache_dir.rglob("result.json")}
     assert _score("--job", "many", tmp_path / "many").exit_code == 0
-    assert len(_table(settings, "many")) == 60
+    assert len(_table(settings, "many")) == FILES
     assert {path: path.stat().st_mtime_ns for path in written} == written  # none of them was computed again
     assert json.loads((settings.state_dir / "scores" / "many" / "listing.json").read_text())["model"] == "3"

@@ -96,7 +96,7 @@ def test_a_second_run_scores_only_new_and_changed_files(media: Path, settings: S
     assert sorted(scored_names) == ["new.png", "page.mp4"]
     assert "real/two.png" not in second
     assert second["page.mp4"]["verdict"] != "not scored"
-    assert len(store.find(Prediction)) == 5  # nothing twice, and what was said of the file that is gone was said
+    assert len(store.find(Prediction)) == 5  # no prediction twice, and that of the deleted file stays
 
 
 def test_another_version_scores_all_files_and_replaces_the_table(media: Path, settings: Settings, scored_names: list[str]) -> None:
@@ -202,7 +202,7 @@ def test_a_file_over_the_limit_is_not_fetched_completely_whatever_the_listing_sa
     bucket.pipe_file("/box/big.bin", b"x" * 5000)
     source = FileSource("memory://box")
     (honest,) = source.list_files()
-    for listed in (honest, SourceFile("big.bin", honest.place, 1, honest.stamp)):
+    for listed in (honest, SourceFile("big.bin", honest.location, 1, honest.stamp)):
         with pytest.raises(OverLimitError, match="more than 4,000 bytes"), source.fetch(listed, 4000):
             pass
     with source.fetch(honest, 5000) as path:

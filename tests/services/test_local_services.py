@@ -71,10 +71,10 @@ def _await_dags(url: str, token: str) -> set[str]:
 
 
 def test_a_port_in_use_is_named_with_its_hint(trained_checkout: TrainedCheckout) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
+    with socket.socket() as occupied:
+        occupied.bind(("127.0.0.1", 0))
+        occupied.listen()
+        port = occupied.getsockname()[1]
         with pytest.raises(SetupError, match=f"port {port}.*--airflow-port"):
             run_services(
                 Settings(root=trained_checkout.root, home=trained_checkout.root / ".realframe"), airflow_port=port, mlflow_port=_free_port()

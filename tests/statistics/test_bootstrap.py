@@ -1,4 +1,4 @@
-"""Intervals: as wide as SciPy's, honest about clusters, small numbers and perfect scores."""
+"""Test bootstrap intervals: equal to SciPy's, and correct for clusters, small numbers and perfect scores."""
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ def _items(count: int = 200, seed: int = 3) -> tuple[np.ndarray, np.ndarray, pd.
     return fake, scores, pd.Series([f"c{number}" for number in range(count)])
 
 
-def test_interval_is_that_of_scipy() -> None:
+def test_interval_equals_scipy() -> None:
     fake, scores, clusters = _items()
     drawn = compute_metrics(fake, scores, 0.5, bootstrap.draw_resamples(clusters, fake, 6000, seed=1))["recall"]
     low, high = bootstrap.percentile_bounds(drawn)
@@ -26,9 +26,11 @@ def test_interval_is_that_of_scipy() -> None:
     assert high - low > 0.05
 
 
-def test_interval_of_the_roc_auc_is_that_of_scipy() -> None:
+def test_interval_of_roc_auc_equals_scipy() -> None:
     fake, scores, clusters = _items(100)
-    low, high = bootstrap.percentile_bounds(compute_metrics(fake, scores, 0.5, bootstrap.draw_resamples(clusters, fake, 4000, seed=1))["roc_auc"])
+    low, high = bootstrap.percentile_bounds(
+        compute_metrics(fake, scores, 0.5, bootstrap.draw_resamples(clusters, fake, 4000, seed=1))["roc_auc"]
+    )
 
     def area(positive: np.ndarray, negative: np.ndarray, axis: int) -> np.ndarray:
         return (positive[..., :, None] > negative[..., None, :]).mean(axis=(-2, -1))
@@ -40,15 +42,15 @@ def test_interval_of_the_roc_auc_is_that_of_scipy() -> None:
     assert (low, high) == (pytest.approx(expected.low, abs=0.015), pytest.approx(expected.high, abs=0.015))
 
 
-def test_copies_in_a_cluster_don_t_narrow_the_interval() -> None:
+def test_copies_in_a_cluster_do_not_narrow_the_interval() -> None:
     fake, scores, clusters = _items(60)
-    alone = compute_metrics(fake, scores, 0.5, bootstrap.draw_resamples(clusters, fake, 500, seed=1))["accuracy"]
+    separate = compute_metrics(fake, scores, 0.5, bootstrap.draw_resamples(clusters, fake, 500, seed=1))["accuracy"]
     fourfold = (np.repeat(fake, 4), np.repeat(scores, 4), clusters.repeat(4).reset_index(drop=True))
     together = compute_metrics(*fourfold[:2], 0.5, bootstrap.draw_resamples(fourfold[2], fourfold[0], 500, seed=1))["accuracy"]
-    np.testing.assert_allclose(together, alone)
+    np.testing.assert_allclose(together, separate)
     apart = pd.Series([f"own{number}" for number in range(240)])
     narrowed = compute_metrics(*fourfold[:2], 0.5, bootstrap.draw_resamples(apart, fourfold[0], 500, seed=1))["accuracy"]
-    assert narrowed.std() < 0.7 * alone.std()
+    assert narrowed.std() < 0.7 * separate.std()
 
 
 def test_both_classes_are_in_every_resample() -> None:
@@ -59,14 +61,14 @@ def test_both_classes_are_in_every_resample() -> None:
     assert (draws.counts.sum(axis=1) == 301).all()
 
 
-def test_the_seed_alone_decides() -> None:
+def test_resamples_depend_on_the_seed_alone() -> None:
     fake, _, clusters = _items(40)
     first, again, other = (bootstrap.draw_resamples(clusters, fake, 50, seed=seed).counts for seed in (5, 5, 6))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
 
-def test_a_perfect_score_keeps_an_interval() -> None:
+def test_a_perfect_score_has_an_interval() -> None:
     perfect = bootstrap.percentile_interval(1.0, np.ones(1000), clusters=30)
     assert perfect.low == pytest.approx(stats.binomtest(30, 30).proportion_ci(method="exact").low)
     assert perfect.high == 1.0
@@ -74,5 +76,5 @@ def test_a_perfect_score_keeps_an_interval() -> None:
 
 
 def test_few_clusters_give_no_interval() -> None:
-    found = bootstrap.percentile_interval(1.0, np.ones(1000), clusters=bootstrap.MIN_CLUSTERS - 1).as_dict()
-    assert found == {"value": 1.0, "low": None, "high": None}
+    interval = bootstrap.percentile_interval(1.0, np.ones(1000), clusters=bootstrap.MIN_CLUSTERS - 1).as_dict()
+    assert interval == {"value": 1.0, "low": None, "high": None}

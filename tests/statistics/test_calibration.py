@@ -1,4 +1,4 @@
-"""Calibration: the temperature of the lowest loss, order kept, and bins that hold every item once."""
+"""Test calibration: the temperature with the lowest loss, the order of scores, and the reliability bins."""
 
 import numpy as np
 import pytest
@@ -21,20 +21,20 @@ def _sample(count: int, sharpness: float, seed: int = 4) -> tuple[np.ndarray, np
 
 
 @pytest.mark.parametrize("sharpness", [0.4, 1.0, 3.0])
-def test_the_temperature_that_was_planted_is_found(sharpness: float) -> None:
+def test_a_known_temperature_is_recovered(sharpness: float) -> None:
     fake, scores = _sample(40_000, sharpness)
     assert calibration.fit_temperature(fake, scores) == pytest.approx(sharpness, rel=0.03)
 
 
 def test_no_temperature_has_a_lower_loss() -> None:
     fake, scores = _sample(5_000, 2.0)
-    found = log_loss(fake, calibration.apply_temperature(scores, calibration.fit_temperature(fake, scores)))
+    calibrated_loss = log_loss(fake, calibration.apply_temperature(scores, calibration.fit_temperature(fake, scores)))
     every = [log_loss(fake, calibration.apply_temperature(scores, temperature)) for temperature in np.geomspace(0.1, 10, 200)]
-    assert found < min(every) + 1e-4
-    assert found < log_loss(fake, scores) - 0.05
+    assert calibrated_loss < min(every) + 1e-4
+    assert calibrated_loss < log_loss(fake, scores) - 0.05
 
 
-def test_few_items_told_apart_give_no_certainty() -> None:
+def test_few_perfectly_ranked_items_give_no_certainty() -> None:
     fake = np.arange(20) % 2 == 1
     scores = np.where(fake, 0.7, 0.3)
     calibrated = calibration.apply_temperature(scores, calibration.fit_temperature(fake, scores))
@@ -42,23 +42,25 @@ def test_few_items_told_apart_give_no_certainty() -> None:
     np.testing.assert_allclose(calibrated[~fake], 1 / 12, atol=1e-4)
 
 
-def test_a_missing_class_or_sure_scores_don_t_break_it() -> None:
+def test_a_missing_class_or_certain_scores() -> None:
     assert calibration.fit_temperature(np.array([True, True]), np.array([0.2, 0.9])) == 1.0
     fake, scores = np.array([True, False, True, False]), np.array([1.0, 0.0, 0.0, 1.0])
-    assert calibration.fit_temperature(fake, scores) == pytest.approx(20.0, rel=1e-3)  # half of the sure ones are wrong: it believes nothing
+    assert calibration.fit_temperature(fake, scores) == pytest.approx(
+        20.0, rel=1e-3
+    )  # half of the sure ones are wrong: it believes nothing
     assert np.isfinite(logit(calibration.apply_temperature(scores, 0.5))).all()
 
 
 @settings(deadline=None)
 @given(SCORES, st.floats(0.05, 20))
-def test_the_order_and_one_half_stay(scores: np.ndarray, temperature: float) -> None:
+def test_the_order_and_one_half_are_kept(scores: np.ndarray, temperature: float) -> None:
     calibrated = calibration.apply_temperature(scores, temperature)
     assert ((calibrated >= 0) & (calibrated <= 1)).all()
     assert (np.diff(calibrated[np.argsort(scores)]) >= 0).all()
     assert calibration.apply_temperature(np.array([0.5]), temperature)[0] == 0.5
 
 
-def test_bins_are_those_of_scikit_learn() -> None:
+def test_bins_equal_scikit_learn() -> None:
     fake, scores = _sample(500, 1.5)
     filled = [entry for entry in calibration.reliability_bins(fake, scores) if entry.items]
     shares, means = calibration_curve(fake, scores, n_bins=calibration.BINS)

@@ -1,4 +1,4 @@
-"""The figures are scikit-learn's, also under the weights of a resample."""
+"""Test that the metrics equal scikit-learn's, also with the weights of a resample."""
 
 import itertools
 
@@ -32,9 +32,9 @@ def _expected(fake: np.ndarray, scores: np.ndarray, at: float, weights: np.ndarr
     }
 
 
-def _equal_error(alarms: np.ndarray, found: np.ndarray) -> float:
+def _equal_error(false_positive_rate: np.ndarray, true_positive_rate: np.ndarray) -> float:
     """Where the first segment of the ROC that reaches the diagonal of equal errors meets it."""
-    for (x0, y0), (x1, y1) in itertools.pairwise(zip(alarms, found, strict=True)):
+    for (x0, y0), (x1, y1) in itertools.pairwise(zip(false_positive_rate, true_positive_rate, strict=True)):
         if x1 >= 1 - y1 - 1e-12:
             share = (1 - y0 - x0) / (x1 - x0 + y1 - y0)
             return x0 + share * (x1 - x0)
@@ -54,15 +54,15 @@ def _expected_calibration_error(fake: np.ndarray, scores: np.ndarray, weights: n
 
 @settings(deadline=None)
 @given(ROWS, st.integers(0, 20).map(lambda n: n / 20))
-def test_weighted_figures_are_those_of_scikit_learn(rows: list[tuple[bool, float, int]], at: float) -> None:
+def test_weighted_metrics_equal_scikit_learn(rows: list[tuple[bool, float, int]], at: float) -> None:
     fake, scores, times = (np.array(column) for column in zip(*rows, strict=True))
     present = times > 0
     if len(set(fake[present])) < 2:
         return
     draws = Resamples(times[None].astype(float), np.arange(len(fake)))
-    found = compute_metrics(fake, scores, at, draws)
+    metrics = compute_metrics(fake, scores, at, draws)
     for name, value in _expected(fake[present], scores[present], at, times[present]).items():
-        assert found[name][0] == pytest.approx(value, abs=1e-9), name
+        assert metrics[name][0] == pytest.approx(value, abs=1e-9), name
 
 
 @settings(deadline=None)
@@ -75,20 +75,20 @@ def test_without_resamples_each_row_counts_once(rows: list[tuple[bool, float, in
         np.testing.assert_array_equal(plain[name], drawn[name])
 
 
-def test_a_missing_class_gives_no_figure_instead_of_a_perfect_one() -> None:
-    found = compute_metrics(np.array([True, True]), np.array([0.9, 0.8]), 0.5)
-    assert np.isnan(found["roc_auc"][0])
-    assert np.isnan(found["balanced_accuracy"][0])
-    assert np.isnan([found["eer"][0], found["mcc"][0]]).all()
+def test_a_missing_class_gives_nan_instead_of_a_perfect_value() -> None:
+    metrics = compute_metrics(np.array([True, True]), np.array([0.9, 0.8]), 0.5)
+    assert np.isnan(metrics["roc_auc"][0])
+    assert np.isnan(metrics["balanced_accuracy"][0])
+    assert np.isnan([metrics["eer"][0], metrics["mcc"][0]]).all()
 
 
-def test_equal_errors_of_known_rankings() -> None:
+def test_equal_error_rate_of_known_rankings() -> None:
     fake = np.array([False, False, True, True])
     for scores, expected in (([0.1, 0.2, 0.8, 0.9], 0.0), ([0.9, 0.8, 0.2, 0.1], 1.0), ([0.5] * 4, 0.5), ([0.1, 0.8, 0.2, 0.9], 0.5)):
         assert compute_metrics(fake, np.array(scores), 0.5)["eer"][0] == pytest.approx(expected), scores
 
 
-def test_figures_of_probabilities_take_the_calibrated_ones() -> None:
+def test_probability_metrics_use_the_calibrated_probabilities() -> None:
     fake, scores = np.array([False, True, False, True]), np.array([0.1, 0.6, 0.7, 0.9])
     plain, calibrated = compute_metrics(fake, scores, 0.5), compute_metrics(fake, scores, 0.5, probabilities=scores**2)
     for name in METRICS:
@@ -97,14 +97,14 @@ def test_figures_of_probabilities_take_the_calibrated_ones() -> None:
         assert bool(plain[name][0] != calibrated[name][0]) is (name in ("log_loss", "ece", "brier")), name
 
 
-def test_confusion_counts_by_truth_and_verdict() -> None:
+def test_confusion_counts() -> None:
     fake = np.array([True, True, True, False, False, False, False])
     scores = np.array([0.9, 0.5, 0.1, 0.9, 0.4, 0.3, 0.2])
     counts = {"real_called_real": 3, "real_called_fake": 1, "fake_called_real": 1, "fake_called_fake": 2}
     assert confusion_counts(fake, scores, 0.5) == counts  # a score at the threshold is called fake
 
 
-def test_many_rows_are_taken_in_blocks_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processing_in_blocks_gives_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(0)
     fake, scores = random.random(50) < 0.5, random.random(50)
     draws = Resamples(random.integers(1, 4, (30, 50)).astype(float), np.arange(50))

@@ -1,4 +1,4 @@
-"""The band keeps its word: of new items of a class no more than the stated share gets a wrong verdict."""
+"""Test that at most the stated share of new items of each class gets a wrong verdict."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def _wrong(band: UncertaintyBand, fake: np.ndarray, probabilities: np.ndarray) -
 
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize(("apart", "error"), [(0.5, 0.1), (0.5, 0.02), (3.0, 0.1), (8.0, 0.2)])
-def test_new_items_of_each_class_are_wrong_as_rarely_as_stated(apart: float, error: float, ties: bool) -> None:
+def test_the_error_of_each_class_is_at_most_the_stated_one(apart: float, error: float, ties: bool) -> None:
     random = np.random.default_rng(11)
     shares: dict[str, list[float]] = {"real": [], "fake": []}
     for _ in range(300):
@@ -37,7 +37,7 @@ def test_new_items_of_each_class_are_wrong_as_rarely_as_stated(apart: float, err
         assert np.mean(above) < 0.006, label  # three standard errors of 300 trials
 
 
-def test_the_band_is_not_wider_than_it_must_be() -> None:
+def test_the_band_is_not_wider_than_necessary() -> None:
     random = np.random.default_rng(1)
     fake = np.arange(4000) % 2 == 1
     probabilities = 1 / (1 + np.exp(-(random.normal(size=4000) + fake - 0.5)))
@@ -47,7 +47,7 @@ def test_the_band_is_not_wider_than_it_must_be() -> None:
 
 @settings(deadline=None)
 @given(ROWS, ERRORS, ERRORS)
-def test_who_allows_more_errors_wrongs_no_fewer(rows: list[tuple[bool, float]], one: float, other: float) -> None:
+def test_a_larger_error_gives_a_narrower_range_of_uncertainty(rows: list[tuple[bool, float]], one: float, other: float) -> None:
     fake, probabilities = (np.array(column) for column in zip(*rows, strict=True))
     if len(set(fake)) < 2:
         return
@@ -76,7 +76,7 @@ def _quantiles(fake: np.ndarray, probabilities: np.ndarray, error: float) -> tup
     return float(real.max()), float(ai.min())
 
 
-def test_few_items_state_the_smallest_error_that_they_can() -> None:
+def test_few_items_state_the_smallest_possible_error() -> None:
     fake = np.array([True] * 4 + [False] * 30)
     probabilities = np.where(fake, 0.9, 0.1)
     band = conformal.fit_band(fake, probabilities, 0.05)
@@ -85,7 +85,7 @@ def test_few_items_state_the_smallest_error_that_they_can() -> None:
     assert (band.verdict(0.1), band.verdict(0.5), band.verdict(0.9)) == ("real", "uncertain", "ai-generated")
 
 
-def test_sure_scores_keep_their_verdict() -> None:
+def test_certain_scores_keep_their_verdict() -> None:
     fake = np.arange(40) % 2 == 1
     band = conformal.fit_band(fake, fake.astype(float), 0.1)
     assert (band.verdict(0.0), band.verdict(0.5), band.verdict(1.0)) == ("real", "uncertain", "ai-generated")

@@ -1,4 +1,4 @@
-"""Two models on the same items: statsmodels' McNemar, and an interval that knows of pairs and of clusters."""
+"""Test the comparison of two models: McNemar's test equals statsmodels', and the interval respects pairs and clusters."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from statsmodels.stats.contingency_tables import mcnemar as reference
 
 from realframe.statistics import bootstrap
 from realframe.statistics.classification_metrics import compute_metrics
-from realframe.statistics.hypothesis_tests import ModelScores, paired_difference, mcnemar_test
+from realframe.statistics.hypothesis_tests import ModelScores, mcnemar_test, paired_difference
 
 
 def _models(count: int = 300, better: float = 0.8) -> tuple[np.ndarray, ModelScores, ModelScores, pd.Series]:
@@ -24,7 +24,7 @@ def _models(count: int = 300, better: float = 0.8) -> tuple[np.ndarray, ModelSco
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
-def test_mcnemar_is_that_of_statsmodels(rows: list[tuple[bool, bool]]) -> None:
+def test_mcnemar_equals_statsmodels(rows: list[tuple[bool, bool]]) -> None:
     a, b = (np.array(column) for column in zip(*rows, strict=True))
     table = [[(a & b).sum(), (a & ~b).sum()], [(~a & b).sum(), (~a & ~b).sum()]]
     found = mcnemar_test(a, b)
@@ -32,7 +32,7 @@ def test_mcnemar_is_that_of_statsmodels(rows: list[tuple[bool, bool]]) -> None:
     assert found.p_value == pytest.approx(reference(table, exact=True).pvalue if found.only_a + found.only_b else 1.0)
 
 
-def test_a_figure_less_another() -> None:
+def test_paired_difference() -> None:
     fake, a, b, clusters = _models()
     auc = paired_difference(fake, clusters, a, b, "roc_auc", 500, 0)
     assert auc.value == pytest.approx(roc_auc_score(fake, a.scores) - roc_auc_score(fake, b.scores))
@@ -43,7 +43,7 @@ def test_a_figure_less_another() -> None:
     assert (back.low, back.high) == (pytest.approx(-auc.high), pytest.approx(-auc.low))
 
 
-def test_the_interval_is_that_of_scipy_over_pairs() -> None:
+def test_the_interval_equals_scipy_over_pairs() -> None:
     fake, a, b, clusters = _models()
     found = paired_difference(fake, clusters, a, b, "accuracy", 6000, 0)
     gains = (b.find_errors(fake).astype(float) - a.find_errors(fake)).astype(float)
@@ -51,7 +51,7 @@ def test_the_interval_is_that_of_scipy_over_pairs() -> None:
     assert (found.low, found.high) == (pytest.approx(expected.low, abs=0.012), pytest.approx(expected.high, abs=0.012))
 
 
-def test_pairs_are_narrower_and_clusters_are_wider() -> None:
+def test_pairing_narrows_and_clusters_widen_the_interval() -> None:
     fake, a, b, clusters = _models()
     paired = paired_difference(fake, clusters, a, b, "roc_auc", 800, 0)
     apart = [bootstrap.draw_resamples(clusters, fake, 800, seed) for seed in (0, 1)]
@@ -64,7 +64,7 @@ def test_pairs_are_narrower_and_clusters_are_wider() -> None:
     assert wide.high - wide.low > narrow.high - narrow.low
 
 
-def test_equal_models_differ_by_nothing_and_few_clusters_say_nothing() -> None:
+def test_equal_models_have_no_difference_and_few_clusters_no_interval() -> None:
     fake, a, _, clusters = _models()
     assert paired_difference(fake, clusters, a, a, "f1", 200, 0) == bootstrap.Interval(0.0, 0.0, 0.0)
     eight = ModelScores(a.scores[:8], 0.5)

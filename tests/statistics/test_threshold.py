@@ -1,4 +1,4 @@
-"""The threshold is the best one of the validation items, near 0.5."""
+"""Test that the threshold is the best one on the validation items, and near 0.5 among equals."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ SCORES = st.lists(st.tuples(st.booleans(), st.integers(0, 50).map(lambda n: n / 
 
 @settings(deadline=None)
 @given(SCORES)
-def test_no_threshold_is_better(rows: list[tuple[bool, float]]) -> None:
+def test_no_threshold_has_better_balanced_accuracy(rows: list[tuple[bool, float]]) -> None:
     fake, scores = (np.array(column) for column in zip(*rows, strict=True))
     if len(set(fake)) < 2:
         return
@@ -24,12 +24,12 @@ def test_no_threshold_is_better(rows: list[tuple[bool, float]]) -> None:
     assert reached == pytest.approx(every.max(), abs=1e-9)
 
 
-def test_of_equally_good_ones_the_nearest_to_one_half_wins() -> None:
+def test_of_equally_good_thresholds_the_nearest_to_one_half_wins() -> None:
     fake = np.array([False, False, True, True])
     assert classification_metrics.choose_threshold(fake, np.array([0.1, 0.2, 0.6, 0.9])) == 0.5  # 0.4 tells them apart as well
     assert classification_metrics.choose_threshold(fake, np.array([0.1, 0.2, 0.3, 0.4])) == pytest.approx(0.25)
     assert classification_metrics.choose_threshold(fake, np.array([0.6, 0.7, 0.8, 0.9])) == pytest.approx(0.75)
 
 
-def test_without_one_class_it_is_one_half() -> None:
+def test_without_one_class_the_threshold_is_one_half() -> None:
     assert classification_metrics.choose_threshold(np.array([True, True]), np.array([0.9, 0.2])) == 0.5

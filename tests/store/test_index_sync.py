@@ -48,7 +48,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     dvc(folder, "init", "--quiet")
     write_text(folder / "dvc.yaml", STAGES)
     write_text(folder / ".gitignore", "/data\n/build\n/models\n/reports\n")
-    splits = run_folder.write_data(folder, 42)
+    splits = run_folder.write_dataset(folder, 42)
     write_text(folder / artifacts.RESOLVED_PARAMS, "seed: 1\n")
     _commit(folder, RUNS[0], 1)
     git(folder, "tag", "-am", "digest", "dataset/v1")
@@ -56,7 +56,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run_folder.write_training(folder, splits)
     _commit(folder, RUNS[1], 2)
     git(folder, "reset", "--quiet", "--hard", RUNS[0])
-    run_folder.write_data(folder, 50)
+    run_folder.write_dataset(folder, 50)
     write_text(folder / artifacts.RESOLVED_PARAMS, "seed: 1\n")
     _commit(folder, RUNS[2], 3)
     git(folder, "tag", "-am", "digest", "dataset/v2")
@@ -172,7 +172,7 @@ def test_lineage_of_a_model_is_the_train_split_of_its_dataset(repository: Path, 
     v1, v2 = datasets(store)["dataset/v1"], datasets(store)["dataset/v2"]
     sync_models(store, [version(1, v1), version(2, v2)])
     found = lineage.lineage_of_model(store, 1)
-    expected = run_folder.split_table(run_folder.media_table(42)).query("split == 'train'")["media_id"]
+    expected = run_folder.make_split_table(run_folder.make_media_table(42)).query("split == 'train'")["media_id"]
     assert [item.media_id for item in found.trained_on] == sorted(expected)
     assert found.run and found.run.run_id == run_folder.RUN_ID
     assert found.tags == ("dataset/v1",)
@@ -199,7 +199,7 @@ def test_a_folder_without_a_git_repository_is_an_error(store: Store, settings: S
 
 
 def test_a_folder_without_a_catalog_is_indexed_by_its_splits(store: Store, tmp_path: Path) -> None:
-    run_folder.write_data(tmp_path, 42)
+    run_folder.write_dataset(tmp_path, 42)
     (tmp_path / artifacts.MEDIA).unlink()
     sync_run(tmp_path, store, commit="0" * 40, branch="runs/train_model-1", tag=None)
     assert len(store.find(Media, {"datasets": {"$elemMatch": {"split": "train"}}})) == 20

@@ -27,7 +27,7 @@ COMMIT, RUN = "1234567" + "c" * 33, "765432" + "b" * 26
 @pytest.fixture
 def chain(store: Store) -> Store:
     """Items 0 to 5, all in both datasets; version 1 is of the old dataset, versions 2 and 3 of the new one."""
-    rows = run_folder.media_table(6).to_dict("records")
+    rows = run_folder.make_media_table(6).to_dict("records")
     store.upsert([Media.model_validate({name: row[name] for name in Media.model_fields if name in row}) for row in rows])
     ids = [row["media_id"] for row in rows]
     for number, digest in enumerate((OLD, NEW), 1):
@@ -134,7 +134,7 @@ def test_an_item_that_no_run_used_can_be_taken_down(chain: Store, empty_registry
 def test_a_file_is_found_by_its_bytes(store: Store, tmp_path: Path) -> None:
     file = tmp_path / "renamed.mp4"
     file.write_bytes(b"0")  # media item 0 of the table is the hash of its number
-    row = run_folder.media_table(1).iloc[0].to_dict()
+    row = run_folder.make_media_table(1).iloc[0].to_dict()
     store.upsert([Media.model_validate({name: row[name] for name in Media.model_fields if name in row})])
     assert lineage_of_media(store, str(file)).media.path == "clips/0.mp4"
 
@@ -149,7 +149,7 @@ def test_an_unknown_media_item_is_an_error(identifier: str, reason: str, store: 
 
 
 def test_a_prefix_of_several_media_items_is_an_error(store: Store) -> None:
-    row = run_folder.media_table(1).iloc[0].to_dict()
+    row = run_folder.make_media_table(1).iloc[0].to_dict()
     facts = {name: row[name] for name in Media.model_fields if name in row}
     store.upsert([Media.model_validate(facts | {"media_id": "abcdef" + digit * 58}) for digit in "01"])
     with pytest.raises(MetadataError, match="ids of 2 media items begin"):

@@ -33,7 +33,7 @@ def opened(request: pytest.FixtureRequest, embedded_uri: str) -> Iterator[tuple[
 
 
 def media(number: int, **changes: object) -> Media:
-    row = run_folder.media_table(number + 1).iloc[number].to_dict() | changes
+    row = run_folder.make_media_table(number + 1).iloc[number].to_dict() | changes
     return Media.model_validate({name: row[name] for name in Media.model_fields if name in row})
 
 

@@ -65,7 +65,7 @@ def test_documents_are_counted_by_the_value_of_a_field(opened: Opened) -> None:
 
 def test_find_first_sorts_by_several_fields(opened: Opened) -> None:
     store, _ = opened
-    store.upsert([record(number, rank=rank) for number, rank in enumerate([1, 0, 1, 0, 10, 2])])
+    store.upsert([record(number, priority=priority) for number, priority in enumerate([1, 0, 1, 0, 10, 2])])
     found = store.find_first(DetectionRecord, {"state": "queued"}, ("priority", "detection_id"), 5)
     assert [int(item.key, 16) for item in found] == [1, 3, 0, 2, 5]
 

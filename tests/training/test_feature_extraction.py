@@ -84,13 +84,13 @@ def test_features_are_the_pooled_output_of_the_detector(
 def test_a_second_extraction_computes_nothing(extracted: Extracted, tiny: Params, frames: Tables) -> None:
     first, computed = extracted(tiny)
     assert computed == sum(map(len, frames.values()))
-    before = first.of_frames(frames["val"])
+    before = first.load_frames(frames["val"])
 
-    again, computed = extracted(tiny)
+    second, computed = extracted(tiny)
 
     assert computed == 0
-    np.testing.assert_array_equal(again.of_frames(frames["val"]), before)
-    assert FrameFeatures.open(again.folder) == again
+    np.testing.assert_array_equal(second.load_frames(frames["val"]), before)
+    assert FrameFeatures.open(second.folder) == second
 
 
 def test_another_head_on_the_same_backbone_computes_nothing(extracted: Extracted, tiny: Params) -> None:
@@ -115,9 +115,9 @@ def test_only_training_clips_have_augmented_views(extracted: Extracted, tiny: Pa
     }
     model, train = create(params, settings)[0], frames["train"]
     for view in (0, 1):
-        kept = np.concatenate([features.load_item(media_id, view) for media_id in train["media_id"].unique()])
+        stored = np.concatenate([features.load_item(media_id, view) for media_id in train["media_id"].unique()])
         expected = compute_pooled(model, train, params, view)
-        np.testing.assert_allclose(kept, expected, rtol=1e-3, atol=1e-6 * expected.max())
+        np.testing.assert_allclose(stored, expected, rtol=1e-3, atol=1e-6 * expected.max())
     assert not np.allclose(features.load_item(train["media_id"][0], 0), features.load_item(train["media_id"][0], 1), rtol=1e-2)
 
 

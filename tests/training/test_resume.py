@@ -20,7 +20,7 @@ from realframe.training.training_job import TrainingJob
 
 Network, MakeJob, Changed = Callable[..., keras.Model], Callable[..., TrainingJob], Callable[..., Params]
 
-CHILD = """
+SCRIPT = """
 import os, pickle, signal, sys
 from pathlib import Path
 from realframe.models import detector_network
@@ -81,7 +81,7 @@ def test_a_resumed_training_ends_as_one_that_was_never_stopped(
 
     pd.testing.assert_frame_equal(comparable(resumed.history), comparable(whole.history), check_exact=True)
     assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), whole_model.get_weights(), strict=True))
-    assert rows_seen == [resumed.history[0], *resumed.history[1 - len(rows_seen) :]]  # epoch 0 is evaluated again
+    assert rows_seen == [resumed.history[0], *resumed.history[1 - len(rows_seen) :]]  # epoch 0 is evaluated restarted
     assert resumed.computed_activations == 0
 
 
@@ -102,15 +102,15 @@ def test_a_training_killed_by_sigkill_resumes(network: Network, make_job: MakeJo
     def train(folder: str, stop: tuple[int, int] | None) -> subprocess.CompletedProcess[str]:
         (tmp_path / "job").write_bytes(pickle.dumps((make_job(state_dir=tmp_path / folder), tiny.train.head, tiny.clean.size, stop)))
         files = [str(tmp_path / name) for name in ("job", f"{folder}.weights.h5", f"{folder}.out")]
-        command = [sys.executable, "-c", CHILD, *files]
+        command = [sys.executable, "-c", SCRIPT, *files]
         return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
 
     killed = train("killed", (1, 2))
     assert killed.returncode == -signal.SIGKILL
     assert not (tmp_path / "killed.out").exists()
-    again, whole = train("killed", None), train("whole", None)
+    restarted, whole = train("killed", None), train("whole", None)
 
-    assert again.returncode == whole.returncode == 0, again.stderr + whole.stderr
-    assert "resumes after epoch 1 of phase 1" in again.stdout
+    assert restarted.returncode == whole.returncode == 0, restarted.stderr + whole.stderr
+    assert "resumes after epoch 1 of phase 1" in restarted.stdout
     resumed, straight = (pickle.loads((tmp_path / f"{name}.out").read_bytes()) for name in ("killed", "whole"))
     pd.testing.assert_frame_equal(comparable(resumed.history), comparable(straight.history), check_exact=True)

@@ -70,8 +70,8 @@ def test_a_second_run_finds_all_activations(network: Network, make_job: MakeJob,
     first = two_phase.train_two_phase(network(), make_job())
     second = two_phase.train_two_phase(network(), make_job(state_dir=tmp_path / "again"))  # type: ignore[operator]
 
-    shown = 2 * len(make_job().frames["train"]) + len(make_job().frames["val"])
-    assert (first.computed_activations, second.computed_activations) == (shown, 0)
+    expected = 2 * len(make_job().frames["train"]) + len(make_job().frames["val"])
+    assert (first.computed_activations, second.computed_activations) == (expected, 0)
 
 
 def _differ(before: list[np.ndarray], after: list[np.ndarray]) -> bool:

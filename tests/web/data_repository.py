@@ -34,7 +34,7 @@ def create(root: Path) -> pd.DataFrame:
     _dvc(root, "init", "-q")
     stage = {"cmd": "true", "outs": [str(out) for out in _OUTS], "metrics": [{str(artifacts.SHORTCUTS): {"cache": False}}]}
     YAML().dump({"stages": {"everything": stage}}, root / "dvc.yaml")
-    splits = run_folder.write_data(root, ITEMS)
+    splits = run_folder.write_dataset(root, ITEMS)
     balanced = splits[list(manifest.MEDIA_SCHEMA.names)].assign(included=True, exclusion_reason="")
     balanced.loc[0, ["included", "exclusion_reason"]] = [False, "unmatched"]
     manifest.write(balanced, root / artifacts.BALANCED, manifest.BALANCED_SCHEMA)
@@ -45,7 +45,7 @@ def create(root: Path) -> pd.DataFrame:
     quarantine.write(root / artifacts.QUARANTINE / "catalog.parquet", rejected)
     write_text(root / artifacts.SHORTCUTS, _AUDIT)
     _commit(root, splits)
-    _commit(root, run_folder.split_table(run_folder.media_table(10)))
+    _commit(root, run_folder.make_split_table(run_folder.make_media_table(10)))
     return splits
 
 

@@ -21,7 +21,7 @@ from realframe.store.repository import Store
 from realframe.web.app import create_app
 from realframe.web.auth.sessions import COOKIE
 from realframe.web.auth.share_links import ShareLinks
-from tests.web.answers import answer, record
+from tests.detection_factory import make_detection, make_record
 
 PASSWORD = "correct horse battery"
 BATCH = "00112233aabbccdd"
@@ -55,7 +55,7 @@ def sign_in(client: TestClient, name: str) -> str:
 
 def insert_upload(store: Store, settings: Settings, result: Detection | None, **fields: object) -> DetectionRecord:
     """Insert a record with its files."""
-    upload = record(result, **fields)
+    upload = make_record(result, **fields)
     folder = settings.uploads_dir / upload.key
     folder.mkdir(parents=True)
     for name in ("media", "frames.jpg", "heat.jpg"):
@@ -65,7 +65,7 @@ def insert_upload(store: Store, settings: Settings, result: Detection | None, **
 
 
 def test_pages_redirect_to_the_sign_in_form(client: TestClient, store: Store, settings: Settings) -> None:
-    upload = insert_upload(store, settings, answer(), batch=BATCH)
+    upload = insert_upload(store, settings, make_detection(), batch=BATCH)
     for path in ("/", "/history", "/review", f"/detections/{upload.key}", f"/detections/{upload.key}/share", f"/batches/{BATCH}"):
         assert client.get(path, follow_redirects=False).headers["location"] == f"/sign-in?next={path}"
     assert client.post(f"/detections/{upload.key}/delete", follow_redirects=False).status_code == 303
@@ -73,7 +73,10 @@ def test_pages_redirect_to_the_sign_in_form(client: TestClient, store: Store, se
 
 
 def test_analysts_see_their_own_files_and_reviewers_all(client: TestClient, store: Store, settings: Settings) -> None:
-    own, other = insert_upload(store, settings, answer("mine.mp4")), insert_upload(store, settings, answer("theirs.mp4"), owner="bob")
+    own, other = (
+        insert_upload(store, settings, make_detection("mine.mp4")),
+        insert_upload(store, settings, make_detection("theirs.mp4"), owner="bob"),
+    )
     sign_in(client, "ann")
     assert client.get(f"/detections/{own.key}").status_code == 200
     assert client.get(f"/detections/{other.key}").status_code == 404
@@ -125,7 +128,7 @@ def test_the_form_without_javascript_shows_the_error(client: TestClient, store: 
 
 def test_hostile_file_names_are_escaped_everywhere(client: TestClient, store: Store, settings: Settings) -> None:
     name = '"><script>alert(1)</script>' + "x" * 150 + ".mp4"
-    upload = insert_upload(store, settings, answer(name), batch=BATCH)
+    upload = insert_upload(store, settings, make_detection(name), batch=BATCH)
     sign_in(client, "ann")
     token = ShareLinks(settings.state_dir).create_token(upload.key)
     for path in ("/", "/history", f"/detections/{upload.key}", f"/detections/{upload.key}/share", f"/detections/{upload.key}/delete"):
@@ -136,7 +139,7 @@ def test_hostile_file_names_are_escaped_everywhere(client: TestClient, store: St
 
 
 def test_a_share_link_shows_one_result_and_ends_with_it(client: TestClient, store: Store, settings: Settings) -> None:
-    upload, other = insert_upload(store, settings, answer()), insert_upload(store, settings, answer("other.mp4"))
+    upload, other = insert_upload(store, settings, make_detection()), insert_upload(store, settings, make_detection("other.mp4"))
     sign_in(client, "ann")
     link = re.search(r'value="(http://127\.0\.0\.1:8000/shared/[^"]+)"', client.get(f"/detections/{upload.key}/share").text)
     assert link
@@ -170,7 +173,7 @@ def test_a_session_cookie_is_not_a_share_token(client: TestClient, settings: Set
 
 
 def test_delete_needs_the_csrf_token_and_removes_the_files(client: TestClient, store: Store, settings: Settings) -> None:
-    upload = insert_upload(store, settings, answer())
+    upload = insert_upload(store, settings, make_detection())
     csrf = sign_in(client, "ann")
     assert "Delete this file?" in client.get(f"/detections/{upload.key}/delete").text
     assert client.post(f"/detections/{upload.key}/delete", data={"csrf": "no"}).status_code == 403
@@ -181,8 +184,8 @@ def test_delete_needs_the_csrf_token_and_removes_the_files(client: TestClient, s
 
 
 def test_history_filters_by_name_verdict_version_and_day(client: TestClient, store: Store, settings: Settings) -> None:
-    insert_upload(store, settings, answer("Holiday (1).mp4", 0.9))
-    insert_upload(store, settings, answer("street.mp4", 0.1, model="2"), created="2026-11-22T23:59:00.000+00:00")
+    insert_upload(store, settings, make_detection("Holiday (1).mp4", 0.9))
+    insert_upload(store, settings, make_detection("street.mp4", 0.1, model="2"), created="2026-11-22T23:59:00.000+00:00")
     sign_in(client, "ann")
 
     def search(**query: str) -> set[str]:
@@ -200,9 +203,9 @@ def test_history_filters_by_name_verdict_version_and_day(client: TestClient, sto
 
 def test_a_batch_has_counts_and_a_csv_file_without_formulas(client: TestClient, store: Store, settings: Settings) -> None:
     for name, probability in (("=cmd|' /C calc'!A0.mp4", 0.9), ("@sum.mp4", 0.1), ('a "quoted", one.mp4', 0.5)):
-        insert_upload(store, settings, answer(name, probability), batch=BATCH)
+        insert_upload(store, settings, make_detection(name, probability), batch=BATCH)
     insert_upload(store, settings, None, batch=BATCH)
-    insert_upload(store, settings, answer("of bob.mp4"), batch=BATCH, owner="bob")
+    insert_upload(store, settings, make_detection("of bob.mp4"), batch=BATCH, owner="bob")
     sign_in(client, "ann")
     page = client.get(f"/batches/{BATCH}").text
     assert "3 of 4 done." in page
@@ -223,7 +226,7 @@ def test_a_batch_has_counts_and_a_csv_file_without_formulas(client: TestClient, 
 
 
 def test_the_result_stays_when_the_file_is_deleted(client: TestClient, store: Store, settings: Settings) -> None:
-    upload = insert_upload(store, settings, answer(), has_files=False)
+    upload = insert_upload(store, settings, make_detection(), has_files=False)
     sign_in(client, "ann")
     page = client.get(f"/detections/{upload.key}").text
     assert "The file has been deleted." in page
@@ -248,7 +251,7 @@ def test_a_file_that_was_not_scored_shows_the_reason(client: TestClient, store: 
         "code": "media.not-media",
         "message": "page.mp4: is no media.",
     }
-    upload = insert_upload(store, settings, answer("page.mp4").model_copy(update=empty_fields))
+    upload = insert_upload(store, settings, make_detection("page.mp4").model_copy(update=empty_fields))
     sign_in(client, "ann")
     page = client.get(f"/detections/{upload.key}").text
     assert "page.mp4: is no media." in page

@@ -37,9 +37,9 @@ def test_the_challenger_scores_finished_uploads_and_their_results_stay(worker: T
     first, second = uploads.add(clip), uploads.add_photo()
     worker.run_until_idle()
     assert {uploads.record(one).shadow for one in (first, second)} == {"waiting"}
-    answered = uploads.record(first)
+    finished = uploads.record(first)
     later = wait_for_challenger(worker, uploads, first)
-    assert later == answered.model_copy(update={"shadow": "done"})
+    assert later == finished.model_copy(update={"shadow": "done"})
     wait_for_challenger(worker, uploads, second)
     assert sorted(prediction.model for prediction in uploads.store.find(Prediction)) == [1, 1, 3, 3]
     assert review_summary.compare_shadow(uploads.store, challenger=3, champion=1).scored == 2
@@ -59,9 +59,9 @@ def test_without_a_challenger_no_upload_waits_for_it(worker: TestWorker, uploads
     waiting = uploads.add_photo(state="done", shadow="waiting")
     model_registry.delete_alias(model_registry.CHALLENGER)
     wait_until(lambda: not worker.models.has_challenger)
-    answered = uploads.add_photo()
+    finished = uploads.add_photo()
     worker.run_until_idle()
-    assert (uploads.record(waiting).shadow, uploads.record(answered).shadow) == ("done", "")
+    assert (uploads.record(waiting).shadow, uploads.record(finished).shadow) == ("done", "")
     assert [prediction.model for prediction in uploads.store.find(Prediction)] == [1]
 
 

@@ -9,7 +9,7 @@ import pytest
 from realframe.store import upload_queue
 from realframe.store.detection_documents import LANE_PRIORITIES, DetectionRecord, Progress
 from realframe.store.repository import Store
-from tests.detection_factory import create_detection
+from tests.detection_factory import make_detection
 from tests.worker.uploads import Uploads
 
 LONG_AGO = "2026-01-01T00:00:00.000+00:00"
@@ -67,10 +67,10 @@ def test_a_lost_claim_writes_nothing(store: Store, add_upload: AddUpload, other:
     quick = claim(store, other)
     assert (quick.key, quick.attempts, quick.progress.step) == (slow.key, 2, "scoring")
     assert not upload_queue.renew_claim(store, slow, Progress(step="scoring"))
-    assert not upload_queue.finish(store, slow, create_detection(verdict="real"), shadow=True)
+    assert not upload_queue.finish(store, slow, make_detection(verdict="real"), shadow=True)
     assert not upload_queue.release(store, slow, count_attempt=True)
-    assert upload_queue.finish(store, quick, create_detection(verdict="real"), shadow=True)
-    assert not upload_queue.finish(store, quick, create_detection(verdict="uncertain"), shadow=True)
+    assert upload_queue.finish(store, quick, make_detection(verdict="real"), shadow=True)
+    assert not upload_queue.finish(store, quick, make_detection(verdict="uncertain"), shadow=True)
     record = store.get(DetectionRecord, slow.key)
     assert record and (record.state, record.verdict, record.worker, record.shadow) == ("done", "real", other, "waiting")
 
@@ -80,7 +80,7 @@ def test_a_deleted_record_stays_deleted(store: Store, add_upload: AddUpload) -> 
     record = claim(store)
     store.delete(DetectionRecord, [record.key])
     assert not upload_queue.renew_claim(store, record, Progress(step="scoring"))
-    assert not upload_queue.finish(store, record, create_detection(verdict="real"), shadow=False)
+    assert not upload_queue.finish(store, record, make_detection(verdict="real"), shadow=False)
     assert not upload_queue.release(store, record, count_attempt=False)
     assert store.find_keys(DetectionRecord) == set()
 

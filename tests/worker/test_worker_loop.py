@@ -76,9 +76,9 @@ def test_a_new_champion_takes_over_within_ten_seconds_and_no_file_is_dropped(wor
             assert time.monotonic() - changed < 10
             uploaded.append(uploads.add_photo())
             wait_until(lambda: uploads.record(uploaded[-1]).model, 10)
-        answered = [uploads.record(detection_id).model for detection_id in uploaded]
-        assert answered == sorted(answered)
-        assert set(answered) <= {"1", "2"}
+        finished = [uploads.record(detection_id).model for detection_id in uploaded]
+        assert finished == sorted(finished)
+        assert set(finished) <= {"1", "2"}
         model_registry.delete_alias(model_registry.CHAMPION)
         wait_until(lambda: worker.models.champion is None, 10)
         waiting = uploads.add_photo()
@@ -103,13 +103,13 @@ def test_a_champion_that_was_changed_on_disk_scores_nothing(worker: TestWorker, 
 
 def test_without_the_registry_the_loaded_champion_continues(worker: TestWorker, uploads: Uploads, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: str) -> None:
-        raise ConnectionError("nobody answers")
+        raise ConnectionError("no response")
 
     monkeypatch.setattr(model_registry, "resolve_version", fail)
-    wait_until(lambda: "nobody answers" in worker.models.problem, 15)
-    answered = uploads.add_photo()
+    wait_until(lambda: "no response" in worker.models.problem, 15)
+    finished = uploads.add_photo()
     worker.run_until_idle()
-    assert uploads.record(answered).model == "1"
+    assert uploads.record(finished).model == "1"
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

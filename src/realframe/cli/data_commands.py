@@ -93,7 +93,7 @@ def frames(
     table = list_sampled_frames(root, tag)
     with atomic_path(out) as temporary:
         table.to_csv(temporary, index=False)
-    typer.echo(f"{out}: {len(table)} frames of {table['media_id'].nunique()} items of {tag}, {int(table['kept'].sum())} of them kept")
+    typer.echo(f"{out}: {len(table)} frames of {table['media_id'].nunique()} items of {tag}, {int(table['is_kept'].sum())} of them kept")
 
 
 metadata_app = typer.Typer(

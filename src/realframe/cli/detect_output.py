@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.text import Text
 
-from realframe.detection.batch import BatchDetector, BatchItem
+from realframe.detection.batch import BatchDetector
+from realframe.detection.batch_items import BatchItem
 from realframe.detection.result import DetectionResult
 from realframe.detection.stored_predictions import store_predictions
 from realframe.errors import MetadataError

@@ -24,7 +24,8 @@ from realframe.cli.detect_output import (
     ResultWriter,
     TableWriter,
 )
-from realframe.detection.batch import BatchDetector, BatchFile, BatchItem
+from realframe.detection.batch import BatchDetector
+from realframe.detection.batch_items import BatchFile, BatchItem
 from realframe.presentation.wording import VERDICT_NAMES
 from realframe.settings import get_settings
 

@@ -177,7 +177,7 @@ def request_changes(version: _Version, comment: _Comment, reviewer: _ReviewerNam
 
         realframe registry request-changes challenger -m "train it with more compressed clips"
     """
-    from realframe.governance.decisions import ask_for_changes as decide
+    from realframe.governance.decisions import request_changes as decide
 
     _print_decision(decide(_version_number(version), _identify_reviewer(reviewer), comment))
 

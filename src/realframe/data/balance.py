@@ -43,7 +43,7 @@ def select_items(
         ``surplus``), sorted by ``media_id``.
     """
     rows = media.sort_values("media_id", ignore_index=True)
-    with_frames = set(quality.loc[quality["kept"], "media_id"])
+    with_frames = set(quality.loc[quality["is_kept"], "media_id"])
     reason = np.where(rows["media_id"].isin(with_frames), "", NO_FRAME).astype(object)
     reason[rows["media_id"].isin(list(unmatched)).to_numpy()] = UNMATCHED
     reason[~rows["kind"].isin(balance.kinds).to_numpy()] = EXCLUDED_KIND

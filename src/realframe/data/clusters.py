@@ -76,7 +76,7 @@ def _link_near_frames(ids: np.ndarray, quality: pd.DataFrame, distance: int, is_
     Equal hashes form one vertex. All their items are linked to one of them, the anchor: a new item where there is one, so that it connects
     to the known items.
     """
-    kept_frames = quality.loc[quality["kept"] & quality["media_id"].isin(ids), ["media_id", "phash"]]
+    kept_frames = quality.loc[quality["is_kept"] & quality["media_id"].isin(ids), ["media_id", "phash"]]
     hashes = np.array([int(text, 16) for text in kept_frames["phash"]], np.uint64)
     owners = np.searchsorted(ids, kept_frames["media_id"].to_numpy(dtype=str))
     distinct, vertex = np.unique(hashes, return_inverse=True)

@@ -48,7 +48,7 @@ class HashIndex:
         self._flush()
         self._connection.close()
 
-    def hash_files(self, files: Iterable[Path], workers: int) -> dict[Path, str | OSError]:
+    def hash_files(self, files: Iterable[Path], workers: int, *, show_progress: bool = True) -> dict[Path, str | OSError]:
         """Return the hex SHA-256 of each file, or why it cannot be read; ``workers`` threads read the files that are not stored."""
         results: dict[Path, str | OSError] = {}
         unread: list[tuple[Path, os.stat_result]] = []
@@ -61,16 +61,17 @@ class HashIndex:
             results[file] = stored = self._lookup(facts)
             if not stored:
                 unread.append((file, facts))
-        return results | self._read(unread, workers)
+        return results | self._read(unread, workers, show_progress)
 
     def add(self, file: Path, sha256: str) -> None:
         """Store a digest that was computed elsewhere."""
         self._store(file.stat(), sha256)
 
-    def _read(self, unread: list[tuple[Path, os.stat_result]], workers: int) -> dict[Path, str | OSError]:
+    def _read(self, unread: list[tuple[Path, os.stat_result]], workers: int, show_progress: bool) -> dict[Path, str | OSError]:
         results: dict[Path, str | OSError] = {}
         size = sum(facts.st_size for _, facts in unread)
-        with ThreadPoolExecutor(workers) as pool, tqdm(total=size, unit="B", unit_scale=True, desc="reading", disable=None) as bar:
+        bar = tqdm(total=size, unit="B", unit_scale=True, desc="reading", disable=None if show_progress else True)
+        with ThreadPoolExecutor(workers) as pool, bar:
             for (file, facts), result in zip(unread, pool.map(_hash_file, (file for file, _ in unread)), strict=True):
                 results[file] = result
                 if isinstance(result, str):

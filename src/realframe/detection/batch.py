@@ -10,19 +10,18 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from realframe.data.file_hashes import HASH_INDEX_FILE, HashIndex
+from realframe.detection.batch_items import BatchFile, BatchItem, RemoteFile
 from realframe.detection.crash_counter import MAX_ATTEMPTS, AttemptCounter, CrashCounter, RecordedAttempts
-from realframe.detection.result import FRAMES, HEAT, DecodedFile, DetectionResult, compute_digest, display_path
+from realframe.detection.result import FRAMES, HEAT, DecodedFile, DetectionResult, compute_digest
 from realframe.detection.result_cache import ResultCache
 from realframe.detection.step_timer import StepTimer
 from realframe.errors import CrashesDetectorError, MediaError, RealframeError
-from realframe.progress import ProgressCallback, no_progress
 from realframe.registry import model_registry
 from realframe.settings import Settings
 
@@ -33,72 +32,6 @@ log = logging.getLogger(__name__)
 
 _MAX_READ_AHEAD = 8  # files; each may hold 50 MB
 _HASHED_TOGETHER = 256  # files whose digests are looked up in one go
-
-
-@dataclass(frozen=True)
-class RemoteFile:
-    """A file that has to be fetched.
-
-    Attributes:
-        key: identifies the file and its content.
-        fetch: opens a local copy of at most the given number of bytes, which is removed when the context ends. Raises MediaError.
-    """
-
-    key: str
-    fetch: Callable[[int], AbstractContextManager[Path]]
-
-
-@dataclass(frozen=True)
-class BatchFile:
-    """A file to score.
-
-    Attributes:
-        name: what the detection calls the file.
-        source: its path, or where to fetch it from.
-        folder: for its sprites; None for the folder of its cached result.
-        on_progress: receives the progress.
-        log_name: what the log calls the file; the name where it is empty.
-    """
-
-    name: str
-    source: Path | RemoteFile
-    folder: Path | None = None
-    on_progress: ProgressCallback = no_progress
-    log_name: str = ""
-
-    @classmethod
-    def from_path(cls, path: Path) -> Self:
-        """Return the file at a path, named after its path."""
-        return cls(display_path(path), path)
-
-
-@dataclass(frozen=True)
-class BatchItem:
-    """The result of one file of a batch.
-
-    Attributes:
-        file: the file.
-        result: its result.
-        is_cached: the result was computed before.
-        folder: of its sprites; None where there can be none.
-        failure: the unexpected error, a defect of a library or of this program, at which the attempt failed; another may succeed.
-    """
-
-    file: BatchFile
-    result: DetectionResult
-    is_cached: bool = False
-    folder: Path | None = None
-    failure: Exception | None = None
-
-    def without_pictures(self) -> "BatchItem":
-        """Return a copy that takes little memory."""
-        return replace(self, result=self.result.without_pictures())
-
-    def read_sprites(self) -> tuple[bytes, bytes] | None:
-        """Return the JPEG bytes of the frames and of the heat maps; None where the file has no sprites."""
-        if self.folder is None or self.result.detection.tiles is None:
-            return None
-        return (self.folder / FRAMES).read_bytes(), (self.folder / HEAT).read_bytes()
 
 
 @dataclass
@@ -235,7 +168,7 @@ class BatchDetector:
             for start in range(0, len(files), _HASHED_TOGETHER):
                 chunk = files[start : start + _HASHED_TOGETHER]
                 paths = [file.source for file in chunk if isinstance(file.source, Path) and file.source.is_file()]
-                digests = index.hash_files(paths, self._settings.workers)
+                digests = index.hash_files(paths, self._settings.workers, show_progress=False)
                 for file in chunk:
                     digest = digests.get(file.source) if isinstance(file.source, Path) else None
                     yield file, digest if isinstance(digest, str) else ""

@@ -1,11 +1,10 @@
 """Cache the results of one detector by the content of the file, so that a folder of thousands of files resumes where it stopped."""
 
-import hashlib
 from pathlib import Path
 
 from pydantic import ValidationError
 
-import realframe
+from realframe.caching.code_digest import package_digest
 from realframe.caching.item_cache import ItemCache
 from realframe.detection.result import DetectionResult
 from realframe.errors import is_retryable_code
@@ -35,7 +34,7 @@ class ResultCache:
     """
 
     def __init__(self, root: Path, model_digests: tuple[str, str]) -> None:
-        self._cache = ItemCache(root, "results", [*model_digests, _code_digest()])
+        self._cache = ItemCache(root, "results", [*model_digests, package_digest(*_PACKAGES)])
 
     @property
     def attempts_folder(self) -> Path:
@@ -69,11 +68,3 @@ def _rename_file(detection: Detection, name: str) -> Detection:
     """Return a detection that calls the file by another name, in its message too."""
     message = name + detection.message.removeprefix(detection.file) if detection.message else ""
     return detection.model_copy(update={"file": name, "message": message})
-
-
-def _code_digest() -> str:
-    """Return a digest of the code on which a result depends; it is read as text, because importing it takes seconds."""
-    root, digest = Path(str(realframe.__file__)).parent, hashlib.sha256()
-    for source in sorted(file for package in _PACKAGES for file in (root / package).rglob("*.py")):
-        digest.update(source.read_bytes())
-    return digest.hexdigest()

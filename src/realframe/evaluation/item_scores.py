@@ -26,6 +26,9 @@ from realframe.progress import ProgressCallback, no_progress
 
 AGGREGATES: tuple[Aggregate, ...] = get_args(Aggregate)
 """The candidates of ``evaluate.aggregate: auto``. Among equally good ones the first wins."""
+ItemFrames = NDArray[np.uint8]
+"""The clean frames of one item in order of time, uint8 RGB (N, size, size, 3), N at least 1."""
+_BATCH_FRAMES = 64  # frames that are read and scored together; a longer item makes a batch of its own
 
 
 def choose_aggregate(val: pd.DataFrame, column: str = "score") -> Aggregate:
@@ -58,12 +61,6 @@ def _check_only_val(val: pd.DataFrame) -> None:
     if others:
         reason = f"the aggregate must be chosen on val, but the table contains frames of the split {', '.join(others)}"
         raise DatasetError("predictions", reason, "Pass the frames of val only.")
-
-
-_BATCH_FRAMES = 64  # frames that are read and scored together; a longer item makes a batch of its own
-
-ItemFrames = NDArray[np.uint8]
-"""The clean frames of one item in order of time, uint8 RGB (N, size, size, 3), N at least 1."""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ from realframe.media.square import fit_to_square, pad_to_square
 from realframe.media.still_image import flatten_image, open_image
 
 ImageFunction = Callable[[Image.Image, float, np.random.Generator], Image.Image]
+_FORMAT_BY_SUFFIX = {"png": "png", "jpg": "jpeg"}  # of the frames of a video
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -106,10 +108,6 @@ _IMAGE_FUNCTIONS: dict[str, ImageFunction] = {
     "crop": _crop,
     "noise": _noise,
 }
-
-
-_FORMAT_BY_SUFFIX = {"png": "png", "jpg": "jpeg"}  # of the frames of a video
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from tqdm import tqdm
@@ -12,15 +12,17 @@ from realframe.config import Params
 from realframe.data.split import LABELS
 from realframe.errors import MediaError
 from realframe.evaluation import score_tables
-from realframe.evaluation.item_scores import ItemScorer
 from realframe.evaluation.scored_rows import Figures
 from realframe.files import sha256_of
 from realframe.media.file_frames import load_file_frames
 
+if TYPE_CHECKING:
+    from realframe.evaluation.item_scores import ItemScorer  # imports TensorFlow
+
 _log = logging.getLogger(__name__)
 
 
-def score_regression_set(folder: Path, scorer: ItemScorer, params: Params, splits: pd.DataFrame) -> pd.DataFrame:
+def score_regression_set(folder: Path, scorer: "ItemScorer", params: Params, splits: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of ``reports/regression.parquet``. A file that cannot be scored is skipped with a warning.
 
     Args:
@@ -39,7 +41,7 @@ def score_regression_set(folder: Path, scorer: ItemScorer, params: Params, split
     return pd.DataFrame(rows, columns=score_tables.REGRESSION.names).sort_values("media_id", ignore_index=True)
 
 
-def _iter_rows(files: list[tuple[str, Path]], scorer: ItemScorer, params: Params, known: dict[Any, str]) -> Iterator[dict[str, Any]]:
+def _iter_rows(files: list[tuple[str, Path]], scorer: "ItemScorer", params: Params, known: dict[Any, str]) -> Iterator[dict[str, Any]]:
     for label, path in tqdm(files, "regression set", unit="item", disable=not files):
         try:
             frames = load_file_frames(path, params)

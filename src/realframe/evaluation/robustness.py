@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from tqdm import tqdm
@@ -12,11 +13,13 @@ from realframe.config import Params
 from realframe.data.balance import shuffle_key
 from realframe.errors import MediaError
 from realframe.evaluation import score_tables
-from realframe.evaluation.item_scores import ItemScorer
 from realframe.evaluation.perturbations import UNCHANGED, VIDEO_PERTURBATIONS, ItemFiles, perturb_item
 from realframe.evaluation.scored_rows import Figures, ScoredRows
 from realframe.media.parallel import process_items
 from realframe.statistics.hypothesis_tests import ModelScores
+
+if TYPE_CHECKING:
+    from realframe.evaluation.item_scores import ItemScorer  # imports TensorFlow
 
 _BATCH_ITEMS = 16  # items whose perturbed frames are in memory at a time
 _MAX_PROGRAMS = 3 * len(VIDEO_PERTURBATIONS) + 1  # per item, each within limits.timeout_s: encode, harmonize, decode
@@ -39,7 +42,7 @@ def sample_test_items(splits: pd.DataFrame, count: int, seed: int) -> pd.DataFra
     return shuffled.groupby("label").head(count).sort_values("media_id", ignore_index=True)
 
 
-def score_perturbed(scorer: ItemScorer, items: pd.DataFrame, params: Params, workers: int) -> pd.DataFrame:
+def score_perturbed(scorer: "ItemScorer", items: pd.DataFrame, params: Params, workers: int) -> pd.DataFrame:
     """Return the rows of ``reports/robustness.parquet``, one per item and perturbation.
 
     Args:
@@ -57,7 +60,7 @@ def _iter_batches(items: list[dict]) -> Iterator[list[dict]]:
     yield from (items[start : start + _BATCH_ITEMS] for start in tqdm(starts, "perturb", unit=f"{_BATCH_ITEMS} items"))
 
 
-def _score_batch(scorer: ItemScorer, items: Sequence[dict], params: Params, workers: int) -> Iterator[dict]:
+def _score_batch(scorer: "ItemScorer", items: Sequence[dict], params: Params, workers: int) -> Iterator[dict]:
     files = [_item_files(item) for item in items]
     limit = _MAX_PROGRAMS * params.limits.timeout_s
     results = process_items(partial(perturb_item, params=params), files, workers, limit, "perturb", lambda item: item.media_id)

@@ -28,7 +28,7 @@ def assign_slices(items: pd.DataFrame, splits: pd.DataFrame, quality: pd.DataFra
     """
     facts = splits.set_index("media_id").loc[items["media_id"]].reset_index()
     fake, video = facts["label"] == "fake", facts["kind"] == "video"
-    brightness = quality[quality["kept"]].groupby("media_id")["brightness"].mean()
+    brightness = quality[quality["is_kept"]].groupby("media_id")["brightness"].mean()
     duration = _bin_numbers(facts["duration_s"], _DURATION).cat.add_categories("image")
     return pd.DataFrame(
         {

@@ -118,7 +118,7 @@ def reject(version: int, reviewer: Reviewer, comment: str) -> LedgerEntry:
     return _decide(_Request("reject", version, reviewer, comment), lambda _: _require_not_champion(version))
 
 
-def ask_for_changes(version: int, reviewer: Reviewer, comment: str) -> LedgerEntry:
+def request_changes(version: int, reviewer: Reviewer, comment: str) -> LedgerEntry:
     """Ask for changes to a version and return the ledger entry; if it is the challenger, it loses that alias.
 
     Raises as :func:`approve` does, and RegistryError if the comment is empty.

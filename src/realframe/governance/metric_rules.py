@@ -29,13 +29,13 @@ def check_metric(rule: MetricRule, metrics: Mapping[str, Any]) -> RuleResult:
 def check_slices(rule: SliceRule, metrics: Mapping[str, Any]) -> RuleResult:
     """Check the accuracy of each slice; slices with too few items do not count."""
     required = f"accuracy of at least {rule.accuracy_at_least:g} on each slice"
-    shares = {f"{dimension} {row['name']}": row["accuracy"]["value"] for dimension, row in _large_slices(metrics.get("slices") or {})}
-    if not shares:
+    accuracies = {f"{dimension} {row['name']}": row["accuracy"]["value"] for dimension, row in _large_slices(metrics.get("slices") or {})}
+    if not accuracies:
         return RuleResult("no slice below", None, "no slice has enough items", required)
-    lowest = sorted(shares, key=lambda name: shares[name])
-    below = [name for name in lowest if shares[name] < rule.accuracy_at_least]
-    named = ", ".join(f"{name} {shares[name]:.2f}" for name in (below or lowest)[:_MAX_NAMED_SLICES])
-    observed = f"{len(below)} of {len(shares)} slices below: {named}" if below else f"the lowest of {len(shares)} slices: {named}"
+    lowest = sorted(accuracies, key=lambda name: accuracies[name])
+    below = [name for name in lowest if accuracies[name] < rule.accuracy_at_least]
+    named = ", ".join(f"{name} {accuracies[name]:.2f}" for name in (below or lowest)[:_MAX_NAMED_SLICES])
+    observed = f"{len(below)} of {len(accuracies)} slices below: {named}" if below else f"the lowest of {len(accuracies)} slices: {named}"
     return RuleResult("no slice below", not below, observed, required)
 
 

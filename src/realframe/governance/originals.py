@@ -16,7 +16,7 @@ from realframe.settings import Settings
 from realframe.store.run_artifacts import RevisionSource
 
 FindOriginal = Callable[[str], Path | None]
-"""Maps a media id to a file with that content, or to None where there is none."""
+"""Maps a media id to a file with that content, or to None if there is none."""
 
 
 @contextmanager

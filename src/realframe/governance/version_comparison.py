@@ -63,8 +63,8 @@ def load_compared_version(version: ModelVersion) -> ComparedVersion:
 
 def figure_rows(columns: list[ComparedVersion]) -> Rows:
     """Return one row per metric: unseen generators first, then the test split, the baseline and robustness."""
-    unseen = [_held_out(column.metrics) for column in columns]
-    degraded = [_robustness(column.metrics) for column in columns]
+    unseen = [_format_unseen_roc_auc(column.metrics) for column in columns]
+    worst_drops = [_format_worst_drop(column.metrics) for column in columns]
     return [
         ("ROC-AUC on unseen generators", *unseen),
         *(
@@ -74,7 +74,7 @@ def figure_rows(columns: list[ComparedVersion]) -> Rows:
             if all(name in column.version.figures.get(level, {}) for column in columns)
         ),
         ("baseline, ROC-AUC per item", *(format_figure(column.version.baseline["item"]["roc_auc"]) for column in columns)),
-        ("ROC-AUC lost to the worst degradation", *degraded),
+        ("ROC-AUC lost to the worst degradation", *worst_drops),
     ]
 
 
@@ -85,14 +85,14 @@ def change_rows(columns: list[ComparedVersion]) -> Rows:
         ("recipe", *(version.recipe for version in versions)),
         ("weights", *(version.weights for version in versions)),
         ("dataset", *(version.dataset for version in versions)),
-        ("items for training, validation, test", *(_counts(column.metrics) for column in columns)),
+        ("items for training, validation, test", *(_format_item_counts(column.metrics) for column in columns)),
         ("test split", *(version.test_split or _UNKNOWN for version in versions)),
         ("shortcut audit", *(version.shortcuts for version in versions)),
         ("commit", *(version.commit[:10] for version in versions)),
         ("trained by", *(version.trainer or _UNKNOWN for version in versions)),
         ("fake from score", *(f"{version.threshold:.3f}" for version in versions)),
         ("Keras file, SHA-256", *(version.sha256[:12] for version in versions)),
-        *_parameters(columns),
+        *_parameter_rows(columns),
     ]
 
 
@@ -118,7 +118,7 @@ def version_warnings(columns: list[ComparedVersion]) -> list[str]:
     return warnings
 
 
-def _parameters(columns: list[ComparedVersion]) -> Rows:
+def _parameter_rows(columns: list[ComparedVersion]) -> Rows:
     flat = [dict(flatten(column.evidence.params)) if column.evidence else {} for column in columns]
     if len(flat) < 2 or not all(flat):
         return []
@@ -126,18 +126,18 @@ def _parameters(columns: list[ComparedVersion]) -> Rows:
     return [(key, *(str(values.get(key, "-")) for values in flat)) for key in keys if len({str(values.get(key)) for values in flat}) > 1]
 
 
-def _counts(metrics: Mapping[str, Any]) -> str:
+def _format_item_counts(metrics: Mapping[str, Any]) -> str:
     if not metrics:
         return _UNKNOWN
     counts = metrics["counts"]
     return ", ".join(f"{sum(counts[split]['item'].values())}" for split in ("train", "val", "test"))
 
 
-def _held_out(metrics: Mapping[str, Any]) -> str:
+def _format_unseen_roc_auc(metrics: Mapping[str, Any]) -> str:
     held_out = metrics.get("held_out")
     return format_figure(held_out["macro"]) if held_out else "not measured"
 
 
-def _robustness(metrics: Mapping[str, Any]) -> str:
+def _format_worst_drop(metrics: Mapping[str, Any]) -> str:
     worst = (metrics.get("robustness") or {}).get("worst")
     return f"{worst['perturbation']} {worst['level']:g}: {format_figure(worst['drop'])}" if worst else "not measured"

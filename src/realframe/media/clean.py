@@ -29,7 +29,7 @@ QUALITY_SCHEMA = pa.schema(
         "media_id": pa.string(),
         "index": pa.int64(),
         "time_s": pa.float64(),
-        "kept": pa.bool_(),
+        "is_kept": pa.bool_(),
         "reason": pa.string(),
         "std": pa.float64(),
         "sharpness": pa.float64(),
@@ -79,7 +79,7 @@ class QualityRow:
         media_id: the item.
         index: of the frame among the item's sampled frames.
         time_s: time of the frame, seconds since the item's first frame.
-        kept: whether the frame is kept.
+        is_kept: whether the frame is kept.
         reason: why it is dropped: ``blank``, ``blurred`` or ``duplicate``; empty if it is kept.
         std: as in ``FrameQuality``.
         sharpness: as in ``FrameQuality``.
@@ -90,7 +90,7 @@ class QualityRow:
     media_id: str
     index: int
     time_s: float
-    kept: bool
+    is_kept: bool
     reason: str
     std: float
     sharpness: float
@@ -128,7 +128,7 @@ def clean_shard(shard: Path, params: CleanParams, limits: Limits, target: Path, 
         )
         for row, picture in assess_squares(squares, facts["media_id"], facts["times_s"], params):
             rows.append(row)
-            if row.kept:
+            if row.is_kept:
                 frames.append((f"{row.index:05d}.png", _encode_png(picture)))
     write_shard(target, {**facts, "size": params.size, "quality": [asdict(row) for row in rows]}, frames)
     return rows
@@ -200,7 +200,7 @@ def hamming_distance(one: str, other: str) -> int:
 
 def check_usable_frames(rows: Sequence[QualityRow], subject: object) -> None:
     """Raise NoUsableFrameError if no frame of an item is kept."""
-    if not any(row.kept for row in rows):
+    if not any(row.is_kept for row in rows):
         reasons = ", ".join(sorted({row.reason for row in rows}))
         hint = "Lower clean.min_std or clean.min_sharpness."
         raise NoUsableFrameError(subject, f"has no usable frame: {len(rows)} sampled, all {reasons}", hint)

@@ -61,8 +61,8 @@ def decode_frames(
 
 def decode_pts(source: Path, container: str, stream: int, limits: Limits) -> tuple[int, ...]:
     """Decode a video once and return the presentation time of each decoded frame. Raises as ``decode_frames``."""
-    shown = video_input(source, container, stream, limits).filter("showinfo", checksum=0)
-    return _parse_pts(run_ffmpeg(shown.output("-", f="null", fps_mode="passthrough"), limits, source))
+    with_pts = video_input(source, container, stream, limits).filter("showinfo", checksum=0)
+    return _parse_pts(run_ffmpeg(with_pts.output("-", f="null", fps_mode="passthrough"), limits, source))
 
 
 def video_input(source: Path, container: str, stream: int, limits: Limits) -> Any:

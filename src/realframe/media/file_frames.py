@@ -62,7 +62,7 @@ def load_file_frames(path: Path, params: Params, on_progress: ProgressCallback =
     assessed = list(assess_squares(squares, sha256, times_s, params.clean))
     rows = [row for row, _ in assessed]
     check_usable_frames(rows, path)
-    indices = np.array([row.index for row in rows if row.kept], np.int64)
+    indices = np.array([row.index for row in rows if row.is_kept], np.int64)
     pictures = np.empty((len(indices), params.clean.size, params.clean.size, 3), np.uint8)
     for position, index in enumerate(indices):
         pictures[position] = np.asarray(assessed[index][1])

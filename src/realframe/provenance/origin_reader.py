@@ -62,8 +62,8 @@ def _find_traces(path: Path, signature: Signature) -> list[Trace]:
     statements = islice(skip_unreadable(read_metadata(path, signature.container)), _MAX_STATEMENTS)
     traces = dict.fromkeys(trace for statement in statements if (trace := interpret_statement(statement)))
     ranks = {kind: rank for rank, kind in enumerate(_TRACE_WORDS)}
-    kept = sorted(traces, key=lambda trace: ranks[trace.origin])[:_MAX_TRACES]
-    return [trace for trace in traces if trace in kept]
+    most_important = sorted(traces, key=lambda trace: ranks[trace.origin])[:_MAX_TRACES]
+    return [trace for trace in traces if trace in most_important]
 
 
 def describe_origin(result: CredentialsResult | None, traces: Sequence[Trace]) -> str:

@@ -11,11 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import keras
 import mlflow
-import mlflow.keras
 import numpy as np
-import tensorflow as tf
 from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
 
@@ -26,63 +23,8 @@ from realframe.files import sha256_of
 from realframe.registry import evidence_bundle, mlflow_runs
 from realframe.registry.model_version import select_figures, version_tags
 
-_GREY = 127.5
-
-
-class _KerasFile:
-    """MLflow's Keras flavor for an existing file.
-
-    MLflow saves the model again, which gives other bytes than those that were evaluated and whose hash the ledger holds. With an input
-    example it fails (mlflow issue 16183), since it writes the example to a folder that it has not created yet.
-    """
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-
-    def save_model(self, path: str, **facts: Any) -> None:
-        facts.pop("validate_serving_input")  # MLflow passes it on, but the Keras flavor does not accept it
-        folder = Path(path)
-        folder.mkdir(parents=True)
-        mlflow.keras.save_model(path=path, **facts)
-        shutil.copyfile(self._file, folder / "data" / "model.keras")
-
-
-def log_keras_file(path: Path, name: str, origin: dict[str, Any]) -> str:
-    """Log a ``.keras`` file to the active MLflow run and return the URI of the logged model.
-
-    The file is loaded in safe mode: a file that contains code is refused here, and not when it serves.
-
-    Args:
-        path: a model that maps float32 RGB (None, size, size, 3) in [0, 255] to the probability of ``fake``, (None, 1).
-        name: name of the logged model.
-        origin: written to the model's metadata as ``realframe``.
-
-    Raises:
-        RegistryError: the file contains code or is not a Keras file.
-    """
-    try:
-        model = keras.models.load_model(path, compile=False, safe_mode=True)
-    except ValueError as error:
-        hint = "Build the model from layers without custom code."
-        raise RegistryError(path, f"cannot be loaded in safe mode: {error}", hint) from error
-    frame = model.input_shape[1:]
-    input_spec, output_spec = (TensorSpec(np.dtype(np.float32), (-1, *shape)) for shape in (frame, (1,)))
-    logged = Model.log(
-        None,
-        _KerasFile(path),
-        name=name,
-        flavor_name="keras",
-        model=model,
-        signature=ModelSignature(Schema([input_spec]), Schema([output_spec])),
-        input_example=np.full((1, *frame), _GREY, np.float32),
-        validate_serving_input=False,  # it would load the model again, only to check an example that has the shape of the model's input
-        metadata={"realframe": origin},
-        pip_requirements=[f"{package.__name__}=={package.__version__}" for package in (keras, tf, np)],
-    )
-    return str(logged.model_uri)
-
-
-_ORIGIN = ("dataset", "commit", "recipe", "weights", "sha256")
+_GRAY = 127.5  # of the input example
+_ORIGIN = ("dataset", "commit", "recipe", "weights", "sha256")  # tags that are copied to the model's metadata
 
 
 @dataclass(frozen=True)
@@ -143,6 +85,64 @@ class EvaluatedModel:
             mlflow.log_params({key: str(value) for key, value in flatten(self.params)})
             mlflow.log_metrics(_test_metrics(self.metrics))
             yield
+
+
+def log_keras_file(path: Path, name: str, origin: dict[str, Any]) -> str:
+    """Log a ``.keras`` file to the active MLflow run and return the URI of the logged model.
+
+    The file is loaded in safe mode: a file that contains code is refused here, and not when it serves.
+
+    Args:
+        path: a model that maps float32 RGB (None, size, size, 3) in [0, 255] to the probability of ``fake``, (None, 1).
+        name: name of the logged model.
+        origin: written to the model's metadata as ``realframe``.
+
+    Raises:
+        RegistryError: the file contains code or is not a Keras file.
+    """
+    import keras
+    import tensorflow as tf  # not at the top: the web process imports this module, but not TensorFlow
+
+    try:
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
+    except ValueError as error:
+        hint = "Build the model from layers without custom code."
+        raise RegistryError(path, f"cannot be loaded in safe mode: {error}", hint) from error
+    frame = model.input_shape[1:]
+    input_spec, output_spec = (TensorSpec(np.dtype(np.float32), (-1, *shape)) for shape in (frame, (1,)))
+    logged = Model.log(
+        None,
+        _KerasFile(path),
+        name=name,
+        flavor_name="keras",
+        model=model,
+        signature=ModelSignature(Schema([input_spec]), Schema([output_spec])),
+        input_example=np.full((1, *frame), _GRAY, np.float32),
+        validate_serving_input=False,  # it would load the model again, only to check an example that has the shape of the model's input
+        metadata={"realframe": origin},
+        pip_requirements=[f"{package.__name__}=={package.__version__}" for package in (keras, tf, np)],
+    )
+    return str(logged.model_uri)
+
+
+class _KerasFile:
+    """MLflow's Keras flavor for an existing file.
+
+    MLflow saves the model again, which gives other bytes than those that were evaluated and whose hash the ledger holds. With an input
+    example it fails (mlflow issue 16183), since it writes the example to a folder that it has not created yet.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def save_model(self, path: str, **facts: Any) -> None:
+        import mlflow.keras
+
+        facts.pop("validate_serving_input")  # MLflow passes it on, but the Keras flavor does not accept it
+        folder = Path(path)
+        folder.mkdir(parents=True)
+        mlflow.keras.save_model(path=path, **facts)
+        shutil.copyfile(self._file, folder / "data" / "model.keras")
 
 
 def _test_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:

@@ -18,7 +18,7 @@ from realframe.models import gradcam
 
 _FRAMES_PER_ITEM = 3  # columns of the figure with frames
 _ITEMS_PER_GROUP = 2  # items per group: found, missed, false alarm
-_BLANK_GREY = 127  # gray level under the heatmap if media are not shown
+_BLANK_GRAY = 127  # gray level under the heatmap if media are not shown
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _draw_row(panels: NDArray[np.object_], item: _ExplainedItem, model: keras.Mo
     for panel in panels[1:]:
         panel.axis("off")
     for panel, index in zip(panels[1:], top, strict=False):
-        frame = item.frames[index] if show_media else np.full_like(item.frames[index], _BLANK_GREY)
+        frame = item.frames[index] if show_media else np.full_like(item.frames[index], _BLANK_GRAY)
         panel.imshow(gradcam.overlay_heatmap(frame, heat[index]))
         panel.set_title(f"{item.times_s[index]:.1f} s", fontsize=9)
 

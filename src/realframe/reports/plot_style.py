@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from realframe.files import atomic_path
 
-BLUE, ORANGE, GREEN, GREY, INK = "#0072B2", "#D55E00", "#009E73", "#8A8F98", "#1F2933"
+BLUE, ORANGE, GREEN, GRAY, INK = "#0072B2", "#D55E00", "#009E73", "#8A8F98", "#1F2933"
 FAINT = "#6B7280"
 SQUARE = (5.2, 4.3)  # inches; plots that are placed next to each other
 STYLE: Any = {

@@ -15,7 +15,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 from realframe.evaluation.figures import BASELINE_SCORE, MODEL_SCORE
 from realframe.presentation.formatting import format_percent
 from realframe.presentation.metric_names import PERTURBATIONS
-from realframe.reports.plot_style import BLUE, FAINT, GREEN, GREY, INK, ORANGE, SQUARE, STYLE, create_figure, save_plot
+from realframe.reports.plot_style import BLUE, FAINT, GRAY, GREEN, INK, ORANGE, SQUARE, STYLE, create_figure, save_plot
 from realframe.reports.report_data import ReportData
 from realframe.statistics.arrays import Bools, Floats
 from realframe.training.history_plot import plot_history
@@ -62,7 +62,7 @@ def draw_roc(fake: Bools, model: Floats, baseline: Floats, threshold: float) -> 
     for scores, color, name in ((model, BLUE, "detector"), (baseline, ORANGE, "baseline")):
         false_positive_rate, true_positive_rate, _ = roc_curve(fake, scores)
         axes.plot(false_positive_rate, true_positive_rate, color=color, lw=2.2, label=name)
-    axes.plot([0, 1], [0, 1], color=GREY, ls="--", lw=1.2, label="chance")
+    axes.plot([0, 1], [0, 1], color=GRAY, ls="--", lw=1.2, label="chance")
     point = (float((model[~fake] >= threshold).mean()), float((model[fake] >= threshold).mean()))
     axes.plot(*point, "o", color=BLUE, ms=8, mec="white", label="at the threshold")
     axes.set(xlabel="real items called AI-generated", ylabel="AI-generated items found", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
@@ -76,7 +76,7 @@ def draw_precision_recall(fake: Bools, model: Floats, baseline: Floats) -> Figur
     for scores, color, name in ((model, BLUE, "detector"), (baseline, ORANGE, "baseline")):
         precision, recall, _ = precision_recall_curve(fake, scores)
         axes.plot(recall, precision, color=color, lw=2.2, drawstyle="steps-post", label=name)
-    axes.axhline(float(fake.mean()), color=GREY, ls="--", lw=1.2, label="calling everything AI-generated")
+    axes.axhline(float(fake.mean()), color=GRAY, ls="--", lw=1.2, label="calling everything AI-generated")
     axes.set(xlabel="AI-generated items found (recall)", ylabel="correct alarms (precision)", xlim=(-0.01, 1.01), ylim=(0, 1.02))
     axes.legend(loc="lower left")
     return figure
@@ -126,7 +126,7 @@ def draw_reliability(before: list[dict[str, Any]], after: list[dict[str, Any]]) 
     figure, panels = create_figure(9, 4.2, columns=2)
     for axes, bins, color, title in zip(panels, (before, after), (ORANGE, BLUE), ("before", "after calibration"), strict=True):
         filled = [row for row in bins if row["items"]]
-        axes.plot([0, 1], [0, 1], color=GREY, ls="--", lw=1.2, label="perfect calibration")
+        axes.plot([0, 1], [0, 1], color=GRAY, ls="--", lw=1.2, label="perfect calibration")
         means, shares, items = (np.array([row[name] for row in filled], float) for name in ("mean_probability", "fake_share", "items"))
         axes.scatter(means, shares, s=_DOT_AREA * np.sqrt(items), color=color, alpha=0.75, ec="white")
         axes.set(xlabel="predicted probability of AI-generated", title=title, xlim=(-0.02, 1.02), ylim=(-0.04, 1.04))
@@ -142,7 +142,7 @@ def draw_verdicts(counts: dict[str, Any]) -> Figure:
         counts: ``verdicts`` of ``metrics.json``.
     """
     figure, (axes,) = create_figure(9, 2.5)
-    verdicts = (("real", GREEN, "real"), ("uncertain", GREY, "uncertain"), ("ai-generated", ORANGE, "AI-generated"))
+    verdicts = (("real", GREEN, "real"), ("uncertain", GRAY, "uncertain"), ("ai-generated", ORANGE, "AI-generated"))
     for place, label in enumerate(("fake", "real")):
         items, left = max(1, sum(counts[label].values())), 0.0
         for verdict, color, name in verdicts:
@@ -168,7 +168,7 @@ def draw_generators(rows: list[dict[str, Any]]) -> Figure:
     for place, row in enumerate(reversed(rows)):
         recall = row["accuracy"]
         if "too_few" in row:
-            axes.barh(place, recall["value"], color="none", edgecolor=GREY, ls="--", height=0.62)
+            axes.barh(place, recall["value"], color="none", edgecolor=GRAY, ls="--", height=0.62)
             text = f"{round(recall['value'] * row['fake'])} of {row['fake']}: too few"
             axes.text(1.02, place, text, va="center", color=FAINT, fontsize=10)
             continue
@@ -192,10 +192,10 @@ def draw_unseen_generators(rows: list[dict[str, Any]]) -> Figure:
         has_interval = roc_auc["low"] is not None
         if has_interval:
             axes.plot([roc_auc["low"], roc_auc["high"]], [place, place], color=ORANGE, lw=5, alpha=0.35, solid_capstyle="round")
-        axes.plot(roc_auc["value"], place, "o", color=ORANGE if has_interval else "white", mec=ORANGE if has_interval else GREY, ms=9)
+        axes.plot(roc_auc["value"], place, "o", color=ORANGE if has_interval else "white", mec=ORANGE if has_interval else GRAY, ms=9)
         text = f"{roc_auc['value']:.2f}, {row['fake']} items" + ("" if has_interval else ": too few")
         axes.text(1.02, place, text, va="center", color=INK if has_interval else FAINT, fontsize=10)
-    axes.axvline(0.5, color=GREY, ls="--", lw=1.2)
+    axes.axvline(0.5, color=GRAY, ls="--", lw=1.2)
     _label_rows(axes, [row["name"] for row in rows])
     axes.set(xlabel="ROC-AUC on a generator held out of training (0.5 is guessing)", xlim=(0, 1), ylim=(-0.6, len(rows) - 0.4))
     return figure
@@ -241,7 +241,7 @@ def _draw_curve(axes: Axes, name: str, points: list[dict[str, Any]], unchanged: 
         np.array([np.nan if roc_auc[part] is None else roc_auc[part] for roc_auc in roc_aucs], float) for part in ("low", "value", "high")
     )
     if unchanged["value"] is not None:
-        axes.axhline(unchanged["value"], color=GREY, ls="--", lw=1.2)
+        axes.axhline(unchanged["value"], color=GRAY, ls="--", lw=1.2)
     axes.fill_between(places, low, high, color=BLUE, alpha=0.18, lw=0)
     axes.plot(places, values, color=BLUE, lw=2, marker="o", ms=4.5)
     axes.set_xticks(places, ["none", *(f"{point['level']:g}" for point in ordered)])

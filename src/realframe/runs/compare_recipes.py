@@ -154,7 +154,8 @@ def _score_reloaded(version: int, revision: RevisionSource, test: pd.DataFrame, 
     chosen = test.iloc[thin_evenly(range(len(test)), clips)]
     paths = [str(settings.raw_dir / splits[media_id]) for media_id in chosen["media_id"]]
     command = [sys.executable, "-m", "realframe", "detect", "--json", "--no-cache", "--model", str(version), *paths]
-    process = subprocess.run(command, cwd=settings.root, env=checkout_environment(settings.root), capture_output=True, text=True, check=False)  # noqa: S603
+    env = checkout_environment(settings.root)
+    process = subprocess.run(command, cwd=settings.root, env=env, capture_output=True, text=True, check=False)  # noqa: S603
     if process.returncode:
         raise RunError("realframe detect", f"could not score the test clips: {(process.stderr or process.stdout).strip()[-300:]}")
     answers = {answer["file"]: answer for answer in json.loads(process.stdout)}

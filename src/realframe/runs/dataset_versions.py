@@ -24,7 +24,7 @@ from realframe.store.run_artifacts import RevisionSource
 _TAG_FORMAT = "%(refname:strip=2)%09%(contents:subject)%09%(*objectname)%09%(taggerdate:iso-strict)"
 _ITEM_COLUMNS = ["media_id", "path", "kind", "label", "generator", "source", "split"]
 _FRAME_ITEM_COLUMNS = ["media_id", "path", "label", "generator", "source", "group", "kind", "split", "cluster"]
-_FRAME_COLUMNS = ["index", "time_s", "kept", "reason", "std", "sharpness", "phash"]
+_FRAME_COLUMNS = ["index", "time_s", "is_kept", "reason", "std", "sharpness", "phash"]
 _CATEGORY_COLUMNS = ["kind", "label", "generator", "source", "split"]
 _REJECTED_COLUMNS = ["path", "sha256", "code", "message"]
 _AUDIT_KEYS = {"kinds", "limit", "passed", "allowed"}

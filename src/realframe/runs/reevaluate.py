@@ -72,7 +72,7 @@ def _find_commit(version: ModelVersion, root: Path) -> str:
         return git(root, "rev-parse", "--verify", "--quiet", f"{version.commit}^{{commit}}")
     except RunError as error:
         reason = f"its commit {version.commit[:10]} is not in this repository"
-        raise RunError(f"version {version.version}", reason, "Fetch the branches runs/* from where it was trained.") from error
+        raise RunError(f"version {version.version}", reason, "Fetch the branches runs/* from the repository that trained it.") from error
 
 
 def _require_evaluation_stages(version: ModelVersion, commit: str, root: Path) -> None:

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from realframe.detection.batch import BatchDetector, BatchFile, RemoteFile
+from realframe.detection.batch import BatchDetector
+from realframe.detection.batch_items import BatchFile, RemoteFile
 from realframe.detection.stored_predictions import store_predictions
 from realframe.scoring.file_source import FileSource, SourceFile
 from realframe.scoring.scoring_job import PART_SCHEMA, FileListing, ScoringJob, part_row, write_rows

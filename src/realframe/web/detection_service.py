@@ -1,10 +1,15 @@
-"""Read, label and delete uploaded files and their results. The API and the pages share these functions.
+"""Label and delete detections, and send their files: what the API and the pages have in common.
 
-They take plain arguments: the store, the settings, and a user or a record. Functions that take a record check no permissions: the
+The functions take plain arguments: the store, the settings, and a user or a record. Functions that take a record check no permissions: the
 caller has found the record with ``detection_records.get_record``, or with the token of a share link. Uploads are in ``web/uploads``.
+Files come from strangers and are sent in a sandbox.
 """
 
 from pathlib import Path
+
+from fastapi.responses import FileResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.types import Message, Receive, Scope, Send
 
 from realframe.errors import GoneError, NotFoundError
 from realframe.feedback.feedback_labels import LabelCase, add_vote
@@ -19,6 +24,22 @@ from realframe.store.upload_files import MEDIA_NAME
 
 FRAMES_NAME, HEATMAPS_NAME = "frames.jpg", "heat.jpg"
 """The names of the sprites in the folder of a record: the analyzed frames, and their heatmaps."""
+_MEDIA_TYPES = {
+    "mp4": "video/mp4",
+    "mov": "video/quicktime",
+    "mkv": "video/x-matroska",
+    "webm": "video/webm",
+    "avi": "video/x-msvideo",
+    "gif": "image/gif",
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "webp": "image/webp",
+    "heif": "image/heif",
+    "avif": "image/avif",
+    "bmp": "image/bmp",
+    "tiff": "image/tiff",
+}
+_HEADERS = {"Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'", "Cache-Control": "private, max-age=300"}
 
 
 def add_label(store: Store, settings: Settings, user: User, detection_id: str, label: Label, reason: str) -> LabelCase:
@@ -38,28 +59,32 @@ def delete_detection(store: Store, settings: Settings, user: User, detection_id:
     detection_records.delete_record(store, settings, user, detection_records.get_record(store, user, detection_id))
 
 
-def find_media(settings: Settings, record: DetectionRecord) -> tuple[Path, str]:
-    """Return the path and the container format of an uploaded file. Raises NotFoundError."""
+def send_media(settings: Settings, record: DetectionRecord) -> Response:
+    """Send the uploaded file. Raises NotFoundError."""
     if record.result is None or record.result.facts is None:
         raise _file_not_found(record, "is not known to be an image or a video")
-    return _existing_file(settings, record, MEDIA_NAME), record.result.facts.container
+    media_type = _MEDIA_TYPES.get(record.result.facts.container, "application/octet-stream")
+    file = _find_file(settings, record, MEDIA_NAME)
+    return _RangeResponse(file, media_type=media_type, filename=record.file, content_disposition_type="inline", headers=_HEADERS)
 
 
-def find_picture(settings: Settings, record: DetectionRecord, name: str) -> Path:
-    """Return the path of a sprite, ``FRAMES_NAME`` or ``HEATMAPS_NAME``. Raises NotFoundError."""
-    return _existing_file(settings, record, name)
+def send_sprite(settings: Settings, record: DetectionRecord, name: str) -> Response:
+    """Send a sprite, ``FRAMES_NAME`` or ``HEATMAPS_NAME``. Raises NotFoundError."""
+    return _RangeResponse(_find_file(settings, record, name), media_type="image/jpeg", headers=_HEADERS)
 
 
-def render_report(settings: Settings, record: DetectionRecord) -> str:
-    """Return the result as one HTML file that needs no server. Raises NotFoundError."""
+def send_report(settings: Settings, record: DetectionRecord) -> Response:
+    """Send the result as a download of one HTML file that needs no server. Raises NotFoundError."""
     if record.result is None:
         raise _file_not_found(record, "has no result yet")
     folder = settings.uploads_dir / record.key
     frames, heatmaps = (file.read_bytes() if file.exists() else None for file in (folder / FRAMES_NAME, folder / HEATMAPS_NAME))
-    return render_detection_report([(record.result, frames, heatmaps)])
+    text = render_detection_report([(record.result, frames, heatmaps)])
+    disposition = f'attachment; filename="realframe-{record.key}.html"'
+    return Response(text, media_type="text/html", headers={**_HEADERS, "Content-Disposition": disposition})
 
 
-def _existing_file(settings: Settings, record: DetectionRecord, name: str) -> Path:
+def _find_file(settings: Settings, record: DetectionRecord, name: str) -> Path:
     file = settings.uploads_dir / record.key / name
     if not file.exists():
         raise _file_not_found(record, f"has no {name}")
@@ -68,3 +93,16 @@ def _existing_file(settings: Settings, record: DetectionRecord, name: str) -> Pa
 
 def _file_not_found(record: DetectionRecord, reason: str) -> NotFoundError:
     return NotFoundError(record.file, reason, "The record lists the available files under `links`.")
+
+
+class _RangeResponse(FileResponse):
+    """A file that supports range requests (RFC 9110, section 14); an invalid range is answered like any other error."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_or_raise(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] in (400, 416):
+                headers = {name.decode(): value.decode() for name, value in message["headers"] if name == b"content-range"}
+                raise HTTPException(message["status"], "The file does not have this range.", headers)
+            await send(message)
+
+        await super().__call__(scope, receive, send_or_raise)

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from filelock import FileLock, Timeout
 
-from realframe.detection.batch import BatchDetector, BatchFile
+from realframe.detection.batch import BatchDetector
+from realframe.detection.batch_items import BatchFile
 from realframe.detection.stored_predictions import store_predictions
 from realframe.settings import Settings
 from realframe.store import detection_records, upload_queue

@@ -3,7 +3,8 @@
 import logging
 import shutil
 
-from realframe.detection.batch import BatchDetector, BatchFile, BatchItem
+from realframe.detection.batch import BatchDetector
+from realframe.detection.batch_items import BatchFile, BatchItem
 from realframe.detection.crash_counter import RecordedAttempts
 from realframe.detection.detector import Detector
 from realframe.detection.result import DetectionResult

@@ -13,7 +13,7 @@ from realframe.store import accounts, api_keys
 from realframe.store.accounts import Role
 from realframe.store.repository import Store
 from realframe.web.app import create_app
-from tests.web.api.given import PASSWORD
+from tests.web.api.queued_uploads import PASSWORD
 
 CreateClient = Callable[..., TestClient]
 _ROLES: dict[str, Role] = {"ann": "analyst", "ben": "analyst", "rea": "reviewer", "ada": "admin"}

@@ -13,7 +13,7 @@ import pytest
 
 from realframe.store.repository import Store
 from realframe.web import error_responses
-from tests.web.api.given import record, work
+from tests.web.api.queued_uploads import finish_uploads, insert_record
 
 
 @pytest.fixture
@@ -29,12 +29,12 @@ def test_the_example_client_retries_when_the_queue_is_full(
     url = f"http://{live[0]}:{live[1]}"
     environment = {**os.environ, "REALFRAME_URL": url, "REALFRAME_KEY": live_key}
 
-    record(store, file="before.mp4")
+    insert_record(store, file="before.mp4")
 
     def work_after_refusal() -> None:
         while 'code="request.busy"' not in httpx2.get(f"{url}/metrics").text:
             time.sleep(0.05)
-        work(store, 2)
+        finish_uploads(store, 2)
 
     worker = threading.Thread(target=work_after_refusal)
     worker.start()

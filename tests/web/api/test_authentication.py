@@ -12,7 +12,7 @@ from realframe.store.repository import Store
 from realframe.web.pages import sign_in_page
 from tests.web.api.api_checks import DETECTIONS_URL, assert_problem
 from tests.web.api.conftest import CreateClient
-from tests.web.api.given import PASSWORD, record
+from tests.web.api.queued_uploads import PASSWORD, insert_record
 
 
 def bearer(key: str) -> dict[str, str]:
@@ -47,7 +47,7 @@ def test_invalid_api_keys_are_not_created(accounts_of_all_roles: None, store: St
 
 def test_an_api_key_has_no_more_rights_than_its_owner_and_ends_with_the_account(create_client: CreateClient, store: Store) -> None:
     admin_key_of_analyst, removed = create_client("ann", "admin"), create_client("ben")
-    record(store, owner="ben")
+    insert_record(store, owner="ben")
     assert admin_key_of_analyst.get(DETECTIONS_URL).json()["items"] == []
     accounts.remove(store, "ben")
     assert_problem(removed.get(DETECTIONS_URL), 401, "request.authentication")

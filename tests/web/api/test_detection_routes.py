@@ -18,9 +18,10 @@ from realframe.store import detection_records, upload_queue
 from realframe.store.accounts import User
 from realframe.store.detection_documents import DetectionRecord, Progress
 from realframe.store.repository import Store
+from tests.detection_factory import make_unscored_detection
 from tests.web.api.api_checks import DETECTIONS_URL, assert_problem, detection_url, stored_files
 from tests.web.api.conftest import CreateClient
-from tests.web.api.given import answer, finish, not_scored, record
+from tests.web.api.queued_uploads import finish_next, insert_record, make_result
 
 
 def file_names(client: TestClient, **query: object) -> list[str]:
@@ -30,19 +31,19 @@ def file_names(client: TestClient, **query: object) -> list[str]:
 
 
 def test_a_record_with_its_result(ann: TestClient, store: Store) -> None:
-    waiting = ann.get(detection_url(record(store))).json()
+    waiting = ann.get(detection_url(insert_record(store))).json()
     assert (waiting["state"], waiting["result"], waiting["links"]["media"], waiting["links"]["report"]) == ("queued", None, None, None)
-    done = ann.get(detection_url(finish(store))).json()
-    assert done["result"] == json.loads(answer().model_dump_json())
+    done = ann.get(detection_url(finish_next(store))).json()
+    assert done["result"] == json.loads(make_result().model_dump_json())
     assert done["links"]["heat"] == f"{done['links']['self']}/heat.jpg"
-    record(store)
-    refused = ann.get(detection_url(finish(store, not_scored()))).json()
+    insert_record(store)
+    refused = ann.get(detection_url(finish_next(store, make_unscored_detection()))).json()
     assert (refused["verdict"], refused["result"]["code"], refused["links"]["media"]) == ("not scored", "media.not-media", None)
 
 
 def test_records_of_other_users_are_not_found(create_client: CreateClient, store: Store) -> None:
-    other = record(store, owner="ben", file="ben.mp4")
-    record(store, owner="ann", file="ann.mp4")
+    other = insert_record(store, owner="ben", file="ben.mp4")
+    insert_record(store, owner="ann", file="ann.mp4")
     ann = create_client("ann")
     for url in (detection_url(other), f"{detection_url(other)}/events", f"{detection_url(other)}/media", f"{DETECTIONS_URL}/{'0' * 31}f"):
         assert_problem(ann.get(url), 404, "request.not-found")
@@ -56,7 +57,7 @@ def test_records_of_other_users_are_not_found(create_client: CreateClient, store
 
 def test_pages_of_a_list(ann: TestClient, store: Store) -> None:
     for number in range(7):
-        record(store, file=f"{number}.mp4")
+        insert_record(store, file=f"{number}.mp4")
     listed: list[str] = []
     query: dict[str, object] = {"limit": 3}
     while True:
@@ -79,9 +80,9 @@ def test_invalid_cursors_are_refused(ann: TestClient, store: Store) -> None:
 
 def test_filters(ann: TestClient, store: Store) -> None:
     for file, day, batch in (("a.MP4", "01", "a" * 16), ("b.mp4", "02", "b" * 16), ("c+.png", "03", "")):
-        record(store, file=file, batch=batch, created=f"2026-02-{day}T12:00:00.000+00:00")
-    finish(store, answer(model="2"))
-    finish(store, not_scored())
+        insert_record(store, file=file, batch=batch, created=f"2026-02-{day}T12:00:00.000+00:00")
+    finish_next(store, make_result(model="2"))
+    finish_next(store, make_unscored_detection())
     assert file_names(ann, file="MP4") == ["b.mp4", "a.MP4"]
     assert file_names(ann, file="+.") == ["c+.png"]
     assert file_names(ann, batch="b" * 16) == ["b.mp4"]
@@ -103,8 +104,8 @@ def test_filters(ann: TestClient, store: Store) -> None:
 @tries(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(strategies.text(strategies.characters(exclude_categories=["C"]), min_size=1, max_size=20))
 def test_a_part_of_a_name_is_matched_literally(ann: TestClient, store: Store, text: str) -> None:
-    matching = record(store, file=f"x{text}y")
-    other = record(store, file="another")
+    matching = insert_record(store, file=f"x{text}y")
+    other = insert_record(store, file="another")
     assert f"x{text}y" in file_names(ann, file=text)
     assert "another" not in file_names(ann, file=f"x{text}")
     store.delete(DetectionRecord, [matching.key, other.key])
@@ -123,7 +124,7 @@ def test_delete(create_client: CreateClient, store: Store, settings: Settings) -
     assert not stored_files(settings)
     assert not upload_queue.renew_claim(store, running, Progress(step="decoding"))
     assert_problem(ann.delete(detection_url(running)), 404, "request.not-found")
-    assert ada.delete(detection_url(record(store, owner="ben"))).status_code == 204
+    assert ada.delete(detection_url(insert_record(store, owner="ben"))).status_code == 204
 
 
 def read_events(live: tuple[str, int], key: str, record: DetectionRecord) -> Iterator[tuple[str, dict[str, object]]]:
@@ -140,7 +141,7 @@ def read_events(live: tuple[str, int], key: str, record: DetectionRecord) -> Ite
 
 
 def test_each_step_is_sent_once_and_the_result_ends_the_events(live: tuple[str, int], live_key: str, store: Store) -> None:
-    followed = record(store)
+    followed = insert_record(store)
     claimed = upload_queue.claim(store, "worker")
     assert claimed
     events = []
@@ -153,7 +154,7 @@ def test_each_step_is_sent_once_and_the_result_ends_the_events(live: tuple[str, 
             time.sleep(0.4)
             upload_queue.renew_claim(store, claimed, Progress(step="scoring"))
         elif event == "scoring":
-            upload_queue.finish(store, claimed, answer(), shadow=False)
+            upload_queue.finish(store, claimed, make_result(), shadow=False)
     assert [event for event, _ in events] == ["received", "decoding", "scoring", "done"]
     assert events[1][1] == {"step": "decoding", "count": 1, "total": 2}
     assert events[-1][1]["verdict"] == "ai-generated"
@@ -162,7 +163,7 @@ def test_each_step_is_sent_once_and_the_result_ends_the_events(live: tuple[str, 
 
 
 def test_deleting_the_record_ends_the_events(live: tuple[str, int], live_key: str, store: Store) -> None:
-    followed = record(store)
+    followed = insert_record(store)
     events = []
     for event, data in read_events(live, live_key, followed):
         events.append((event, data))

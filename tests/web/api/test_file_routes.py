@@ -11,14 +11,15 @@ from realframe.settings import Settings
 from realframe.store.detection_documents import DetectionRecord, FileFacts
 from realframe.store.repository import Store
 from realframe.store.user_documents import Feedback
+from tests.detection_factory import make_unscored_detection
 from tests.web.api.api_checks import DETECTIONS_URL, assert_problem, detection_url
 from tests.web.api.conftest import CreateClient
-from tests.web.api.given import answer, finish, not_scored
+from tests.web.api.queued_uploads import finish_next, make_result
 
 
 def upload_and_finish(client: TestClient, store: Store, name: str, data: bytes, result: object = None) -> DetectionRecord:
     assert client.post(DETECTIONS_URL, files={"file": (name, data)}).status_code == 202
-    return finish(store, result)  # type: ignore[arg-type]
+    return finish_next(store, result)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_the_media_type_follows_the_content_and_the_file_is_sandboxed(ann: TestC
     assert response.headers["content-disposition"] == "inline; filename*=utf-8''%C3%BC%20%22x%22.html"
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
-    still = upload_and_finish(ann, store, "a.html", b"x", answer(facts=file_facts("jpeg")))
+    still = upload_and_finish(ann, store, "a.html", b"x", make_result(facts=file_facts("jpeg")))
     assert ann.get(f"{detection_url(still)}/media").headers["content-type"] == "image/jpeg"
 
 
@@ -57,7 +58,7 @@ def test_a_file_that_is_not_media_is_not_served(ann: TestClient, store: Store) -
     waiting = store.find_page(DetectionRecord, {}, 1)[0]
     assert_problem(ann.get(f"{detection_url(waiting)}/media"), 404, "request.not-found")
     assert_problem(ann.get(f"{detection_url(waiting)}/report.html"), 404, "request.not-found")
-    refused = finish(store, not_scored())
+    refused = finish_next(store, make_unscored_detection())
     for name in ("media", "frames.jpg", "heat.jpg"):
         assert_problem(ann.get(f"{detection_url(refused)}/{name}"), 404, "request.not-found")
 
@@ -72,7 +73,7 @@ def test_sprites(ann: TestClient, store: Store, settings: Settings) -> None:
 
 
 def test_the_report_is_one_html_file(ann: TestClient, store: Store, settings: Settings, png_bytes: bytes) -> None:
-    clip = upload_and_finish(ann, store, "<script>alert(1)</script>.mp4", b"x", answer(file="<script>alert(1)<script>.mp4"))
+    clip = upload_and_finish(ann, store, "<script>alert(1)</script>.mp4", b"x", make_result(file="<script>alert(1)<script>.mp4"))
     for name in ("frames.jpg", "heat.jpg"):
         Image.new("RGB", (320, 160), "teal").save(settings.uploads_dir / clip.key / name)
     response = ann.get(f"{detection_url(clip)}/report.html")
@@ -83,7 +84,7 @@ def test_the_report_is_one_html_file(ann: TestClient, store: Store, settings: Se
 
 
 def test_labels_of_several_people(create_client: CreateClient, store: Store, settings: Settings, png_bytes: bytes) -> None:
-    photo = upload_and_finish(create_client("ann"), store, "my photo.JPG", png_bytes, answer(facts=file_facts("png")))
+    photo = upload_and_finish(create_client("ann"), store, "my photo.JPG", png_bytes, make_result(facts=file_facts("png")))
     response = create_client("ann").post(f"{detection_url(photo)}/feedback", json={"label": "real", "reason": "I took it"})
     assert (response.status_code, response.json()["state"], response.json()["labels"]) == (
         200,
@@ -103,7 +104,7 @@ def test_deleted_files_and_files_that_are_not_media_cannot_be_labeled(ann: TestC
     photo = upload_and_finish(ann, store, "a.png", png_bytes)
     store.update(DetectionRecord, photo.key, {"has_files": False})
     assert_problem(ann.post(f"{detection_url(photo)}/feedback", json={"label": "real"}), 409, "request.gone")
-    text = upload_and_finish(ann, store, "a.png", b"text", not_scored())
+    text = upload_and_finish(ann, store, "a.png", b"text", make_unscored_detection())
     assert_problem(ann.post(f"{detection_url(text)}/feedback", json={"label": "real"}), 409, "media.not-media")
     for body in ({}, {"label": "maybe"}, {"label": "real", "reason": "x" * 2001}, [], "real"):
         assert_problem(ann.post(f"{detection_url(text)}/feedback", json=body), 422, "request.invalid")

@@ -23,7 +23,7 @@ from realframe.store.document_base import now
 from realframe.store.repository import Store
 from realframe.web.app import create_app
 from realframe.web.uploads import admission
-from tests.web.api.given import PNG, answer, finish, record
+from tests.web.api.queued_uploads import PNG, finish_next, insert_record, make_result
 
 _EXISTING_ID = f"{7:032x}"
 _TRIES = tries(
@@ -63,7 +63,7 @@ def worker(store: Store) -> Iterator[None]:
         while not ended.wait(0.05):
             worker_status.save_status(store, worker_status.WorkerStatus(worker="w", model="3", problem="", detection_id="", updated=now()))
             if not upload_queue.is_empty(store):
-                finish(store)
+                finish_next(store)
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -94,7 +94,9 @@ def _use_existing_id(case: Case, store: Store, settings: Settings) -> None:
     if len(detection_id) == 32 and detection_id[-1:] in "02468ace":
         parameters["detection_id"] = _EXISTING_ID
         if store.get(DetectionRecord, _EXISTING_ID) is None:
-            record(store, detection_id=_EXISTING_ID, created=now(), state="done", result=answer(), verdict="ai-generated", model="3")
+            insert_record(
+                store, detection_id=_EXISTING_ID, created=now(), state="done", result=make_result(), verdict="ai-generated", model="3"
+            )
         folder = settings.uploads_dir / _EXISTING_ID
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "media").write_bytes(PNG)

@@ -16,8 +16,9 @@ from realframe.store import detection_records, worker_status
 from realframe.store.document_base import now
 from realframe.store.repository import Store
 from realframe.store.worker_status import WorkerStatus
+from tests.detection_factory import make_unscored_detection
 from tests.web.api.api_checks import DETECTIONS_URL, assert_problem
-from tests.web.api.given import finish, not_scored, record
+from tests.web.api.queued_uploads import finish_next, insert_record
 
 
 def save_worker(store: Store, model: str = "3", problem: str = "") -> None:
@@ -69,9 +70,9 @@ def test_a_store_that_does_not_answer(three_versions: Path, service: TestClient,
 
 def test_metrics(ann: TestClient, service: TestClient, store: Store) -> None:
     for lane in ("live", "live", "live", "batch"):
-        record(store, lane=lane, priority=int(lane == "batch"))
-    finish(store)
-    finish(store, not_scored())
+        insert_record(store, lane=lane, priority=int(lane == "batch"))
+    finish_next(store)
+    finish_next(store, make_unscored_detection())
     save_worker(store)
     ann.post(DETECTIONS_URL, files={"file": ("a", b"x" * 7)})
     ann.get(f"{DETECTIONS_URL}/{'0' * 32}x")

@@ -21,7 +21,7 @@ from realframe.store.upload_files import remove_orphans
 from realframe.web.uploads import multipart_form, upload
 from tests.web.api.api_checks import DETECTIONS_URL, assert_problem, stored_files
 from tests.web.api.conftest import CreateClient
-from tests.web.api.given import finish, record, work
+from tests.web.api.queued_uploads import finish_next, finish_uploads, insert_record
 
 FORM = {"Content-Type": "multipart/form-data; boundary=cut"}
 PART = b'--cut\r\nContent-Disposition: form-data; name="file"; filename="a.mp4"\r\n\r\n'
@@ -49,7 +49,7 @@ def test_an_empty_file_is_accepted(ann: TestClient, store: Store) -> None:
 def test_a_waiting_client_gets_the_result_when_it_is_done(ann: TestClient, store: Store) -> None:
     not_done = ann.post(DETECTIONS_URL, files={"file": ("a.mp4", b"x")}, params={"wait": 0.3})
     assert (not_done.status_code, not_done.json()["state"]) == (202, "queued")
-    worker = threading.Thread(target=work, args=(store, 2))
+    worker = threading.Thread(target=finish_uploads, args=(store, 2))
     worker.start()
     done = ann.post(DETECTIONS_URL, files={"file": ("a.mp4", b"x")}, params={"wait": 30})
     worker.join()
@@ -144,8 +144,8 @@ class TestLimits:
 
     def test_a_full_queue_says_when_to_retry(self, ann: TestClient, store: Store) -> None:
         for _ in range(3):
-            record(store, lane="live")
-            finish(store)
+            insert_record(store, lane="live")
+            finish_next(store)
         for _ in range(2):
             assert ann.post(DETECTIONS_URL, files={"file": ("a", b"x")}).status_code == 202
         refused = ann.post(DETECTIONS_URL, files={"file": ("a", b"x")})
@@ -153,7 +153,7 @@ class TestLimits:
         assert refused.headers["retry-after"] == "4"  # two files of four seconds each; half of them are done by then
         assert ann.post(DETECTIONS_URL, files={"file": ("a", b"x")}, params={"batch": "0" * 16}).status_code == 202
         assert_problem(ann.post(DETECTIONS_URL, files={"file": ("a", b"x")}, params={"batch": "0" * 16}), 429, "request.busy")
-        finish(store)
+        finish_next(store)
         assert ann.post(DETECTIONS_URL, files={"file": ("a", b"x")}).status_code == 202
 
     def test_uploads_per_minute_are_limited_per_key(self, ann: TestClient, create_client: CreateClient) -> None:
@@ -205,7 +205,7 @@ def test_a_store_that_fails_leaves_nothing(ann: TestClient, store: Store, settin
 
 
 def test_orphaned_files_are_removed_but_not_those_with_a_record(store: Store, settings: Settings) -> None:
-    existing = record(store)
+    existing = insert_record(store)
     old_time = time.time() - 3 * 24 * 3600
     files = [settings.uploads_dir / name for name in (f"{existing.key}/media", f"{'0' * 31}a/media", ".incoming/old", ".incoming/new")]
     for file in files:

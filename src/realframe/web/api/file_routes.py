@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from realframe.web import file_responses
+from realframe.web import detection_service
 from realframe.web.api.detection_routes import RequestedRecord
 from realframe.web.api.openapi import error_docs
 from realframe.web.api.schemas import PREFIX
@@ -26,7 +26,7 @@ def _file_docs(media_type: str) -> dict[int | str, dict[str, object]]:
 )
 def get_media(request: Request, record: RequestedRecord) -> Response:
     """Return the uploaded file if it is an image or a video. Range requests are supported."""
-    return file_responses.media_response(request.app.state.settings, record)
+    return detection_service.send_media(request.app.state.settings, record)
 
 
 @router.get(
@@ -37,7 +37,7 @@ def get_media(request: Request, record: RequestedRecord) -> Response:
 )
 def get_frames(request: Request, record: RequestedRecord) -> Response:
     """Return the analyzed frames as one picture (a sprite); `result.tiles` describes its layout."""
-    return file_responses.picture_response(request.app.state.settings, record, FRAMES_NAME)
+    return detection_service.send_sprite(request.app.state.settings, record, FRAMES_NAME)
 
 
 @router.get(
@@ -48,7 +48,7 @@ def get_frames(request: Request, record: RequestedRecord) -> Response:
 )
 def get_heatmaps(request: Request, record: RequestedRecord) -> Response:
     """Return the same frames with a heatmap (Grad-CAM) of the evidence for AI generation."""
-    return file_responses.picture_response(request.app.state.settings, record, HEATMAPS_NAME)
+    return detection_service.send_sprite(request.app.state.settings, record, HEATMAPS_NAME)
 
 
 @router.get(
@@ -59,4 +59,4 @@ def get_heatmaps(request: Request, record: RequestedRecord) -> Response:
 )
 def get_report(request: Request, record: RequestedRecord) -> Response:
     """Return the result as one HTML file that needs no server."""
-    return file_responses.report_response(request.app.state.settings, record)
+    return detection_service.send_report(request.app.state.settings, record)

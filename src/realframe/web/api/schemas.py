@@ -84,9 +84,7 @@ class FileLabels(BaseModel):
     """All labels of a file."""
 
     media_id: str = Field(description="the SHA-256 of the file")
-    state: LabelState = Field(
-        description="`agreed`: at least two people give the same label, and nobody the other one"
-    )
+    state: LabelState = Field(description="`agreed`: at least two people give the same label, and nobody the other one")
     labels: list[FileLabel]
 
     @classmethod

@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 from realframe.presentation.detection_view import DetectionView
 from realframe.store import detection_records
 from realframe.store.detection_documents import DetectionRecord
-from realframe.web import detection_service, file_responses
+from realframe.web import detection_service
 from realframe.web.auth import share_links
 from realframe.web.auth.sessions import SignedInUser, check_csrf
 from realframe.web.detection_service import FRAMES_NAME, HEATMAPS_NAME
@@ -95,22 +95,22 @@ def show_shared(request: Request, token: str, record: SharedRecord) -> Response:
 @shared_router.get("/media")
 def get_shared_media(request: Request, record: SharedRecord) -> Response:
     """Send the uploaded file."""
-    return file_responses.media_response(request.app.state.settings, record)
+    return detection_service.send_media(request.app.state.settings, record)
 
 
 @shared_router.get("/frames.jpg")
 def get_shared_frames(request: Request, record: SharedRecord) -> Response:
     """Send the sprite of the analyzed frames."""
-    return file_responses.picture_response(request.app.state.settings, record, FRAMES_NAME)
+    return detection_service.send_sprite(request.app.state.settings, record, FRAMES_NAME)
 
 
 @shared_router.get("/heat.jpg")
 def get_shared_heatmaps(request: Request, record: SharedRecord) -> Response:
     """Send the sprite of the heatmaps."""
-    return file_responses.picture_response(request.app.state.settings, record, HEATMAPS_NAME)
+    return detection_service.send_sprite(request.app.state.settings, record, HEATMAPS_NAME)
 
 
 @shared_router.get("/report.html")
 def get_shared_report(request: Request, record: SharedRecord) -> Response:
     """Send the report."""
-    return file_responses.report_response(request.app.state.settings, record)
+    return detection_service.send_report(request.app.state.settings, record)

@@ -66,5 +66,5 @@ def _apply_decision(choice: Choice, version: int, reviewer: Reviewer, comment: s
     if choice == "reject":
         return decisions.reject(version, reviewer, comment)
     if choice == "changes":
-        return decisions.ask_for_changes(version, reviewer, comment)
+        return decisions.request_changes(version, reviewer, comment)
     return decisions.rollback(reviewer, comment)

@@ -22,9 +22,9 @@ def _at_v1(trained_checkout: TrainedCheckout, path: str) -> pd.DataFrame:
     return pd.read_parquet(io.BytesIO(RevisionSource(trained_checkout.root, "dataset/v1").read(Path(path))))
 
 
-def test_it_lists_every_sampled_frame_with_its_item(trained_checkout: TrainedCheckout, tmp_path: Path) -> None:
-    said = trained_checkout.run_module("realframe", "frames", str(tmp_path / "frames.csv"))
-    assert "dataset/v1" in said
+def test_every_sampled_frame_has_a_row_with_its_item(trained_checkout: TrainedCheckout, tmp_path: Path) -> None:
+    output = trained_checkout.run_module("realframe", "frames", str(tmp_path / "frames.csv"))
+    assert "dataset/v1" in output
     assert (tmp_path / "frames.csv").read_text().splitlines()[0] == COLUMNS
     rows = pd.read_csv(tmp_path / "frames.csv", keep_default_na=False, dtype={"phash": str})
     items = _at_v1(trained_checkout, "data/splits.parquet").set_index("media_id")
@@ -35,7 +35,7 @@ def test_it_lists_every_sampled_frame_with_its_item(trained_checkout: TrainedChe
         item, frame = items.loc[row.media_id], frames.loc[(row.media_id, row.index)]
         assert [row.path, row.label, row.group, row.split] == [item.path, item.label, item.group, item.split]
         assert (row.generator, row.source) == (item.generator, item.source)
-        assert (row.time_s, row.kept, row.phash) == (pytest.approx(frame.time_s), frame.kept, frame.phash)
+        assert (row.time_s, row.is_kept, row.phash) == (pytest.approx(frame.time_s), frame.is_kept, frame.phash)
     assert set(rows["kind"]) == {"image", "video"}
     assert rows.groupby("media_id")["index"].is_monotonic_increasing.all()
 
@@ -50,12 +50,12 @@ def test_a_version_may_be_named_and_an_unknown_one_is_refused(trained_checkout: 
     assert not (tmp_path / "none.csv").exists()
 
 
-def test_before_the_first_version_it_says_how_to_make_one(checkout: Path) -> None:
+def test_before_the_first_version_the_error_tells_how_to_make_one(checkout: Path) -> None:
     with pytest.raises(DatasetError, match=r"no dataset version yet.*realframe run prepare_data"):
         choose_dataset_tag(checkout)
 
 
-def test_data_that_are_lost_are_named(trained_checkout: TrainedCheckout, tmp_path: Path) -> None:
+def test_missing_data_are_named(trained_checkout: TrainedCheckout, tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", str(trained_checkout.root), str(clone)], check=True)
     shutil.copy(trained_checkout.root / ".dvc" / "config.local", clone / ".dvc" / "config.local")
@@ -66,5 +66,5 @@ def test_data_that_are_lost_are_named(trained_checkout: TrainedCheckout, tmp_pat
 
 
 def test_help_shows_an_example(root: Path) -> None:
-    done = subprocess.run([sys.executable, "-m", "realframe", "frames", "--help"], cwd=root, capture_output=True, text=True, check=True)
-    assert "realframe frames frames.csv" in done.stdout
+    process = subprocess.run([sys.executable, "-m", "realframe", "frames", "--help"], cwd=root, capture_output=True, text=True, check=True)
+    assert "realframe frames frames.csv" in process.stdout
