@@ -13,7 +13,7 @@ COMMAND_LINE = {
     "REALFRAME_PASSWORD": "its password, where it is not asked for at the terminal",
 }
 TESTS = {
-    "REALFRAME_FIELD_DATA": "folder with real media and a `MANIFEST.csv`, for `make field` and the tests that need it; without it they are skipped",
+    "REALFRAME_FIELD_DATA": "folder with real media and a `MANIFEST.csv`, for `make field` and the tests that need it",
     "REALFRAME_CHROMIUM": "the Chromium program for the browser tests and `make pictures`; default: the system's",
 }
 COMPOSE = {

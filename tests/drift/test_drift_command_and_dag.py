@@ -32,7 +32,7 @@ def test_the_command_shows_the_windows_and_exits_with_1_on_drift(champion: int, 
     no_drift = CliRunner().invoke(app, ["drift"], env={"COLUMNS": "160"})
     assert no_drift.exit_code == 0, no_drift.output
     assert "no drift: 0 of the last 2 windows drift; 3 of 5 count as drift" in no_drift.stdout
-    assert "10 files wait" in no_drift.stdout and "03-01 08:10" in no_drift.stdout
+    assert "10 files are in the next window" in no_drift.stdout and "03-01 08:10" in no_drift.stdout
     store.upsert(make_predictions(140, first=110, shift=0.35, model=champion))
     done = CliRunner().invoke(app, ["drift"], env={"COLUMNS": "160"})
     assert done.exit_code == 1 and "drift: 3 of the last 5 windows drift" in done.stdout and "█" in done.stdout

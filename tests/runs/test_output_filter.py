@@ -72,7 +72,7 @@ def test_a_failed_stage_prints_its_whole_message(home: Path) -> None:
     shutil.rmtree(home / "data" / "raw" / "fake")
     done = _run(home)
     assert done.returncode == 1
-    assert "TooFewItemsError: class fake: has no item" in done.stderr
+    assert "TooFewItemsError: class fake: has no usable items" in done.stderr
     assert "failed to reproduce" in done.stderr
     assert "run.failed: dvc repro" in done.stderr
 

@@ -77,7 +77,7 @@ def escape_formulas(row: Row) -> Row:
 
 
 def csv_lines(records: Iterable[DetectionRecord]) -> Iterator[str]:
-    """Yield the lines of a CSV file (RFC 4180), the header first; where a file is not done, the state stands in place of the verdict."""
+    """Yield the lines of a CSV file (RFC 4180), the header first; a file that is not done has its state as the verdict."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, (*COLUMNS, *_RECORD_COLUMNS))
     writer.writeheader()

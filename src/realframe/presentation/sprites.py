@@ -30,7 +30,7 @@ class Sprite:
     tiles: Tiles
 
     def nearest_frame(self, frame: int) -> int:
-        """Return the frame whose picture stands for a frame: itself, or the nearest one that has a picture (the earlier of two)."""
+        """Return the frame whose picture is shown for a frame: itself, or the nearest one that has a picture (the earlier of two)."""
         pictured = self.tiles.frame_indices
         after = bisect_left(pictured, frame)
         around = pictured[max(after - 1, 0) : after + 1]

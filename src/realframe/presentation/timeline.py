@@ -49,7 +49,7 @@ class TimeTick:
 
 @dataclass(frozen=True)
 class Level:
-    """A value beside the timeline.
+    """A value next to the timeline.
 
     Attributes:
         y: from the top, percent.
@@ -69,10 +69,10 @@ class Timeline:
         marks: the frames, in the order of time.
         threshold: its height from the top, percent; None where frames have no score.
         ticks: the times under it.
-        levels: the values beside it, the highest first.
+        levels: the values next to it, the highest first.
         spans: the suspicious moments: start from the left, and width, percent.
         peak: index of the most suspicious frame.
-        length_s: seconds that the whole width stands for.
+        length_s: seconds of the whole width.
     """
 
     measure: Literal["score", "attention"]

@@ -53,7 +53,7 @@ class FramePicture:
     Attributes:
         time_s: seconds since the first frame.
         frame: the frame as the detector saw it, a data URI.
-        heat: the same with the evidence over it, a data URI.
+        heat: the same frame with the heatmap over it, a data URI.
     """
 
     time_s: float
