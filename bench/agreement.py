@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from bench.field_sandbox import field_data_folder
 from bench.service import serving
-from realframe.detection.input_paths import list_media_files
+from realframe.cli.detect_run import list_media_files
 from realframe.settings import Settings, get_settings
 from realframe.store import accounts, api_keys
 from realframe.store.repository import Store, open_store

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from realframe.errors import SetupError
-from realframe.runs.sandbox import open_sandbox, without_server_variables
+from realframe.runs.git_dvc import open_sandbox, without_server_variables
 from realframe.services.airflow_home import airflow_environment
 from realframe.settings import Settings
 

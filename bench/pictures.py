@@ -12,7 +12,7 @@ from bench.chromium import launch
 from bench.service import serving
 from realframe.demo.demo_run import prepare_demo_set, run_demo
 from realframe.errors import SetupError
-from realframe.runs.sandbox import open_sandbox
+from realframe.runs.git_dvc import open_sandbox
 from realframe.settings import Settings, get_settings
 from realframe.store import accounts, detection_records
 from realframe.store.detection_documents import DetectionRecord

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from realframe.errors import SetupError
-from realframe.runs.sandbox import without_server_variables
+from realframe.runs.git_dvc import without_server_variables
 from realframe.settings import Settings
 
 READY_S = 120.0

@@ -26,7 +26,7 @@ def get_source(form: dict[str, Any]) -> str:
 @task
 def list_files(**context: Any) -> list[str]:
     """List the source and split the files without a verdict into shards; return the names of the shards."""
-    from realframe.scoring.scoring_plan import plan_job
+    from realframe.scoring.scoring_steps import plan_job
 
     form = context["params"]
     plan = plan_job(get_source(form), get_settings(), version=form["model"], shard_size=form["shard_size"], name=form["name"])
@@ -38,8 +38,8 @@ def list_files(**context: Any) -> list[str]:
 @task(max_active_tis_per_dag=2, retries=MAX_ATTEMPTS, retry_delay=timedelta(seconds=10))
 def score_shard(shard: str, **context: Any) -> None:
     """Score the files of one shard; a file that cannot be scored has a row with the reason."""
-    from realframe.scoring.score_shard import score_shards
     from realframe.scoring.scoring_job import ScoringJob
+    from realframe.scoring.scoring_steps import score_shards
 
     form, settings = context["params"], get_settings()
     score_shards(ScoringJob.open(get_source(form), form["name"], settings), [shard], settings)
@@ -48,11 +48,11 @@ def score_shard(shard: str, **context: Any) -> None:
 @task(trigger_rule=TriggerRule.NONE_FAILED)  # also where no file was new
 def gather_scores(**context: Any) -> dict[str, Any]:
     """Write the table of all verdicts; print and return the number of files with each verdict."""
-    from realframe.scoring import scoring_plan
+    from realframe.scoring import scoring_steps
     from realframe.scoring.scoring_job import ScoringJob
 
     form = context["params"]
-    summary = scoring_plan.gather_scores(ScoringJob.open(get_source(form), form["name"], get_settings()))
+    summary = scoring_steps.gather_scores(ScoringJob.open(get_source(form), form["name"], get_settings()))
     print(summary)
     return summary.model_dump()
 

@@ -16,11 +16,11 @@ from realframe.caching.code_digest import source_digest
 from realframe.caching.item_cache import ItemCache
 from realframe.config import Params
 from realframe.errors import MediaError, NoUsableFrameError
-from realframe.files import sha256_of
+from realframe.files import remove_other_files, sha256_of
 from realframe.media import clean, quarantine, shards, square, still_image
 from realframe.media.clean import QUALITY_SCHEMA, QualityRow, check_usable_frames, clean_shard, read_quality_rows
 from realframe.media.parallel import process_items
-from realframe.media.stage_output import remove_other_files, stage_summary
+from realframe.media.quarantine import stage_summary
 from realframe.settings import get_settings
 from realframe.tables import write_table
 

@@ -17,10 +17,10 @@ from realframe import artifacts, config
 from realframe.config import Params
 from realframe.data import manifest
 from realframe.data.batches import build_frame_table
-from realframe.evaluation import clip_scores, frame_scores, regression_set, score_tables, training_reference
-from realframe.evaluation.clip_scores import ClipScorer
+from realframe.evaluation import network_scores, regression_set, scored_rows, training_reference
 from realframe.evaluation.figures import EvaluationTables, compute_figures
 from realframe.evaluation.item_scores import ItemScorer, choose_aggregate
+from realframe.evaluation.network_scores import ClipScorer
 from realframe.files import write_text
 from realframe.models import linear_probe
 from realframe.models.aggregate import aggregate_by_item
@@ -41,20 +41,20 @@ def main() -> None:
     splits = manifest.read(artifacts.SPLITS, manifest.SPLITS_SCHEMA)
     training = json.loads(artifacts.TRAINING.read_text())
     frames = {split: build_frame_table(splits, artifacts.CLEAN_FRAMES, split) for split in ("train", "val", "test")}
-    model = frame_scores.load_model(artifacts.MODEL)
+    model = network_scores.load_model(artifacts.MODEL)
 
     predictions, baseline_c = _score_val_and_test(model, frames, splits, params, settings.workers)
-    write_table(predictions, artifacts.PREDICTIONS, score_tables.PREDICTIONS)
+    write_table(predictions, artifacts.PREDICTIONS, scored_rows.PREDICTIONS)
     val = predictions[predictions["split"] == "val"]
     aggregate = choose_aggregate(val) if params.evaluate.aggregate == "auto" else params.evaluate.aggregate
     scorer = ItemScorer(model, params, aggregate)
     write_table(
         regression_set.score_regression_set(artifacts.REGRESSION_MEDIA, scorer, params, splits),
         artifacts.REGRESSION_SCORES,
-        score_tables.REGRESSION,
+        scored_rows.REGRESSION,
     )
     reference = training_reference.build_training_reference(scorer, frames, splits, aggregate_by_item(val, aggregate), settings.workers)
-    write_table(reference, artifacts.TRAINING_REFERENCE, score_tables.TRAINING_REFERENCE)
+    write_table(reference, artifacts.TRAINING_REFERENCE, scored_rows.TRAINING_REFERENCE)
 
     figures = compute_figures(
         _load_tables(predictions, splits),
@@ -84,12 +84,12 @@ def _score_val_and_test(
     head, batch_size = params.train.head, params.train.batch_size
     baseline_scores, baseline_c = _score_with_baseline(frames["train"], scored, params)
     if head.scores_clips:
-        rows = clip_scores.build_clip_rows(
-            clip_scores.score_clips(ClipScorer(model, head.length, batch_size), scored, workers), scored, baseline_scores
+        rows = network_scores.build_clip_rows(
+            network_scores.score_clips(ClipScorer(model, head.length, batch_size), scored, workers), scored, baseline_scores
         )
     else:
-        rows = scored.assign(score=frame_scores.score_frame_table(model, scored, batch_size, workers), baseline_score=baseline_scores)
-    return frame_scores.build_prediction_table(rows[["media_id", "index", "score", "baseline_score"]], splits), baseline_c
+        rows = scored.assign(score=network_scores.score_frame_table(model, scored, batch_size, workers), baseline_score=baseline_scores)
+    return network_scores.build_prediction_table(rows[["media_id", "index", "score", "baseline_score"]], splits), baseline_c
 
 
 def _score_with_baseline(train: pd.DataFrame, scored: pd.DataFrame, params: Params) -> tuple[NDArray[float64], float]:

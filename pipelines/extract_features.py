@@ -5,7 +5,7 @@ from realframe.data import manifest
 from realframe.data.batches import build_frame_table
 from realframe.models import detector_network
 from realframe.settings import configure_tensorflow, get_settings
-from realframe.training.feature_extraction import extract_features
+from realframe.training.detector_training import extract_features
 
 
 def main() -> None:

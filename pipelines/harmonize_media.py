@@ -16,10 +16,11 @@ from realframe.config import Params
 from realframe.data import manifest
 from realframe.data.balance import find_unmatched
 from realframe.errors import DatasetError, MediaError, TooSmallError
+from realframe.files import remove_other_files
 from realframe.media import decode, ffmpeg, harmonize, quarantine, square, still_image, video_stream
 from realframe.media.parallel import process_items
 from realframe.media.probe import MediaFacts, probe_media
-from realframe.media.stage_output import remove_other_files, stage_summary
+from realframe.media.quarantine import stage_summary
 from realframe.settings import get_settings
 
 STAGE = "harmonize_media"

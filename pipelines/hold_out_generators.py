@@ -12,7 +12,7 @@ from tqdm import tqdm
 from realframe import artifacts, config
 from realframe.config import Params, replace_train_values
 from realframe.data import manifest
-from realframe.evaluation import score_tables, unseen_generators
+from realframe.evaluation import scored_rows, unseen_generators
 from realframe.evaluation.unseen_generators import Fold
 from realframe.settings import Settings, configure_tensorflow, get_settings
 from realframe.tables import write_table
@@ -28,7 +28,7 @@ def main() -> None:
     settings, params = get_settings(), config.load_params(artifacts.RESOLVED_PARAMS)
     folds = _make_folds(manifest.read(artifacts.SPLITS, manifest.SPLITS_SCHEMA), params)
     scored = list(_score_folds(folds, params, settings)) if folds else []
-    write_table(pd.concat([rows for rows, _ in scored]) if scored else [], artifacts.HELD_OUT, score_tables.HELD_OUT)
+    write_table(pd.concat([rows for rows, _ in scored]) if scored else [], artifacts.HELD_OUT, scored_rows.HELD_OUT)
     _delete_states([folder for _, folder in scored])
 
 
@@ -82,7 +82,7 @@ def _score_fold(fold: Fold, params: Params, weights: "BackboneWeights", settings
         if not scores_file.exists():
             print(f"hold_out_generators: training without {fold.generator}", flush=True)
             scores = _train_and_score(frames, params, weights, folder, settings)
-            write_table(unseen_generators.build_held_out_rows(fold, scores), scores_file, score_tables.HELD_OUT)
+            write_table(unseen_generators.build_held_out_rows(fold, scores), scores_file, scored_rows.HELD_OUT)
     return pd.read_parquet(scores_file), folder
 
 

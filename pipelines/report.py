@@ -11,13 +11,12 @@ from realframe import artifacts, config
 from realframe.config import Params
 from realframe.data import manifest
 from realframe.evaluation import caveats
-from realframe.evaluation.clip_scores import ClipScorer
-from realframe.evaluation.frame_scores import load_model
+from realframe.evaluation.network_scores import ClipScorer, load_model
 from realframe.files import write_text
 from realframe.models.aggregate import aggregate_by_item
 from realframe.registry import mlflow_runs
-from realframe.reports import croissant, evaluation_report, explanations, model_card, plot_style, plots
-from realframe.reports.report_data import ReportData
+from realframe.reports import croissant, evaluation_report, explanations, model_card, plots
+from realframe.reports.evaluation_report import ReportData
 from realframe.settings import configure_tensorflow, get_settings
 
 _log = logging.getLogger(__name__)
@@ -79,7 +78,7 @@ def _draw_explanations(data: ReportData, params: Params) -> dict[str, Any]:
     scorer = ClipScorer(model, head.length, batch_size) if head.scores_clips else None
     threshold, show_media = data.metrics["threshold"], params.evaluate.show_media
     figure = explanations.draw_explanations(model, data.items, threshold, artifacts.CLEAN_FRAMES, batch_size, scorer, show_media=show_media)
-    return {"explanations": plot_style.save_plot(figure, artifacts.FIGURES / "explanations.png")}
+    return {"explanations": plots.save_plot(figure, artifacts.FIGURES / "explanations.png")}
 
 
 def _log_to_mlflow(run_id: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from realframe.governance import gate_rules
 from realframe.settings import Settings, get_settings
-from realframe.store.embedded_store import serve_embedded
+from realframe.store.embedded_server import serve_embedded
 from realframe.store.repository import Store, open_store
 from tests import run_folder
 

@@ -1,10 +1,10 @@
-"""Write files atomically: after a kill at any moment there is the old file or the new one, never a part of it."""
+"""Write files atomically: after a kill at any moment there is the old file or the new one, never a part of it; remove stale files."""
 
 import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,3 +52,11 @@ def link_or_copy(source: Path, target: Path) -> None:
             os.link(source, temporary)
         except OSError:
             shutil.copyfile(source, temporary)
+
+
+def remove_other_files(folder: Path, names: Collection[str]) -> None:
+    """Create ``folder`` and delete the files in it that are not in ``names``: those of removed items and of a killed run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in folder.iterdir():
+        if file.name not in names:
+            file.unlink()

@@ -15,10 +15,9 @@ import pytest
 
 from realframe import artifacts
 from realframe.detection.batch import BatchDetector
-from realframe.detection.batch_items import BatchFile, BatchItem, RemoteFile
 from realframe.detection.crash_counter import MAX_ATTEMPTS, CrashCounter, RecordedAttempts
 from realframe.detection.detector import Detector
-from realframe.detection.result import FRAMES, DecodedFile, DetectionResult
+from realframe.detection.result import FRAMES, BatchFile, BatchItem, DecodedFile, DetectionResult, RemoteFile
 from realframe.detection.result_cache import ResultCache
 from realframe.errors import MediaError, OverLimitError, SetupError
 from realframe.files import sha256_of
@@ -30,7 +29,7 @@ KILLED_AT_A_FILE = """
 import os
 from pathlib import Path
 from realframe.detection.batch import BatchDetector
-from realframe.detection.batch_items import BatchFile
+from realframe.detection.result import BatchFile
 from realframe.detection.detector import Detector
 from realframe.settings import get_settings
 

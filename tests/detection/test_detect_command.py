@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 from realframe import artifacts
 from realframe.cli import app
 from realframe.detection.batch import BatchDetector
-from realframe.detection.batch_items import BatchItem
+from realframe.detection.result import BatchItem
 from realframe.errors import RegistryError
 from realframe.registry import model_registry
 from tests.detection.conftest import EvaluatedRun

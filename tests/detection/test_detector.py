@@ -14,9 +14,9 @@ from PIL import Image
 from scipy.special import expit, logit
 
 from realframe import artifacts
+from realframe.cli.detect_run import list_media_files
 from realframe.detection.confidence import VerdictRule
 from realframe.detection.detector import Detector
-from realframe.detection.input_paths import list_media_files
 from realframe.errors import RegistryError
 from realframe.files import sha256_of
 from realframe.registry import model_registry

@@ -18,8 +18,7 @@ from realframe import artifacts
 from realframe.media.ffmpeg import ffmpeg_executable
 from realframe.models.aggregate import aggregate_by_item
 from realframe.registry import model_registry
-from realframe.scoring.score_shard import score_shards
-from realframe.scoring.scoring_plan import gather_scores, plan_job
+from realframe.scoring.scoring_steps import gather_scores, plan_job, score_shards
 from realframe.settings import Settings
 from realframe.statistics import calibration
 from realframe.store import accounts, api_keys

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realframe.detection.moments import MAX_MOMENTS, find_moments
+from realframe.detection.detection_builder import MAX_MOMENTS, find_moments
 from realframe.store.detection_documents import FrameScore, Moment
 
 

@@ -8,11 +8,11 @@ from typer.testing import CliRunner
 
 from realframe.cli import app
 from realframe.detection.detector import Detector
-from realframe.detection.stored_predictions import store_predictions
 from realframe.models import frame_features
 from realframe.registry import model_registry
 from realframe.settings import Settings, get_settings
 from realframe.store import takedown
+from realframe.store.predictions import store_predictions
 from realframe.store.repository import open_store
 from realframe.store.user_documents import Prediction
 from tests.detection.conftest import EvaluatedRun

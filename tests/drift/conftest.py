@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from realframe import artifacts
-from realframe.evaluation import score_tables
+from realframe.evaluation import scored_rows
 from realframe.registry import model_registry
 from realframe.settings import Settings
 from realframe.tables import write_table
@@ -22,7 +22,7 @@ def champion(empty_registry: Path, settings: Settings, tmp_path: Path) -> int:
     folder = tmp_path / "run"
     run_folder.write_training(folder, run_folder.write_dataset(folder, 60))
     run_folder.write_model(folder, bias=0.1)
-    write_table(reference_table(), folder / artifacts.TRAINING_REFERENCE, score_tables.TRAINING_REFERENCE)
+    write_table(reference_table(), folder / artifacts.TRAINING_REFERENCE, scored_rows.TRAINING_REFERENCE)
     version = model_registry.register_folder(folder, commit=COMMIT)
     model_registry.set_alias(model_registry.CHAMPION, version)
     return version

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from realframe.drift import drift_rules
 from realframe.drift.drift_rules import DriftRules, WindowSize
-from realframe.drift.drift_watch import raise_alarm, watch_model
-from realframe.drift.drift_windows import ReferenceSample, measure_window, split_into_windows
+from realframe.drift.drift_watch import ReferenceSample, measure_window, raise_alarm, split_into_windows, watch_model
 from realframe.errors import ParamsError
 from realframe.store.repository import Store
 from realframe.store.user_documents import DriftWindow

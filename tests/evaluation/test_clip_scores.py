@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from realframe.data.batches import FrameReader
-from realframe.evaluation import clip_scores
-from realframe.evaluation.clip_scores import ClipScore, ClipScorer
+from realframe.evaluation import network_scores
+from realframe.evaluation.network_scores import ClipScore, ClipScorer
 from realframe.media.frame_sampling import thin_evenly
 from tests.clip_items import SIZE, build_detector, write_clips
 
@@ -34,7 +34,7 @@ def read_pixels(frames: pd.DataFrame, media_id: str) -> np.ndarray:
 @pytest.mark.parametrize("batch_size", [2, 32])
 @pytest.mark.parametrize("kind", KINDS)
 def test_clip_scores_match_the_whole_model(kind: str, batch_size: int, models: dict[str, keras.Model], frames: pd.DataFrame) -> None:
-    scored = clip_scores.score_clips(ClipScorer(models[kind], LENGTH, batch_size), frames, workers=1)
+    scored = network_scores.score_clips(ClipScorer(models[kind], LENGTH, batch_size), frames, workers=1)
 
     assert list(scored) == list(frames["media_id"].unique())
     whole = {}
@@ -57,7 +57,7 @@ def test_a_long_clip_is_sampled_evenly_from_first_to_last_frame(models: dict[str
 
 def test_attention_matches_the_model_and_gives_the_peak_position(models: dict[str, keras.Model], frames: pd.DataFrame) -> None:
     model = models["bilstm_attention"]
-    scored = clip_scores.score_clips(ClipScorer(model, LENGTH, 4), frames, workers=1)
+    scored = network_scores.score_clips(ClipScorer(model, LENGTH, 4), frames, workers=1)
 
     pooled = keras.Model(model.input, model.get_layer("pooled_features").output)
     head = model.get_layer("clip_head")
@@ -72,7 +72,7 @@ def test_attention_matches_the_model_and_gives_the_peak_position(models: dict[st
 
 
 def test_without_attention_the_peak_is_the_middle_frame(models: dict[str, keras.Model], frames: pd.DataFrame) -> None:
-    scored = clip_scores.score_clips(ClipScorer(models["lstm"], LENGTH, 4), frames, workers=1)
+    scored = network_scores.score_clips(ClipScorer(models["lstm"], LENGTH, 4), frames, workers=1)
     assert all(clip.attention is None for clip in scored.values())
     assert [clip.peak_position for clip in scored.values()] == [5, 1, 3, 1]  # positions 0 2 3 5 6 8, 0 1, 0 to 5, 0 1 2
 
@@ -103,7 +103,7 @@ def test_clip_rows_hold_the_peak_frame_and_the_mean_baseline_score() -> None:
         "b": ClipScore(0.2, np.array([0, 2]), np.float32([0.1, 0.9]), FEATURES),
         "c": ClipScore(0.4, np.array([0, 1]), None, FEATURES),
     }
-    rows = clip_scores.build_clip_rows(scores, frames, baseline).set_index("media_id")
+    rows = network_scores.build_clip_rows(scores, frames, baseline).set_index("media_id")
 
     assert sorted(rows.index) == ["a", "b", "c"]
     assert rows["index"].to_dict() == {"a": 3, "b": 7, "c": 9}

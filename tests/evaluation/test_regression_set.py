@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from realframe import artifacts
-from realframe.evaluation import score_tables
-from realframe.evaluation.frame_scores import load_model
+from realframe.evaluation import scored_rows
 from realframe.evaluation.item_scores import ItemScorer
+from realframe.evaluation.network_scores import load_model
 from realframe.evaluation.regression_set import score_regression_set
 from realframe.media.file_frames import load_file_frames
 from realframe.tables import write_table
@@ -74,7 +74,7 @@ def test_a_detector_of_clips_skips_images(small: SmallRun, wrong: tuple[Path, An
 def test_a_missing_folder_gives_no_rows_but_all_columns(small: SmallRun, scorer: ItemScorer, tmp_path: Path) -> None:
     table = score_regression_set(tmp_path / "nowhere", scorer, small.params, small.splits)
     assert len(table) == 0
-    write_table(table, tmp_path / "regression.parquet", score_tables.REGRESSION)
+    write_table(table, tmp_path / "regression.parquet", scored_rows.REGRESSION)
     back = pd.read_parquet(tmp_path / "regression.parquet")
     assert list(back.columns) == ["media_id", "label", "kind", "split", "score"]
     assert back["score"].dtype == "float64"

@@ -9,8 +9,8 @@ import pytest
 from realframe import artifacts
 from realframe.config import Params
 from realframe.evaluation import robustness
-from realframe.evaluation.frame_scores import load_model
 from realframe.evaluation.item_scores import ItemScorer
+from realframe.evaluation.network_scores import load_model
 from realframe.evaluation.perturbations import IMAGE_PERTURBATIONS, UNCHANGED, VIDEO_PERTURBATIONS, ItemFiles, Perturbation, perturb_item
 from realframe.media.shards import read_shard_frames
 from tests.small_run import SmallRun

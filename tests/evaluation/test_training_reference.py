@@ -9,7 +9,7 @@ import pytest
 from realframe import config
 from realframe.config import Params
 from realframe.data.batches import FrameReader
-from realframe.evaluation import score_tables, training_reference
+from realframe.evaluation import scored_rows, training_reference
 from realframe.evaluation.item_scores import ItemScorer
 from realframe.tables import write_table
 from tests.clip_items import build_detector, write_clips
@@ -53,7 +53,7 @@ def test_it_holds_all_of_val_and_the_lowest_ids_of_train(
     assert table["split"].tolist() == ["train"] * 4 + ["val"] * 2
     assert table["media_id"].tolist() == sorted(frames["train"]["media_id"].unique())[:4] + ids
     assert table["score"].tolist()[4:] == [0.25, 0.75]
-    write_table(table, tmp_path / "reports" / "training_reference.parquet", score_tables.TRAINING_REFERENCE)
+    write_table(table, tmp_path / "reports" / "training_reference.parquet", scored_rows.TRAINING_REFERENCE)
     back = pd.read_parquet(tmp_path / "reports" / "training_reference.parquet")
     assert list(back.columns) == ["media_id", "label", "kind", "split", "score", "features"]
     assert np.array_equal(np.stack(back["features"]), np.stack(table["features"]))

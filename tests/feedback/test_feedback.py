@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from realframe.cli import app
 from realframe.data.layouts import read_layout
 from realframe.errors import DatasetError, NotMediaError, RealframeError
-from realframe.feedback import regression_items
-from realframe.feedback.accept import accept_agreed
+from realframe.feedback import accepted_items
+from realframe.feedback.accepted_items import accept_agreed
 from realframe.feedback.feedback_labels import LabelCase, add_vote, list_cases
 from realframe.files import sha256_of
 from realframe.settings import Settings
@@ -34,7 +34,7 @@ def test_a_label_of_two_people_adds_the_file_to_the_originals_and_the_regression
     assert accept_agreed(store, settings) == 1
     (entry,) = read_layout(settings.raw_dir)
     assert (entry.label, entry.source) == ("real", "feedback")
-    (item,) = regression_items.list_regression_items(store)
+    (item,) = accepted_items.list_regression_items(store)
     assert (item.added_by, item.reason, item.file) == ("anna, ben", "anna knows; ben knows", "holiday.PNG")
     copy = settings.regression_dir / item.path
     assert item.path == f"real/{item.media_id}.png"
@@ -83,7 +83,7 @@ def test_a_file_with_another_label_in_the_originals_is_not_accepted(
         _vote(store, settings, other, "fake", by)
     assert accept_agreed(store, settings) == 1
     assert "feedback by anna, ben is not accepted" in caplog.text and "labeled fake and real" in caplog.text
-    assert [item.media_id for item in regression_items.list_regression_items(store)] == [sha256_of(other)]
+    assert [item.media_id for item in accepted_items.list_regression_items(store)] == [sha256_of(other)]
     assert {case.state for case in list_cases(store)} == {"agreed", "accepted"}
 
 

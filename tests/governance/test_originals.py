@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from realframe.governance.originals import dataset_originals
+from realframe.governance.paired_predictions import dataset_originals
 from realframe.runs.git_dvc import dvc, git
 from realframe.settings import Settings
 

@@ -17,9 +17,10 @@ from realframe.evaluation import caveats
 from realframe.media.shards import write_shard
 from realframe.models.aggregate import aggregate_by_item
 from realframe.presentation.formatting import format_figure, format_interval
-from realframe.presentation.metric_names import METRICS, get_metric
+from realframe.presentation.templating import get_metric
+from realframe.presentation.wording import METRICS
 from realframe.reports import evaluation_report, model_card, plots
-from realframe.reports.report_data import ReportData
+from realframe.reports.evaluation_report import ReportData
 from tests.scored_items import make_metrics
 
 SHORTCUTS = {

@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from realframe.evaluation.clip_scores import ClipScorer
-from realframe.evaluation.frame_scores import score_frames
+from realframe.evaluation.network_scores import ClipScorer, score_frames
 from realframe.media.shards import read_shard_frames
 from realframe.reports import explanations
 from tests.clip_items import build_detector, write_clips

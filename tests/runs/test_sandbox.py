@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from realframe.runs.git_dvc import git
-from realframe.runs.sandbox import open_sandbox, without_server_variables
+from realframe.runs.git_dvc import git, open_sandbox, without_server_variables
 from realframe.services.airflow_home import airflow_environment
 from realframe.settings import Settings
 

@@ -19,9 +19,8 @@ from realframe.detection.result import DecodedFile, DetectionResult
 from realframe.errors import DatasetError, OverLimitError, RealframeError, RunError
 from realframe.files import sha256_of
 from realframe.scoring.file_source import FileSource, SourceFile, resolve_source
-from realframe.scoring.score_shard import score_shards
 from realframe.scoring.scoring_job import SCORES_SCHEMA, ScoringJob
-from realframe.scoring.scoring_plan import JobSummary, gather_scores, plan_job
+from realframe.scoring.scoring_steps import JobSummary, gather_scores, plan_job, score_shards
 from realframe.settings import Settings
 from realframe.store.repository import Store
 from realframe.store.user_documents import Prediction
@@ -132,7 +131,7 @@ def test_after_a_stop_within_a_shard_no_result_is_computed_again(
 def test_a_file_that_ends_its_process_is_given_up(media: Path, settings: Settings, scored_names: list[str]) -> None:
     plan = plan_job(str(media), settings, version="3")
     code = (
-        "import os, sys; from realframe.detection.detector import Detector; from realframe.scoring.score_shard import score_shards\n"
+        "import os, sys; from realframe.detection.detector import Detector; from realframe.scoring.scoring_steps import score_shards\n"
         "from realframe.scoring.scoring_job import ScoringJob; from realframe.settings import get_settings\n"
         "real = Detector.decode\n"
         "def decode(self, path, name, *more):\n    return os._exit(9) if name == 'clip.mp4' else real(self, path, name, *more)\n"

@@ -13,13 +13,13 @@ import pytest
 from pymongo import MongoClient
 
 from realframe.errors import MetadataError
-from realframe.store.embedded_store import serve_embedded
+from realframe.store.embedded_server import serve_embedded
 
 COUNT_ONE = """
 import sys
 from pathlib import Path
 from pymongo import MongoClient
-from realframe.store.embedded_store import serve_embedded
+from realframe.store.embedded_server import serve_embedded
 with serve_embedded(Path(sys.argv[1])) as uri, MongoClient(uri) as client:
     for _ in range(20):
         client.test.counts.update_one({"_id": "all"}, {"$inc": {"n": 1}}, upsert=True)

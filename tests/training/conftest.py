@@ -15,7 +15,7 @@ from realframe.data.batches import build_frame_table
 from realframe.media.shards import write_shard
 from realframe.models import detector_network
 from realframe.settings import Settings
-from realframe.training.feature_extraction import extract_features
+from realframe.training.detector_training import extract_features
 from realframe.training.training_job import TrainingJob
 
 SIZE = 48

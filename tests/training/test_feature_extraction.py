@@ -15,7 +15,7 @@ from realframe.models.augment import augment_frames
 from realframe.models.frame_features import FrameFeatures
 from realframe.models.weights import BackboneWeights
 from realframe.settings import Settings
-from realframe.training.feature_extraction import extract_features
+from realframe.training.detector_training import extract_features
 from tests.training.training_spy import make_clip_params
 
 SPLITS = ("train", "val", "test")

@@ -25,7 +25,7 @@ from realframe.errors import ParamsError
 from realframe.models import detector_network
 from realframe.settings import Settings
 from realframe.training import clip_training, hyperparameter_search, two_phase
-from realframe.training.feature_extraction import extract_features
+from realframe.training.detector_training import extract_features
 from realframe.training.training_job import TrainingJob
 from tests.training.training_spy import make_clip_params
 

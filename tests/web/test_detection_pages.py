@@ -19,8 +19,7 @@ from realframe.store import accounts
 from realframe.store.detection_documents import Detection, DetectionRecord
 from realframe.store.repository import Store
 from realframe.web.app import create_app
-from realframe.web.auth.sessions import COOKIE
-from realframe.web.auth.share_links import ShareLinks
+from realframe.web.auth.sessions import COOKIE, ShareLinks
 from tests.detection_factory import make_detection, make_record
 
 PASSWORD = "correct horse battery"

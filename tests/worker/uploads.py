@@ -16,7 +16,7 @@ from realframe.store import upload_queue
 from realframe.store.detection_documents import DetectionRecord
 from realframe.store.document_base import now
 from realframe.store.repository import Store
-from realframe.store.upload_files import MEDIA_NAME
+from realframe.store.upload_queue import MEDIA_NAME
 from realframe.worker.model_manager import ModelManager
 from realframe.worker.shutdown import Shutdown
 from realframe.worker.worker_loop import WorkerLoop

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from realframe.scoring.scoring_plan import JobSummary, ScoringPlan
+    from realframe.scoring.scoring_steps import JobSummary, ScoringPlan
 
 _STOPPED = 130  # exit status of a process that Ctrl-C ended: 128 + SIGINT
 
@@ -84,7 +84,7 @@ def detect(
 
 def _resolve_files(names: list[str]) -> list[Path]:
     """Return the files of the arguments. A missing path is wrong usage, unless a list on standard input names it."""
-    from realframe.detection.input_paths import expand_pattern, list_media_files, parse_path_list
+    from realframe.cli.detect_run import expand_pattern, list_media_files, parse_path_list
 
     resolved: list[Path] = []
     for name in names:
@@ -114,7 +114,7 @@ def score(
         realframe score s3://newsroom/2026 --model 3 --job newsroom
     """
     from realframe.scoring.file_source import resolve_source
-    from realframe.scoring.scoring_plan import gather_scores, plan_job
+    from realframe.scoring.scoring_steps import gather_scores, plan_job
     from realframe.settings import get_settings
 
     plan = plan_job(resolve_source(source, Path.cwd()), get_settings(), version=model, name=job)
@@ -137,7 +137,7 @@ def _score_pending(plan: "ScoringPlan") -> None:
     try:
         with filtered_stderr(), Progress(transient=True) as progress:
             bar = progress.add_task("loading the detector", total=plan.pending_count)
-            from realframe.scoring.score_shard import score_shards
+            from realframe.scoring.scoring_steps import score_shards
 
             score_shards(plan.job, plan.shards, get_settings(), lambda: progress.update(bar, advance=1, description="scoring"))
     except KeyboardInterrupt:

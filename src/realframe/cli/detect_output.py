@@ -15,9 +15,7 @@ from rich.progress import Progress
 from rich.text import Text
 
 from realframe.detection.batch import BatchDetector
-from realframe.detection.batch_items import BatchItem
-from realframe.detection.result import DetectionResult
-from realframe.detection.stored_predictions import store_predictions
+from realframe.detection.result import BatchItem, DetectionResult
 from realframe.errors import MetadataError
 from realframe.files import atomic_path, write_text
 from realframe.presentation.formatting import format_figure
@@ -27,6 +25,7 @@ from realframe.provenance.origin import Provenance
 from realframe.reports.detection_report import OverviewRow, render_detection_report
 from realframe.settings import Settings
 from realframe.store.detection_documents import Detection, FrameScore
+from realframe.store.predictions import store_predictions
 from realframe.store.repository import open_store
 
 MAX_SECTIONS = 100

@@ -91,13 +91,13 @@ def add_regression_item(
 
         realframe regression add holiday.mp4 --label real -m "version 2 called it AI-generated"
     """
-    from realframe.feedback import regression_items
+    from realframe.feedback import accepted_items
     from realframe.settings import get_settings
     from realframe.store.repository import open_store
 
     settings = get_settings()
     with open_store(settings) as store:
-        item = regression_items.add_regression_item(store, settings.regression_dir, file, label, reason, by or getpass.getuser())
+        item = accepted_items.add_regression_item(store, settings.regression_dir, file, label, reason, by or getpass.getuser())
     typer.echo(f"{item.media_id[:12]} {item.label}: in the regression set since {item.created} ({item.added_by}: {item.reason})")
 
 
@@ -114,12 +114,12 @@ def list_items() -> None:
     from rich.markup import escape
     from rich.table import Column, Table
 
-    from realframe.feedback import regression_items
+    from realframe.feedback import accepted_items
     from realframe.settings import get_settings
     from realframe.store.repository import open_store
 
     with open_store(get_settings()) as store:
-        items = regression_items.list_regression_items(store)
+        items = accepted_items.list_regression_items(store)
     table = Table("media", "label", Column("file", overflow="fold"), "by", Column("reason", overflow="fold"), "since", box=SIMPLE)
     for item in items:
         table.add_row(item.media_id[:12], item.label, escape(item.file), escape(item.added_by), escape(item.reason), item.created[:10])

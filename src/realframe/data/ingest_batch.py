@@ -8,8 +8,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from realframe.data.label_csv import read_label_csv
-from realframe.data.labels import ENTRY_COLUMNS, FileEntry
+from realframe.data.labels import ENTRY_COLUMNS, FileEntry, read_label_csv
 from realframe.files import atomic_path, sha256_of, write_text
 
 LABELS_FILE = "labels.csv"

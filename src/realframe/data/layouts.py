@@ -6,7 +6,7 @@ Supported layouts:
   ``Celeb-synthesis``, ...), in any case;
 * ``fake/<generator>/**`` and ``real/<source>/**``;
 * ``{train,val,test}/**/{real,fake}/**``: the split is kept;
-* CSV files anywhere in the folder, see ``label_csv.py``. A CSV takes precedence over folder names.
+* CSV files anywhere in the folder, see ``labels.py``. A CSV takes precedence over folder names.
 """
 
 import os
@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from functools import reduce
 from pathlib import Path, PurePosixPath
 
-from realframe.data.label_csv import is_label_csv, read_label_csv
-from realframe.data.labels import FileEntry, apply_defaults, merge_entries, parse_folder_label, parse_split
+from realframe.data.labels import FileEntry, apply_defaults, is_label_csv, merge_entries, parse_folder_label, parse_split, read_label_csv
 from realframe.errors import MediaError, UnreadableFileError
 
 _TEXT_SUFFIXES = ".csv .tsv .md .txt .json .jsonl .yaml .yml .xml .html .htm .srt .vtt .log .md5 .sha256 .dvc"

@@ -18,8 +18,8 @@ from realframe.data.ingest_batch import IngestBatch
 from realframe.demo.render import CAVEAT, RenderedSet, delete_set, is_outdated, render_demo_data
 from realframe.errors import RunError, WeightsError
 from realframe.models import backbones, weights
+from realframe.runs.git_dvc import open_sandbox, without_server_variables
 from realframe.runs.output_filter import run_filtered
-from realframe.runs.sandbox import open_sandbox, without_server_variables
 from realframe.services.airflow_home import airflow_environment
 from realframe.settings import Settings
 

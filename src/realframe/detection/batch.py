@@ -16,11 +16,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from realframe.data.file_hashes import HASH_INDEX_FILE, HashIndex
-from realframe.detection.batch_items import BatchFile, BatchItem, RemoteFile
 from realframe.detection.crash_counter import MAX_ATTEMPTS, AttemptCounter, CrashCounter, RecordedAttempts
-from realframe.detection.result import FRAMES, HEAT, DecodedFile, DetectionResult, compute_digest
+from realframe.detection.result import (
+    FRAMES,
+    HEAT,
+    BatchFile,
+    BatchItem,
+    DecodedFile,
+    DetectionResult,
+    RemoteFile,
+    StepTimer,
+    compute_digest,
+)
 from realframe.detection.result_cache import ResultCache
-from realframe.detection.step_timer import StepTimer
 from realframe.errors import CrashesDetectorError, MediaError, RealframeError
 from realframe.registry import model_registry
 from realframe.settings import Settings

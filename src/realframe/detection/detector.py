@@ -5,8 +5,7 @@ from typing import Self
 
 from realframe.detection import heatmaps, loaded_model
 from realframe.detection.detection_builder import build_scored_detection, build_unscored_detection
-from realframe.detection.result import DecodedFile, DetectionResult, compute_digest, display_path
-from realframe.detection.step_timer import StepTimer
+from realframe.detection.result import DecodedFile, DetectionResult, StepTimer, compute_digest, display_path
 from realframe.errors import MediaError, NotMediaError
 from realframe.evaluation.item_scores import ItemScore, ItemScorer
 from realframe.media.file_frames import FileFrames, load_file_frames

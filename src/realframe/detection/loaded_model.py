@@ -15,7 +15,7 @@ from realframe import artifacts, config
 from realframe.config import Params
 from realframe.detection.confidence import TrainingReference, VerdictRule
 from realframe.errors import RegistryError
-from realframe.evaluation.frame_scores import load_model
+from realframe.evaluation.network_scores import load_model
 from realframe.files import sha256_of
 from realframe.models.aggregate import Aggregate
 from realframe.registry import evidence_bundle, model_registry

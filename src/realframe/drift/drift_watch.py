@@ -1,16 +1,130 @@
-"""Watch a model for drift: measure each new window of its predictions, store it, and judge the latest windows by the rules."""
+"""Watch a model for drift: split its predictions into windows, measure each full window, and judge the latest windows by the rules.
 
+A window is compared with the model's training reference. It never changes once it is full, so it is measured once and stored: the scores by
+PSI (population stability index) and KS (Kolmogorov-Smirnov), the features by MMD (maximum mean discrepancy).
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
 
-from realframe.drift.drift_rules import DriftRules, load_drift_rules
-from realframe.drift.drift_windows import PredictionWindow, ReferenceSample, load_reference, measure_window, split_into_windows
-from realframe.registry import model_registry
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import chi2
+
+from realframe import artifacts
+from realframe.drift.drift_rules import DriftRules, WindowSize, load_drift_rules
+from realframe.errors import RegistryError
+from realframe.models import frame_features
+from realframe.registry import evidence_bundle, model_registry
+from realframe.registry.model_version import ModelVersion
 from realframe.settings import Settings
+from realframe.statistics import distribution_shift
+from realframe.statistics.hypothesis_tests import holm_adjust
 from realframe.store.document_base import now
 from realframe.store.predictions import list_predictions
 from realframe.store.repository import Store
-from realframe.store.user_documents import DriftWindow
+from realframe.store.user_documents import DriftMeasure, DriftWindow, Prediction
+
+_ITEMS_PER_BIN = 10  # mean number of items in a bin of the PSI: with fewer, empty bins look like a large shift
+_MAX_REFERENCE_ROWS = 1000  # of the reference's features: the cost of the test grows with their square
+
+
+@dataclass(frozen=True)
+class PredictionWindow:
+    """A window of consecutive predictions.
+
+    Attributes:
+        name: its size and number, or its size and the hour at which it begins.
+        predictions: its predictions, the oldest first.
+    """
+
+    name: str
+    predictions: tuple[Prediction, ...]
+
+
+@dataclass(frozen=True)
+class ReferenceSample:
+    """The training reference of a model, with which its later predictions are compared.
+
+    Attributes:
+        scores: scores of the validation items, float64 (n,); the model was not trained on them, so they look like new items.
+        features: mean features of validation and training items, float64 (m, width).
+    """
+
+    scores: NDArray[np.float64]
+    features: NDArray[np.float64]
+
+
+def split_into_windows(predictions: Sequence[Prediction], size: WindowSize, until: datetime) -> tuple[list[PredictionWindow], int]:
+    """Return the full windows, the oldest first, and the number of predictions whose window is not full yet.
+
+    Args:
+        predictions: the predictions of one model.
+        size: the size of a window. Windows of hours begin at multiples of that many hours since 1970, UTC.
+        until: the current time.
+    """
+    ordered = sorted(predictions, key=lambda prediction: (prediction.created, prediction.key))
+    windows = _split_by_items(ordered, size.items) if size.items else _split_by_hours(ordered, size.hours or 1, until)
+    return windows, len(ordered) - sum(len(window.predictions) for window in windows)
+
+
+def load_reference(version: ModelVersion) -> ReferenceSample:
+    """Load the training reference from a version's evidence. Raises RegistryError if there is none."""
+    file = evidence_bundle.fetch(version) / artifacts.TRAINING_REFERENCE.name
+    if not file.exists():
+        hint = f"Evaluate it again: `realframe evaluate {version.version}`."
+        raise RegistryError(f"version {version.version}", "was registered without a training reference", hint)
+    table = pd.read_parquet(file)
+    scores = table.loc[table["split"] == "val", "score"].to_numpy(np.float64)
+    features = np.stack(table["features"].to_list())[-_MAX_REFERENCE_ROWS:].astype(np.float64)
+    return ReferenceSample(scores, features)
+
+
+def measure_window(predictions: Sequence[Prediction], reference: ReferenceSample, rules: DriftRules) -> tuple[DriftMeasure, ...]:
+    """Return the distance of a window from the reference by three measures; nothing if either has too few items.
+
+    The three measures test one hypothesis, so their p-values are adjusted (Holm). The PSI must exceed its limit and be significant:
+    under equal distributions, PSI / (1/n + 1/m) is about chi-squared with bins - 1 degrees of freedom (Yurdakul & Naranjo, J. Risk Model
+    Validation 14, 2020).
+    """
+    if min(len(predictions), len(reference.scores)) < rules.min_items:
+        return ()
+    scores = np.array([prediction.score for prediction in predictions])
+    features = np.stack([frame_features.decode_vector(prediction.features) for prediction in predictions]).astype(np.float64)
+    bins = min(distribution_shift.BINS, max(2, min(len(scores), len(reference.scores)) // _ITEMS_PER_BIN))
+    psi, ks, mmd = (
+        distribution_shift.compute_psi(reference.scores, scores, bins),
+        distribution_shift.compute_ks(reference.scores, scores),
+        distribution_shift.compute_mmd(reference.features, features),
+    )
+    psi_p_value = float(chi2.sf(psi.value / (1 / len(reference.scores) + 1 / len(scores)), bins - 1))
+    adjusted_psi, adjusted_ks, adjusted_mmd = holm_adjust([psi_p_value, float(ks.p_value or 0.0), float(mmd.p_value or 0.0)])
+    return (
+        DriftMeasure(
+            name="score_psi",
+            value=psi.value,
+            p_value=adjusted_psi,
+            exceeds_limit=psi.value > rules.max_psi and adjusted_psi < rules.significance,
+        ),
+        DriftMeasure(name="score_ks", value=ks.value, p_value=adjusted_ks, exceeds_limit=adjusted_ks < rules.significance),
+        DriftMeasure(name="feature_mmd", value=mmd.value, p_value=adjusted_mmd, exceeds_limit=adjusted_mmd < rules.significance),
+    )
+
+
+def _split_by_items(ordered: list[Prediction], items: int) -> list[PredictionWindow]:
+    starts = range(0, len(ordered) - len(ordered) % items, items)
+    return [PredictionWindow(f"n{items}-{start // items + 1}", tuple(ordered[start : start + items])) for start in starts]
+
+
+def _split_by_hours(ordered: list[Prediction], hours: int, until: datetime) -> list[PredictionWindow]:
+    length = timedelta(hours=hours)
+    seconds = length.total_seconds()
+    groups = groupby(ordered, key=lambda prediction: int(datetime.fromisoformat(prediction.created).timestamp() // seconds))
+    windows = [(datetime.fromtimestamp(number * seconds, UTC), tuple(group)) for number, group in groups]
+    return [PredictionWindow(f"h{hours}-{start:%Y%m%dT%H}", group) for start, group in windows if start + length <= until]
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,7 @@ from tqdm import tqdm
 from realframe.config import Params
 from realframe.data.batches import FrameReader
 from realframe.errors import DatasetError
-from realframe.evaluation.clip_scores import ClipScorer
-from realframe.evaluation.frame_scores import predict_in_batches
+from realframe.evaluation.network_scores import ClipScorer, predict_in_batches
 from realframe.models import freezing
 from realframe.models.aggregate import Aggregate, aggregate_by_item, aggregate_scores
 from realframe.progress import ProgressCallback, no_progress

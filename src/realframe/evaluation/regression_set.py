@@ -11,7 +11,7 @@ from tqdm import tqdm
 from realframe.config import Params
 from realframe.data.split import LABELS
 from realframe.errors import MediaError
-from realframe.evaluation import score_tables
+from realframe.evaluation import scored_rows
 from realframe.evaluation.scored_rows import Figures
 from realframe.files import sha256_of
 from realframe.media.file_frames import load_file_frames
@@ -38,7 +38,7 @@ def score_regression_set(folder: Path, scorer: "ItemScorer", params: Params, spl
     known = splits.set_index("media_id")["split"].to_dict()
     files = [(label, path) for label in LABELS for path in sorted((folder / label).glob("[!.]*")) if path.is_file()]
     rows = list(_iter_rows(files, scorer, params, known))
-    return pd.DataFrame(rows, columns=score_tables.REGRESSION.names).sort_values("media_id", ignore_index=True)
+    return pd.DataFrame(rows, columns=scored_rows.REGRESSION.names).sort_values("media_id", ignore_index=True)
 
 
 def _iter_rows(files: list[tuple[str, Path]], scorer: "ItemScorer", params: Params, known: dict[Any, str]) -> Iterator[dict[str, Any]]:

@@ -12,7 +12,7 @@ from realframe import artifacts
 from realframe.config import Params
 from realframe.data.balance import shuffle_key
 from realframe.errors import MediaError
-from realframe.evaluation import score_tables
+from realframe.evaluation import scored_rows
 from realframe.evaluation.perturbations import UNCHANGED, VIDEO_PERTURBATIONS, ItemFiles, perturb_item
 from realframe.evaluation.scored_rows import Figures, ScoredRows
 from realframe.media.parallel import process_items
@@ -52,7 +52,7 @@ def score_perturbed(scorer: "ItemScorer", items: pd.DataFrame, params: Params, w
         workers: number of processes that perturb items.
     """
     rows = [row for batch in _iter_batches(items.to_dict("records")) for row in _score_batch(scorer, batch, params, workers)]
-    return pd.DataFrame(rows, columns=score_tables.ROBUSTNESS.names)
+    return pd.DataFrame(rows, columns=scored_rows.ROBUSTNESS.names)
 
 
 def _iter_batches(items: list[dict]) -> Iterator[list[dict]]:

@@ -1,4 +1,7 @@
-"""Measure scored rows: each metric with its bootstrap interval over clusters."""
+"""Define the columns of the score tables that a run writes below ``reports/``, and measure their rows.
+
+Each metric has a bootstrap interval over clusters.
+"""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -6,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from realframe.statistics import bootstrap
 from realframe.statistics.arrays import Bools, Floats, divide_or
@@ -13,6 +17,19 @@ from realframe.statistics.bootstrap import Resamples
 from realframe.statistics.classification_metrics import METRICS, compute_metrics, confusion_counts
 from realframe.statistics.hypothesis_tests import ModelScores, paired_difference
 
+_ITEM = ("media_id", "label", "kind")
+PREDICTIONS = pa.schema(
+    {
+        **dict.fromkeys((*_ITEM, "generator", "source", "cluster", "split"), pa.string()),
+        "index": pa.int64(),
+        "score": pa.float64(),
+        "baseline_score": pa.float64(),
+    }
+)
+HELD_OUT = pa.schema({**dict.fromkeys(("held_out", "split", *_ITEM, "generator", "source", "cluster"), pa.string()), "score": pa.float64()})
+ROBUSTNESS = pa.schema({**dict.fromkeys((*_ITEM, "cluster", "perturbation"), pa.string()), "level": pa.float64(), "score": pa.float64()})
+TRAINING_REFERENCE = pa.schema({**dict.fromkeys((*_ITEM, "split"), pa.string()), "score": pa.float64(), "features": pa.list_(pa.float32())})
+REGRESSION = pa.schema({**dict.fromkeys((*_ITEM, "split"), pa.string()), "score": pa.float64()})
 Figures = dict[str, Any]
 """A part of ``reports/metrics.json``. A metric is a dict of ``value``, ``low`` and ``high``."""
 

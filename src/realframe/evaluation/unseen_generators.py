@@ -13,7 +13,7 @@ import pandas as pd
 
 from realframe.config import BalanceParams
 from realframe.data.split import balance_train
-from realframe.evaluation import score_tables
+from realframe.evaluation import scored_rows
 from realframe.evaluation.scored_rows import Figures, ScoredRows
 from realframe.statistics import bootstrap, classification_metrics
 from realframe.statistics.arrays import Floats, Ints
@@ -96,7 +96,7 @@ def build_held_out_rows(fold: Fold, scores: dict[str, float]) -> pd.DataFrame:
         scores: scores of its val and test items by ``media_id``, from the detector that was trained on its train items.
     """
     scored = fold.splits[fold.splits["split"] != "train"].sort_values(["split", "media_id"], ascending=[False, True])
-    return scored.assign(held_out=fold.generator, score=scored["media_id"].map(scores))[score_tables.HELD_OUT.names].reset_index(drop=True)
+    return scored.assign(held_out=fold.generator, score=scored["media_id"].map(scores))[scored_rows.HELD_OUT.names].reset_index(drop=True)
 
 
 def compute_unseen_figures(rows: pd.DataFrame | None, test: pd.DataFrame, resamples: int, seed: int) -> Figures | None:

@@ -5,8 +5,7 @@ import pandas as pd
 
 from realframe.governance.evidence_files import SCORE, EvidenceFiles
 from realframe.governance.gate_rules import ChampionRule, RegressionRule, RuleResult
-from realframe.governance.originals import regression_originals
-from realframe.governance.paired_predictions import PairedPredictions, pair_predictions, score_items
+from realframe.governance.paired_predictions import PairedPredictions, pair_predictions, regression_originals, score_items
 from realframe.registry.model_registry import ModelVersion
 from realframe.settings import get_settings
 from realframe.statistics.hypothesis_tests import mcnemar_test, paired_difference

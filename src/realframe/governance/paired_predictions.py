@@ -1,34 +1,93 @@
 """Pair two versions' scores of the same locked test items, which neither version was trained on.
 
-Where the champion was tested on another split, its detector scores the candidate's items; each score is computed once and cached.
+Where the champion was tested on another split, its detector scores the candidate's items; each score is computed once and cached. The
+original files are found by media id, which is the SHA-256 of the file: a folder of originals changes with every ingest, so a file counts
+only if its content has that digest.
 """
 
 import json
 import logging
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from realframe import artifacts
 from realframe.caching.item_cache import ItemCache
-from realframe.files import write_text
+from realframe.errors import MetadataError
+from realframe.files import sha256_of, write_bytes, write_text
 from realframe.governance.evidence_files import SCORE, EvidenceFiles
-from realframe.governance.originals import FindOriginal, dataset_originals
 from realframe.registry.model_registry import ModelVersion
-from realframe.settings import get_settings
+from realframe.settings import Settings, get_settings
 from realframe.statistics.arrays import Bools
 from realframe.statistics.hypothesis_tests import ModelScores
+from realframe.store.run_artifacts import RevisionSource
 
 if TYPE_CHECKING:
     from realframe.detection.detector import Detector
 
 log = logging.getLogger(__name__)
+FindOriginal = Callable[[str], Path | None]
+"""Maps a media id to a file with that content, or to None if there is none."""
 CHAMPION_SCORE = "champion_score"
 _SEEN_SPLITS = ("train", "val")  # validation items chose the epoch, the threshold and the calibration
+
+
+@contextmanager
+def dataset_originals(paths: Mapping[str, str], commit: str, settings: Settings) -> Iterator[FindOriginal]:
+    """Yield a function that finds the originals of a dataset: in ``data/raw``, else in the DVC cache at a run's commit.
+
+    Args:
+        paths: media id -> path relative to ``data/raw``.
+        commit: of the run whose items they are.
+        settings: of the checkout.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+
+        @cache
+        def revision() -> RevisionSource | None:
+            return _open_revision(settings.root, commit)
+
+        def find_original(media_id: str) -> Path | None:
+            current = settings.raw_dir / paths[media_id]
+            if current.is_file() and sha256_of(current) == media_id:
+                return current
+            return _restore(revision(), artifacts.RAW_MEDIA / paths[media_id], Path(folder))
+
+        yield find_original
+
+
+def regression_originals(settings: Settings) -> FindOriginal:
+    """Return a function that finds the originals of the regression set: ``data/regression/<label>/<media id>.<ext>``."""
+    folder = settings.root / artifacts.REGRESSION_MEDIA
+    return lambda media_id: next(folder.glob(f"*/{media_id}.*"), None)
+
+
+def _open_revision(root: Path, commit: str) -> RevisionSource | None:
+    from dvc.exceptions import DvcException  # takes half a second to import
+
+    try:
+        return RevisionSource(root, commit)
+    except DvcException:  # the commit of another clone whose runs were not pushed
+        return None
+
+
+def _restore(revision: RevisionSource | None, path: Path, folder: Path) -> Path | None:
+    try:
+        data = revision.read(path) if revision else None
+    except MetadataError:  # neither in the cache nor on the remote
+        return None
+    if data is None:
+        return None
+    write_bytes(folder / path.name, data)
+    return folder / path.name
 
 
 @dataclass(frozen=True)

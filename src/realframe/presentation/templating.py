@@ -1,8 +1,11 @@
 """Make the Jinja environment of a package's templates, with the shared drawings, formats and words of this package."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-from realframe.presentation import formatting, metric_names, wording
+from realframe.presentation import formatting, wording
 
 
 def create_template_environment(package: str, *, html: bool = True) -> Environment:
@@ -22,8 +25,8 @@ def create_template_environment(package: str, *, html: bool = True) -> Environme
     environment.filters |= formatting.FILTERS
     environment.filters |= {
         "format_value": formatting.format_value,
-        "get_metric": metric_names.get_metric,
-        "worst_generator_index": metric_names.worst_generator_index,
+        "get_metric": get_metric,
+        "worst_generator_index": worst_generator_index,
     }
     environment.globals |= {
         "VERDICT_NAMES": wording.VERDICT_NAMES,
@@ -32,3 +35,18 @@ def create_template_environment(package: str, *, html: bool = True) -> Environme
         "STEP_NAMES": wording.STEP_NAMES,
     }
     return environment
+
+
+def get_metric(metrics: Mapping[str, Any], path: str) -> Any:
+    """Return the value at a dotted path, such as ``slices.codec.0.accuracy.value``. Raises KeyError."""
+    value: Any = metrics
+    for name in path.split("."):
+        value = value[int(name)] if isinstance(value, list) else value[name]
+    return value
+
+
+def worst_generator_index(metrics: Mapping[str, Any]) -> int | None:
+    """Return the index, among the generators that were left out of training, of the one with the lowest ROC-AUC; None if none has one."""
+    areas = [row["roc_auc"]["value"] for row in metrics["held_out"]["generators"]]
+    known = [index for index, area in enumerate(areas) if area is not None]
+    return min(known, key=lambda index: areas[index], default=None)

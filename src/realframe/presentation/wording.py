@@ -1,6 +1,7 @@
-"""Put a detection into words: the verdict, its error, its limits and its cautions, for page, HTML report, command line and scripts.
+"""Put detections and metrics into words, for pages, reports, the command line and scripts.
 
-The reader may never have heard of a classifier. A verdict is an estimate, and no sentence states it as a fact.
+Of a detection these are the verdict, its error, its limits and its cautions; of the figures in ``reports/metrics.json`` their names and
+explanations. The reader may never have heard of a classifier. A verdict is an estimate, and no sentence states it as a fact.
 """
 
 from realframe.presentation.formatting import format_clock, format_figure, format_percent
@@ -37,6 +38,42 @@ _HEADLINES = {
     "not scored": "Could not be checked",
 }
 _NO_STATEMENT = 1.0  # the error of a band outside of which no verdict is possible
+METRICS = {
+    "roc_auc": (
+        "ROC-AUC",
+        "How often the AI-generated one of a pair, one AI-generated item and one real item, has the higher score. 0.5 is guessing.",
+    ),
+    "pr_auc": ("PR-AUC", "Average precision over all thresholds."),
+    "accuracy": ("Accuracy", "The share of items that are classified correctly."),
+    "balanced_accuracy": ("Balanced accuracy", "Accuracy in which both classes count equally, whatever their number of items."),
+    "precision": ("Precision", "Of the items called AI-generated, the share that are AI-generated."),
+    "recall": ("Recall", "Of the AI-generated items, the share that are found."),
+    "f1": ("F1", "The harmonic mean of precision and recall."),
+    "mcc": ("MCC", "Matthews correlation of verdict and truth: 0 is guessing, 1 is perfect. The class balance does not inflate it."),
+    "eer": ("EER", "Equal error rate: the error at the threshold where both classes have the same error. Lower is better."),
+    "log_loss": ("Log loss", "How far the probabilities are from the truth. Lower is better; a constant 0.5 gives 0.69."),
+    "brier": ("Brier score", "Mean squared error of the probabilities. Lower is better; a constant 0.5 gives 0.25."),
+    "ece": ("ECE", "Calibration error: how far a probability is from the share that is AI-generated. Lower is better."),
+}
+"""Of each metric its name and a sentence that explains it."""
+PERTURBATIONS = {
+    "jpeg": ("JPEG recompression", "quality"),
+    "blur": ("Gaussian blur", "sigma, pixels"),
+    "downscale": ("Scaled down and back", "factor"),
+    "crop": ("Center crop", "share of the side"),
+    "h264": ("H.264 recompression", "CRF"),
+    "noise": ("Gaussian noise", "sigma, of 255"),
+}
+"""Of each perturbation of the robustness test its name and the unit of its level."""
+DIMENSIONS = {
+    "generator": "Generator",
+    "source": "Source",
+    "codec": "Codec",
+    "resolution": "Resolution",
+    "duration": "Duration",
+    "brightness": "Brightness",
+}
+"""Of each dimension of the slices its name."""
 
 
 def verdict_headline(detection: Detection) -> str:

@@ -11,8 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from realframe.evaluation.clip_scores import ClipScore, ClipScorer
-from realframe.evaluation.frame_scores import score_frames
+from realframe.evaluation.network_scores import ClipScore, ClipScorer, score_frames
 from realframe.media.shards import read_shard_frames
 from realframe.models import gradcam
 

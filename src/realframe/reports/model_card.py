@@ -5,10 +5,10 @@ Mitchell et al., "Model cards for model reporting", FAT* 2019.
 
 from typing import Any
 
-from realframe.presentation.metric_names import DIMENSIONS, METRICS, PERTURBATIONS
 from realframe.presentation.templating import create_template_environment
+from realframe.presentation.wording import DIMENSIONS, METRICS, PERTURBATIONS
 from realframe.reports.croissant import list_licenses
-from realframe.reports.report_data import ReportData, count_items_by_generator, count_items_by_split
+from realframe.reports.evaluation_report import ReportData, count_items_by_generator, count_items_by_split
 
 _WEAKEST_SLICES = 6
 Row = dict[str, Any]

@@ -1,4 +1,7 @@
-"""Draw the plots of the evaluation report from ``reports/metrics.json`` and the scores of the test items."""
+"""Draw the plots of the evaluation report from ``reports/metrics.json`` and the scores of the test items.
+
+The colors (Okabe and Ito) are distinguishable for color-blind readers and in print.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,22 +11,52 @@ import numpy as np
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from realframe.evaluation.figures import BASELINE_SCORE, MODEL_SCORE
+from realframe.files import atomic_path
 from realframe.presentation.formatting import format_percent
-from realframe.presentation.metric_names import PERTURBATIONS
-from realframe.reports.plot_style import BLUE, FAINT, GRAY, GREEN, INK, ORANGE, SQUARE, STYLE, create_figure, save_plot
-from realframe.reports.report_data import ReportData
+from realframe.presentation.wording import PERTURBATIONS
+from realframe.reports.evaluation_report import ReportData
 from realframe.statistics.arrays import Bools, Floats
 from realframe.training.history_plot import plot_history
 
+BLUE, ORANGE, GREEN, GRAY, INK = "#0072B2", "#D55E00", "#009E73", "#8A8F98", "#1F2933"
+FAINT = "#6B7280"
+SQUARE = (5.2, 4.3)  # inches; plots that are placed next to each other
+STYLE: Any = {
+    "font.size": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#9AA1AB",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E6E8EB",
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+}
+_DPI = 130
 _DOT_AREA = 26.0  # area of a dot per square root of an item
 _MAX_NAME_LENGTH = 20  # characters
 _STRONGER_BELOW = ("jpeg", "downscale", "crop")  # a lower level is a stronger perturbation
 _COLUMNS = 3  # of the robustness plot
+
+
+def create_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, list[Axes]]:
+    """Return an empty figure, its size in inches, and its axes, row by row."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
+
+
+def save_plot(figure: Figure, path: Path) -> Path:
+    """Write a figure as PNG. Equal figures give equal bytes."""
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=_DPI, metadata={"Software": None})
+    return path
 
 
 def draw_plots(folder: Path, data: ReportData, history: pd.DataFrame) -> dict[str, Path]:

@@ -1,26 +1,33 @@
-"""The steps of a pipeline run: open it, run its stages, commit it, and register the model that it trained.
+"""The steps of a pipeline run: open it, write its inputs, run its stages, commit it, and register the model that it trained.
 
-Airflow's DAGs and ``realframe run`` call the same steps, so a run gives the same commit either way.
+The inputs are the originals or a dataset version, the takedowns, the feedback and the regression set. Airflow's DAGs and
+``realframe run`` call the same steps, so a run gives the same commit either way.
 """
 
 import getpass
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from realframe import artifacts
+from realframe.data import takedown_list
+from realframe.data.ingest import ingest
 from realframe.errors import RunError
+from realframe.feedback import accepted_items
 from realframe.registry import model_registry
 from realframe.registry.model_registry import ModelVersion
-from realframe.runs import run_inputs, run_versions, worktree
+from realframe.runs import run_versions, worktree
 from realframe.runs.git_dvc import git
 from realframe.runs.pipeline_run import PipelineRun, make_run_id
 from realframe.runs.stage_graph import run_stage, stages_for_dag
 from realframe.settings import Settings
+from realframe.store import lineage, takedown
 from realframe.store.index_sync import sync_models, sync_run
-from realframe.store.repository import open_store
+from realframe.store.repository import Store, open_store
 
 log = logging.getLogger(__name__)
+_SETTLED_S = 30.0  # a file that changed more recently may be half copied; the next run imports it
 
 
 def open_run(
@@ -50,10 +57,10 @@ def open_run(
     folder, newest = worktree.open_worktree(run, settings), run_versions.newest_dataset_tag(root)
     with open_store(settings) as store:
         if dag == "prepare_data":
-            run_inputs.import_new_data(store, settings)
-        run_inputs.write_inputs(folder, None if dag == "prepare_data" else newest, store, settings)
+            import_new_data(store, settings)
+        write_inputs(folder, None if dag == "prepare_data" else newest, store, settings)
         if dag != "prepare_data":
-            run_inputs.write_regression_set(folder, store, settings)
+            write_regression_set(folder, store, settings)
     worktree.write_params(folder, recipe, overrides or {})
     if newest:
         worktree.keep_previous_split(folder, newest)
@@ -124,3 +131,47 @@ def run_all(dag: str, settings: Settings, *, recipe: str | None = None, override
         aliases = ", ".join(version.aliases) or "already decided on"
         return RunResult(dag, run.branch, f"version {version.version} ({aliases})", version.version)
     return RunResult(dag, run.branch, tag or "the dataset is the same as the newest version", None)
+
+
+def import_new_data(store: Store, settings: Settings) -> None:
+    """Import the inbox and the feedback labels that users agree on into ``data/raw``."""
+    if settings.inbox_dir.is_dir() and any(settings.inbox_dir.iterdir()):
+        summary = ingest(
+            settings.inbox_dir,
+            settings.raw_dir,
+            cache_dir=settings.cache_dir,
+            min_age_s=_SETTLED_S,
+            workers=settings.workers,
+            taken_down_ids=takedown.taken_down_ids(store),
+        )
+        log.info("inbox: %s", summary)
+    accepted_items.accept_agreed(store, settings)
+
+
+def write_inputs(folder: Path, dataset: str | None, store: Store, settings: Settings) -> None:
+    """Write the data of a dataset version to the worktree or, if ``dataset`` is None, the originals and the list of takedowns.
+
+    Raises RunError if the version contains items that were taken down since, DatasetError if there are no originals.
+    """
+    if dataset:
+        _require_no_takedowns(store, dataset, settings)
+        worktree.checkout_dataset(folder, dataset)
+        return
+    worktree.snapshot_raw(folder, settings)
+    takedown_list.write(folder / artifacts.TAKEDOWNS, takedown.taken_down_ids(store))
+
+
+def write_regression_set(folder: Path, store: Store, settings: Settings) -> None:
+    """Write the regression set to the worktree; log a warning if files of it are missing on this machine."""
+    worktree.snapshot_regression(folder, settings)
+    missing = [item for item in accepted_items.list_regression_items(store) if not (settings.regression_dir / item.path).exists()]
+    if missing:
+        message = "%s files of the regression set, such as %s, are not in %s; this model is not scored on them. Earlier runs contain them"
+        log.warning(message, len(missing), missing[0].path, settings.regression_dir)
+
+
+def _require_no_takedowns(store: Store, tag: str, settings: Settings) -> None:
+    taken_down_ids = lineage.list_taken_down(store, run_versions.dataset_digest(settings.root, tag))
+    if taken_down_ids:
+        reason = f"holds {len(taken_down_ids)} media items that were taken down since it was made, such as {taken_down_ids[0][:12]}"
+        raise RunError(tag, reason, "Make the next dataset version first: `realframe run prepare_data`.")

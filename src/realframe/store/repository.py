@@ -21,7 +21,7 @@ from realframe.errors import LedgerError, MetadataError
 from realframe.settings import Settings
 from realframe.store.detection_documents import DetectionRecord
 from realframe.store.document_base import Document
-from realframe.store.embedded_store import serve_embedded
+from realframe.store.embedded_server import serve_embedded
 from realframe.store.index_documents import DERIVED
 from realframe.store.user_documents import DriftWindow, Feedback, LedgerEntry, Prediction, RegressionItem, Takedown
 

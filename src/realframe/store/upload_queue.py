@@ -2,12 +2,17 @@
 
 A worker claims a record for a while and renews the claim as it proceeds. A worker that dies loses its claim, and the next worker starts
 again. Workers on several machines may share a store if their clocks agree to a few seconds.
+
+The web process writes the files to disk and the workers read them. Each upload has a folder ``<uploads>/<detection_id>`` with its file
+and, once it is scored, its sprites. A file that is still arriving is in ``<uploads>/.incoming``.
 """
 
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from realframe.store.detection_documents import Detection, DetectionRecord, Lane, Progress, State
 from realframe.store.document_base import now
@@ -17,6 +22,11 @@ CLAIM_S = 30.0
 """A claim that is not renewed for this long expires."""
 _ORDER = ("priority", "detection_id")
 _CANDIDATES = 8  # queued records per look-up: workers that look at the same time still find one each
+MEDIA_NAME = "media"
+"""The name of the uploaded file in the folder of its record."""
+INCOMING_NAME = ".incoming"
+"""The folder of files that are still arriving."""
+_ORPHAN_AGE_S = 24 * 3600.0
 
 
 def new_detection_id() -> str:
@@ -119,3 +129,14 @@ def _claimed_by_worker(record: DetectionRecord) -> Query:
 
 def _claim_end() -> str:
     return (datetime.now(UTC) + timedelta(seconds=CLAIM_S)).isoformat(timespec="milliseconds")
+
+
+def remove_orphans(store: Store, uploads_dir: Path) -> None:
+    """Delete what a killed process left: files at least a day old that have no record."""
+    if not uploads_dir.exists():
+        return
+    record_ids = store.find_keys(DetectionRecord)
+    paths = [*uploads_dir.iterdir(), *(uploads_dir / INCOMING_NAME).glob("*")]
+    for path in paths:
+        if path.name not in record_ids and path.name != INCOMING_NAME and time.time() - path.stat().st_mtime > _ORPHAN_AGE_S:
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

@@ -22,8 +22,7 @@ from realframe.store.repository import Store, open_store
 from realframe.web import api, error_responses, pages
 from realframe.web.api import openapi
 from realframe.web.api.schemas import PREFIX
-from realframe.web.auth.sessions import Sessions
-from realframe.web.auth.share_links import ShareLinks
+from realframe.web.auth.sessions import Sessions, ShareLinks
 from realframe.web.middleware import AccessLog, BodyLimit, SecurityHeaders
 from realframe.web.monitoring import Metrics
 from realframe.web.rendering import STATIC

@@ -20,7 +20,7 @@ from realframe.store.accounts import User
 from realframe.store.detection_documents import DetectionRecord
 from realframe.store.document_base import Label
 from realframe.store.repository import Store
-from realframe.store.upload_files import MEDIA_NAME
+from realframe.store.upload_queue import MEDIA_NAME
 
 FRAMES_NAME, HEATMAPS_NAME = "frames.jpg", "heat.jpg"
 """The names of the sprites in the folder of a record: the analyzed frames, and their heatmaps."""

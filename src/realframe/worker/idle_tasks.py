@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 from filelock import FileLock, Timeout
 
 from realframe.detection.batch import BatchDetector
-from realframe.detection.batch_items import BatchFile
-from realframe.detection.stored_predictions import store_predictions
+from realframe.detection.result import BatchFile
 from realframe.settings import Settings
 from realframe.store import detection_records, upload_queue
 from realframe.store.detection_documents import DetectionRecord
+from realframe.store.predictions import store_predictions
 from realframe.store.repository import Store
-from realframe.store.upload_files import MEDIA_NAME, remove_orphans
+from realframe.store.upload_queue import MEDIA_NAME, remove_orphans
 from realframe.worker.model_manager import ModelManager
 from realframe.worker.shutdown import Shutdown, ShutdownRequestedError
 from realframe.worker.store_connection import StoreConnection

@@ -4,17 +4,16 @@ import logging
 import shutil
 
 from realframe.detection.batch import BatchDetector
-from realframe.detection.batch_items import BatchFile, BatchItem
 from realframe.detection.crash_counter import RecordedAttempts
 from realframe.detection.detector import Detector
-from realframe.detection.result import DetectionResult
-from realframe.detection.stored_predictions import store_predictions
+from realframe.detection.result import BatchFile, BatchItem, DetectionResult
 from realframe.errors import MetadataError
 from realframe.progress import ProgressCallback
 from realframe.settings import Settings
 from realframe.store import upload_queue
 from realframe.store.detection_documents import DetectionRecord
-from realframe.store.upload_files import MEDIA_NAME
+from realframe.store.predictions import store_predictions
+from realframe.store.upload_queue import MEDIA_NAME
 from realframe.worker.heartbeat import ClaimLostError, Heartbeat
 from realframe.worker.idle_tasks import IdleTasks
 from realframe.worker.model_manager import ModelManager

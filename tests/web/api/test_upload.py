@@ -17,7 +17,7 @@ from hypothesis import settings as tries
 from realframe.settings import Settings
 from realframe.store.detection_documents import DetectionRecord
 from realframe.store.repository import Store
-from realframe.store.upload_files import remove_orphans
+from realframe.store.upload_queue import remove_orphans
 from realframe.web.uploads import multipart_form, upload
 from tests.web.api.api_checks import DETECTIONS_URL, assert_problem, stored_files
 from tests.web.api.conftest import CreateClient

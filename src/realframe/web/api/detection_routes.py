@@ -1,6 +1,7 @@
-"""API routes of detections: upload a file, read, list and delete records, follow the progress, and label a file.
+"""API routes of detections: upload a file, read, list and delete records, follow the progress, label a file, and get its files.
 
-Progress is sent as server-sent events (WHATWG HTML, section 9.2).
+The files are the uploaded file, the sprites of its frames, and the report. Progress is sent as server-sent events (WHATWG HTML, section
+9.2).
 """
 
 import time
@@ -19,11 +20,13 @@ from realframe.web import detection_service
 from realframe.web.api.openapi import UPLOAD_BODY, UPLOAD_HEADERS, BatchId, Cursor, DetectionId, TextLine, Time, VerdictName, error_docs
 from realframe.web.api.schemas import PREFIX, DetectionPage, DetectionResource, FileLabel, FileLabels
 from realframe.web.auth.authentication import CurrentUser
+from realframe.web.detection_service import FRAMES_NAME, HEATMAPS_NAME
 from realframe.web.uploads.upload import accept_upload
 
 router = APIRouter(prefix=f"{PREFIX}/detections", tags=["detections"])
 _MIN_POLL_S, _POLL_GROWTH, _MAX_POLL_S = 0.1, 1.15, 1.0
 _EVENT_EXAMPLE = 'event: decoding\ndata: {"step":"decoding","count":3,"total":20}\n\n'
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 
 def _find_record(request: Request, user: CurrentUser, detection_id: DetectionId) -> DetectionRecord:
@@ -156,3 +159,52 @@ async def _wait_until_done(request: Request, record: DetectionRecord, seconds: f
             raise NotFoundError(f"detection {record.key}", "was deleted", "Upload the file again.")
         record = current
     return record
+
+
+def _file_docs(media_type: str) -> dict[int | str, dict[str, object]]:
+    content = {media_type: _BINARY}
+    return {200: {"description": "The file.", "content": content}, 206: {"description": "The requested range.", "content": content}}
+
+
+@router.get(
+    "/{detection_id}/media",
+    summary="Get the uploaded file",
+    response_class=Response,
+    responses=_file_docs("*/*") | error_docs(400, 404, 416),
+)
+def get_media(request: Request, record: RequestedRecord) -> Response:
+    """Return the uploaded file if it is an image or a video. Range requests are supported."""
+    return detection_service.send_media(request.app.state.settings, record)
+
+
+@router.get(
+    "/{detection_id}/frames.jpg",
+    summary="Get the analyzed frames",
+    response_class=Response,
+    responses=_file_docs("image/jpeg") | error_docs(400, 404, 416),
+)
+def get_frames(request: Request, record: RequestedRecord) -> Response:
+    """Return the analyzed frames as one picture (a sprite); `result.tiles` describes its layout."""
+    return detection_service.send_sprite(request.app.state.settings, record, FRAMES_NAME)
+
+
+@router.get(
+    "/{detection_id}/heat.jpg",
+    summary="Get the heatmaps",
+    response_class=Response,
+    responses=_file_docs("image/jpeg") | error_docs(400, 404, 416),
+)
+def get_heatmaps(request: Request, record: RequestedRecord) -> Response:
+    """Return the same frames with a heatmap (Grad-CAM) of the evidence for AI generation."""
+    return detection_service.send_sprite(request.app.state.settings, record, HEATMAPS_NAME)
+
+
+@router.get(
+    "/{detection_id}/report.html",
+    summary="Get the report",
+    response_class=Response,
+    responses={200: {"description": "One HTML file.", "content": {"text/html": {"schema": {"type": "string"}}}}, **error_docs(404)},
+)
+def get_report(request: Request, record: RequestedRecord) -> Response:
+    """Return the result as one HTML file that needs no server."""
+    return detection_service.send_report(request.app.state.settings, record)

@@ -1,16 +1,19 @@
-"""Sign users in with a signed cookie, and protect their forms against requests from other sites (CSRF).
+"""Sign users in with a signed cookie, protect their forms against requests from other sites (CSRF), and sign share links.
 
-The cookie holds the name of the account and a digest of its password hash, so that a new password ends every session of the account.
+The cookie holds the name of the account and a digest of its password hash, so that a new password ends every session of the account. A
+share link shows one detection to people without an account. It holds a signed token and nothing is stored; it is valid for 30 days, or
+until the detection is deleted.
 """
 
 import hashlib
 import hmac
 import secrets
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request, Response
-from itsdangerous import BadSignature, URLSafeTimedSerializer
+from itsdangerous import BadData, BadSignature, URLSafeTimedSerializer
 
 from realframe.errors import ForbiddenError
 from realframe.files import write_text
@@ -19,7 +22,8 @@ from realframe.store.repository import Store
 
 COOKIE = "realframe_session"
 CSRF_HEADER = "X-CSRF-Token"
-_LIFETIME_S = 12 * 3600
+_SESSION_LIFETIME_S = 12 * 3600
+SHARE_LINK_LIFETIME = timedelta(days=30)
 
 
 class SignInRequiredError(Exception):
@@ -40,7 +44,7 @@ class Sessions:
     def start(self, response: Response, account: Account, *, secure: bool) -> None:
         """Set the session cookie of an account on a response."""
         value = self._signer.dumps({"name": account.name, "stamp": _password_stamp(account)})
-        response.set_cookie(COOKIE, str(value), max_age=_LIFETIME_S, httponly=True, samesite="strict", secure=secure)
+        response.set_cookie(COOKIE, str(value), max_age=_SESSION_LIFETIME_S, httponly=True, samesite="strict", secure=secure)
 
     def end(self, response: Response) -> None:
         """Delete the session cookie."""
@@ -50,7 +54,7 @@ class Sessions:
         """Return the user of a request; None if the cookie is missing, expired or forged, or the password has changed since."""
         cookie = request.cookies.get(COOKIE, "")
         try:
-            session = self._signer.loads(cookie, max_age=_LIFETIME_S)
+            session = self._signer.loads(cookie, max_age=_SESSION_LIFETIME_S)
         except BadSignature:
             return None
         account = store.get(Account, session["name"])
@@ -91,3 +95,30 @@ def load_signing_key(state: Path) -> str:
 def _password_stamp(account: Account) -> str:
     """Return a digest that changes with the password and does not reveal it."""
     return hashlib.sha256(f"{account.salt}{account.password_hash}".encode()).hexdigest()[:16]
+
+
+class ShareLinks:
+    """Create and read the tokens of share links.
+
+    Args:
+        state: the folder of the signing key, the same as for sessions.
+    """
+
+    def __init__(self, state: Path) -> None:
+        self._signer = URLSafeTimedSerializer(load_signing_key(state), salt="share")
+
+    def create_token(self, detection_id: str) -> str:
+        """Return the token of a link to a detection."""
+        return str(self._signer.dumps(detection_id))
+
+    def read_token(self, token: str) -> str | None:
+        """Return the id of the detection that a token belongs to; None if the token is forged or expired."""
+        try:
+            return str(self._signer.loads(token, max_age=int(SHARE_LINK_LIFETIME.total_seconds())))
+        except BadData:
+            return None
+
+
+def share_link_expiry() -> str:
+    """Return the last day of a link that is created now, ISO 8601, UTC."""
+    return (datetime.now(UTC) + SHARE_LINK_LIFETIME).date().isoformat()

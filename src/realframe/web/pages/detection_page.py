@@ -9,7 +9,7 @@ from realframe.presentation.detection_view import DetectionView
 from realframe.store import detection_records
 from realframe.store.detection_documents import DetectionRecord
 from realframe.web import detection_service
-from realframe.web.auth import share_links
+from realframe.web.auth import sessions
 from realframe.web.auth.sessions import SignedInUser, check_csrf
 from realframe.web.detection_service import FRAMES_NAME, HEATMAPS_NAME
 from realframe.web.rendering import render_page
@@ -35,7 +35,7 @@ def show_share_link(request: Request, detection_id: str, user: SignedInUser) -> 
     """Show a link that lets people without an account see the result."""
     record = detection_records.get_record(request.app.state.store, user, detection_id)
     link = request.url_for("shared", token=request.app.state.share_links.create_token(record.key))
-    return render_page(request, "share", user, record=record, link=str(link), expiry_date=share_links.expiry_date())
+    return render_page(request, "share", user, record=record, link=str(link), expiry_date=sessions.share_link_expiry())
 
 
 @router.get("/delete")

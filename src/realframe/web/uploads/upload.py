@@ -21,7 +21,7 @@ from realframe.store import upload_queue
 from realframe.store.accounts import User
 from realframe.store.detection_documents import LANE_PRIORITIES, DetectionRecord, Lane
 from realframe.store.repository import Store
-from realframe.store.upload_files import INCOMING_NAME, MEDIA_NAME
+from realframe.store.upload_queue import INCOMING_NAME, MEDIA_NAME
 from realframe.web.auth.sessions import check_csrf
 from realframe.web.uploads.multipart_form import MultipartForm, file_too_large
 
