@@ -58,12 +58,12 @@ def _by_service(files: list[Path], settings: Settings) -> dict[str, dict[str, An
 def _key(store: Store) -> Iterator[str]:
     """Yield an API key of a temporary account."""
     name = f"agree-{secrets.token_hex(4)}"
-    accounts.add(store, name, "analyst", secrets.token_urlsafe(12))
+    accounts.add_account(store, name, "analyst", secrets.token_urlsafe(12))
     try:
-        yield api_keys.add(store, name, "analyst", name)
+        yield api_keys.add_key(store, name, "analyst", name)
     finally:
-        api_keys.remove(store, name)
-        accounts.remove(store, name)
+        api_keys.remove_key(store, name)
+        accounts.remove_account(store, name)
 
 
 def _upload(api: httpx.Client, file: Path) -> str:
@@ -80,10 +80,12 @@ def _wait_for_result(api: httpx.Client, detection_id: str) -> dict[str, Any]:
     return answer
 
 
-def _compare(files: list[Path], command: dict[str, dict[str, Any]], service: dict[str, dict[str, Any]]) -> int:
-    pairs = [(command[str(file)], service[str(file)]) for file in files]
-    different = [one["file"] for one, two in pairs if (one["verdict"], one["code"]) != (two["verdict"], two["code"])]
-    gaps = [abs(one["probability"] - two["probability"]) for one, two in pairs if one["probability"] is not None and not different]
+def _compare(files: list[Path], command_results: dict[str, dict[str, Any]], service_results: dict[str, dict[str, Any]]) -> int:
+    pairs = [(command_results[str(file)], service_results[str(file)]) for file in files]
+    different = [local["file"] for local, remote in pairs if (local["verdict"], local["code"]) != (remote["verdict"], remote["code"])]
+    gaps = [
+        abs(local["probability"] - remote["probability"]) for local, remote in pairs if local["probability"] is not None and not different
+    ]
     print(f"{len(files)} files, {len(gaps)} of them scored; the largest difference of a probability is {max(gaps, default=0.0):.1e}")
     print(f"files with different verdicts: {', '.join(different) or 'none'}")
     return int(bool(different) or max(gaps, default=0.0) > MAX_DIFFERENCE)

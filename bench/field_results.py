@@ -15,10 +15,10 @@ from bench.field_sandbox import FieldSandbox, field_data_folder
 from realframe import artifacts
 from realframe.data.split import SPLITS
 from realframe.files import write_text
-from realframe.registry.model_registry import format_figure
+from realframe.registry.model_registry import format_metric_with_interval
 from realframe.runs.compare_recipes import extract_section
 from realframe.runs.git_dvc import git
-from realframe.runs.run_versions import newest_dataset_tag
+from realframe.runs.run_versions import find_newest_dataset_tag
 from realframe.settings import Settings, get_settings
 from realframe.store.run_artifacts import RevisionSource
 
@@ -129,9 +129,9 @@ def _result_table(outcomes: list[Outcome]) -> list[str]:
             continue
         item, baseline = outcome.metrics["test"]["item"], outcome.metrics["baseline"]["test"]["item"]["roc_auc"]
         figures = [
-            format_figure(item["roc_auc"]),
-            format_figure(baseline),
-            *(format_figure(item[name]) for name in ("accuracy", "precision", "recall", "f1")),
+            format_metric_with_interval(item["roc_auc"]),
+            format_metric_with_interval(baseline),
+            *(format_metric_with_interval(item[name]) for name in ("accuracy", "precision", "recall", "f1")),
         ]
         below = " **below its baseline**" if outcome.metrics["below_baseline"] else ""
         items = sum(item["confusion"].values())
@@ -147,7 +147,7 @@ def _seed_table(outcomes: list[Outcome]) -> list[str]:
     rows = [f"## {title}: {len(outcomes)} splits", "", "| seed of the split | ROC-AUC | baseline |", "| --- | --- | --- |"]
     pairs = [(o.metrics["test"]["item"]["roc_auc"], o.metrics["baseline"]["test"]["item"]["roc_auc"]) for o in outcomes]
     rows += [
-        f"| {outcome.seed} | {format_figure(model)} | {format_figure(baseline)} |"
+        f"| {outcome.seed} | {format_metric_with_interval(model)} | {format_metric_with_interval(baseline)} |"
         for outcome, (model, baseline) in zip(outcomes, pairs, strict=True)
     ]
     means = [statistics.mean(pair[side]["value"] for pair in pairs) for side in (0, 1)]
@@ -169,7 +169,7 @@ def _slice_table(outcome: Outcome) -> list[str]:
 
 def _describe_data(settings: Settings) -> list[str]:
     """Return the number of files used and quarantined, the splits, and the shortcut audit of the dataset version."""
-    version = RevisionSource(settings.root, str(newest_dataset_tag(settings.root)))
+    version = RevisionSource(settings.root, str(find_newest_dataset_tag(settings.root)))
 
     def table(path: Path) -> pd.DataFrame:
         content = version.read_table(path)
@@ -198,7 +198,7 @@ def _describe_data(settings: Settings) -> list[str]:
 
 
 def _format_roc_auc(slice_: dict[str, Any]) -> str:
-    return format_figure(slice_["roc_auc"]) if "roc_auc" in slice_ else slice_.get("too_few", "too few to compare with")
+    return format_metric_with_interval(slice_["roc_auc"]) if "roc_auc" in slice_ else slice_.get("too_few", "too few to compare with")
 
 
 if __name__ == "__main__":

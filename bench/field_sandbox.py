@@ -44,7 +44,7 @@ class FieldSandbox:
 
     def prepare(self, settings: Mapping[str, str]) -> None:
         """Ingest the data and make a dataset version, with parameters by dotted key."""
-        self.realframe("ingest", str(self.data), "--manifest", str(self.data / "MANIFEST.csv"))
+        self.realframe("ingest", str(self.data), "--label-csv", str(self.data / "MANIFEST.csv"))
         self.realframe("run", "prepare_data", *_options(settings))
 
     def train(self, settings: Mapping[str, str]) -> str:

@@ -29,7 +29,7 @@ def main() -> None:
     """Run the demo, serve it, and take the pictures."""
     run_demo(get_settings())
     sandbox = open_sandbox("demo", get_settings())
-    unseen = prepare_demo_set(sandbox).unseen
+    unseen = prepare_demo_set(sandbox).unseen_dir
     take_pictures(sandbox, sorted(file for file in unseen.rglob("*") if file.suffix in (".mp4", ".png", ".jpg")), _TARGET)
 
 
@@ -83,7 +83,7 @@ def _screenshot(page: Page, target: Path) -> None:
 def _reset_account(store: Store, settings: Settings, password: str) -> None:
     """Set a new password for the account on the pictures and delete its earlier uploads."""
     if store.get(accounts.Account, _NAME) is None:
-        accounts.add(store, _NAME, "analyst", password)
+        accounts.add_account(store, _NAME, "analyst", password)
     accounts.set_password(store, _NAME, password)
     for record in store.find(DetectionRecord, {"owner": _NAME}):
         detection_records.delete_record(store, settings, accounts.User(_NAME, "analyst"), record)

@@ -20,7 +20,7 @@ COMPOSE = {
     "REALFRAME_UID": "user id of the containers (docker-compose.yml); default: 1000",
     "REALFRAME_GID": "group id of the containers (docker-compose.yml); default: 1000",
 }
-OTHERS = {
+OTHER_PROGRAMS = {
     "MLFLOW_TRACKING_USERNAME": "account of an MLflow server with accounts (MLflow's own variable)",
     "MLFLOW_TRACKING_PASSWORD": "its password (MLflow's own variable)",
     "KERAS_HOME": "where Keras keeps the weights that it downloads; default: `~/.keras`",
@@ -45,7 +45,7 @@ def page() -> str:
             *_section("At the command line", COMMAND_LINE),
             *_section("For tests and benchmarks", TESTS),
             *_section("For docker-compose.yml", COMPOSE),
-            *_section("Of other programs", OTHERS),
+            *_section("Of other programs", OTHER_PROGRAMS),
             "",
         ]
     )

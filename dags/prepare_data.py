@@ -8,10 +8,10 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from dags.assets import DATASET, DRIFT
 from dags.task_graph import add_stage_tasks, current_run_id
-from realframe.config import recipe_names
+from realframe.config import list_recipes
 from realframe.settings import get_settings
 
-RECIPES = [None, *recipe_names(get_settings().root / "recipes")]
+RECIPES = [None, *list_recipes(get_settings().root / "recipes")]
 FORM = {
     "recipe": Param(
         None, type=["null", "string"], enum=RECIPES, description="recipe whose sampling and cleaning to use; empty: that of params.yaml"
@@ -36,7 +36,7 @@ def commit_run(**context: Any) -> str:
     """Commit, tag and push the dataset version. Skipped if the dataset is not new, unless `retrain` is set or a drift started the run."""
     from realframe.runs import run_lifecycle
     from realframe.runs.pipeline_run import PipelineRun
-    from realframe.runs.run_versions import newest_dataset_tag
+    from realframe.runs.run_versions import find_newest_dataset_tag
     from realframe.runs.worktree import close_worktree
 
     settings = get_settings()
@@ -45,7 +45,7 @@ def commit_run(**context: Any) -> str:
     close_worktree(run, settings)
     if version is None and not (context["params"]["retrain"] or context["triggering_asset_events"].get(DRIFT)):
         raise AirflowSkipException("the dataset is the same as the newest version")
-    version = version or str(newest_dataset_tag(settings.root))
+    version = version or str(find_newest_dataset_tag(settings.root))
     context["outlet_events"][DATASET].extra = {"version": version}
     return version
 

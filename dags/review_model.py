@@ -17,7 +17,7 @@ FORM = {"version": Param(None, type=["null", "integer"], minimum=1, description=
 
 
 @task
-def gather_evidence(**context: Any) -> dict[str, Any]:
+def build_review_summary(**context: Any) -> dict[str, Any]:
     """Record alias changes made by hand, and build the review summary. Skipped if no version waits for a decision."""
     from realframe.governance import reconcile, review_summary
     from realframe.registry.model_registry import CHALLENGER, find_by_alias
@@ -36,15 +36,15 @@ def gather_evidence(**context: Any) -> dict[str, Any]:
 
 
 @task(trigger_rule=TriggerRule.NONE_SKIPPED)
-def record_decision(evidence: dict[str, Any], **context: Any) -> str:
+def record_decision(summary: dict[str, Any], **context: Any) -> str:
     """Record the reviewer's answer in the ledger and apply it. Without an answer the version is not approved."""
     from realframe.governance import decisions
     from realframe.governance.decisions import Reviewer
 
-    version, answer = evidence["version"], context["ti"].xcom_pull(task_ids="ask_reviewer")
+    version, answer = summary["version"], context["ti"].xcom_pull(task_ids="ask_reviewer")
     if not answer:
         decisions.record_timeout(version)
-        raise RuntimeError(f"version {version}: nobody decided in time, so it is not approved")
+        raise RuntimeError(f"version {version}: the review timed out, so the version is not approved. Run review_model again.")
     fields = answer["params_input"] or {}
     comment, override = (str(fields.get(name) or "") for name in ("comment", "override"))
     reviewer = Reviewer((answer["responded_by_user"] or {}).get("name") or "", "airflow", "airflow")
@@ -61,16 +61,16 @@ def record_decision(evidence: dict[str, Any], **context: Any) -> str:
 @dag(schedule=[CANDIDATE], start_date=datetime(2026, 1, 1), catchup=False, tags=["realframe"], doc_md=__doc__, params=FORM)
 def review_model() -> None:
     """Declare the task graph."""
-    evidence = gather_evidence()
+    summary = build_review_summary()
     ask = HITLOperator(
         task_id="ask_reviewer",
-        subject="Version {{ ti.xcom_pull(task_ids='gather_evidence')['version'] }}: should it become the champion?",
-        body="{{ ti.xcom_pull(task_ids='gather_evidence')['markdown'] }}",
+        subject="Version {{ ti.xcom_pull(task_ids='build_review_summary')['version'] }}: should it become the champion?",
+        body="{{ ti.xcom_pull(task_ids='build_review_summary')['markdown'] }}",
         options=["Approve", "Reject", "Ask for changes"],
         params=ANSWER_FORM,
         response_timeout=timedelta(days=7),
     )
-    evidence >> ask >> record_decision(evidence)
+    summary >> ask >> record_decision(summary)
 
 
 review_model()

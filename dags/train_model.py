@@ -8,10 +8,10 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from dags.assets import CANDIDATE, DATASET
 from dags.task_graph import add_stage_tasks, current_run_id
-from realframe.config import recipe_names
+from realframe.config import list_recipes
 from realframe.settings import get_settings
 
-RECIPES = [None, *recipe_names(get_settings().root / "recipes")]
+RECIPES = [None, *list_recipes(get_settings().root / "recipes")]
 EPOCHS = {"type": ["null", "integer"], "minimum": 1, "maximum": 1000, "description": "number of epochs; empty: that of the recipe"}
 FORM = {
     "recipe": Param(

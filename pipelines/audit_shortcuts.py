@@ -42,7 +42,7 @@ def _describe(report: AuditReport, limit: float) -> str:
     value, low = report["balanced_accuracy"], report["low"]
     interval = "no interval: too few groups" if low is None else f"95 % interval {low:.2f} to {report['high']:.2f}"
     top = ", ".join(list(report["facts"])[:3])  # type: ignore[arg-type]
-    text = f"file facts alone reach a balanced accuracy of {value:.2f} ({interval}; chance: 0.5), the most revealing are {top}"
+    text = f"file facts alone reach a balanced accuracy of {value:.2f} ({interval}; chance: 0.5), the most predictive are {top}"
     may_be_chance = isinstance(value, float) and value > limit and not has_shortcut(report, limit)
     return f"{text}; above the limit of {limit}, but with so few items this may be chance" if may_be_chance else text
 
@@ -53,7 +53,7 @@ def _shortcut_error(failed: dict[str, AuditReport], items: pd.DataFrame, params:
     settings: dict[str, str] = {}
     facts: list[str] = []
     for kind, report in failed.items():
-        revealing = shortcut_audit.find_revealing_facts(report["facts"], params.shortcuts.limit)  # type: ignore[arg-type]
+        revealing = shortcut_audit.find_predictive_facts(report["facts"], params.shortcuts.limit)  # type: ignore[arg-type]
         figures = ", ".join(f"{name} {report['facts'][name]:.2f}" for name in revealing)  # type: ignore[index,call-overload]
         interval = f"95 % interval {report['low']:.2f} to {report['high']:.2f}"
         accuracy = f"a balanced accuracy of {report['balanced_accuracy']:.2f}"
@@ -73,9 +73,9 @@ def _make_hint(settings: dict[str, str], match: str) -> str:
     if not options:
         options.append(
             "Harmonization cannot remove more: the remaining differences are in the pictures themselves. "
-            "Add media that differ in no other way"
+            "Add media of both classes from the same cameras and encoders"
         )
-    options.append("Continue nevertheless, which is recorded in the model: -S shortcuts.allow_shortcuts=true")
+    options.append("To continue anyway (the model is marked permanently): -S shortcuts.allow_shortcuts=true")
     return ". ".join(options)
 
 

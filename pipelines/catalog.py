@@ -23,7 +23,7 @@ def main() -> None:
     print(catalog)
     if catalog.media.empty:
         reasons = " ".join(sorted({row["message"] for row in catalog.rejected})[:3])
-        raise DatasetError(artifacts.RAW_MEDIA, f"none of its {catalog.found} files can be used", f"The first reasons: {reasons}")
+        raise DatasetError(artifacts.RAW_MEDIA, f"none of its {catalog.file_count} files can be used", f"The first reasons: {reasons}")
 
 
 if __name__ == "__main__":

@@ -16,10 +16,10 @@ from realframe.caching.code_digest import source_digest
 from realframe.caching.item_cache import ItemCache
 from realframe.config import Params
 from realframe.errors import MediaError, NoUsableFrameError
-from realframe.files import remove_other_files, sha256_of
+from realframe.files import compute_sha256, remove_other_files
 from realframe.media import clean, quarantine, shards, square, still_image
 from realframe.media.clean import QUALITY_SCHEMA, QualityRow, check_usable_frames, clean_shard, read_quality_rows
-from realframe.media.parallel import process_items
+from realframe.media.process_pool import process_items
 from realframe.media.quarantine import stage_summary
 from realframe.settings import get_settings
 from realframe.tables import write_table
@@ -30,7 +30,7 @@ STAGE = "clean_frames"
 @dataclass(frozen=True)
 class _CleanedItem:
     rows: list[QualityRow]
-    cached: bool
+    is_cached: bool
 
 
 def main() -> None:
@@ -52,7 +52,7 @@ def main() -> None:
     remove_other_files(artifacts.CLEAN_FRAMES, {shard.name for shard in sampled_shards if shard not in rejected})
     ordered = sorted(rows, key=lambda row: (row.media_id, row.index))
     write_table([asdict(row) for row in ordered], artifacts.QUALITY, QUALITY_SCHEMA)
-    cached_count = sum(isinstance(result, _CleanedItem) and result.cached for result in results)
+    cached_count = sum(isinstance(result, _CleanedItem) and result.is_cached for result in results)
     drop_reasons = [row.reason for row in rows if row.reason]
     print(stage_summary(STAGE, len(sampled_shards) - len(rejected), cached_count, rejected.values(), drop_reasons))
 
@@ -63,7 +63,7 @@ def _clean_item(shard: Path, params: Params, cache: ItemCache) -> _CleanedItem:
     def compute(path: Path) -> None:
         clean_shard(shard, params.clean, params.limits, path)
 
-    cached = cache.fetch_or_compute(f"{sha256_of(shard)}.tar", target, compute)
+    cached = cache.fetch_or_compute(f"{compute_sha256(shard)}.tar", target, compute)
     return _CleanedItem(read_quality_rows(target), cached)
 
 

@@ -26,9 +26,10 @@ from realframe.models import linear_probe
 from realframe.models.aggregate import aggregate_by_item
 from realframe.models.frame_features import FrameFeatures
 from realframe.registry import mlflow_runs
-from realframe.settings import configure_tensorflow, get_settings
+from realframe.settings import get_settings
 from realframe.statistics.classification_metrics import METRICS
 from realframe.tables import write_table
+from realframe.threads import configure_tensorflow
 
 _log = logging.getLogger(__name__)
 
@@ -112,7 +113,7 @@ def _log_to_mlflow(run_id: str, metrics: dict[str, Any]) -> None:
     if not mlflow_runs.run_exists(run_id):
         _log.warning("MLflow has no run %s: the model came from the DVC cache. Its figures are in %s only", run_id, artifacts.METRICS)
         return
-    with mlflow_runs.resume_run(run_id):
+    with mlflow_runs.resume_mlflow_run(run_id):
         mlflow.log_metrics(_flatten_metrics(metrics))
         mlflow.log_artifact(str(artifacts.METRICS))
 

@@ -4,7 +4,8 @@ from realframe import artifacts, config
 from realframe.data import manifest
 from realframe.data.batches import build_frame_table
 from realframe.models import detector_network
-from realframe.settings import configure_tensorflow, get_settings
+from realframe.settings import get_settings
+from realframe.threads import configure_tensorflow
 from realframe.training.detector_training import extract_features
 
 

@@ -14,8 +14,8 @@ from realframe.config import Params
 from realframe.errors import MediaError
 from realframe.files import remove_other_files
 from realframe.media import decode, extract, ffmpeg, frame_sampling, harmonize, quarantine, shards, square, still_image, video_stream
-from realframe.media.parallel import process_items
 from realframe.media.probe import MediaFacts
+from realframe.media.process_pool import process_items
 from realframe.media.quarantine import stage_summary
 from realframe.settings import get_settings
 

@@ -18,8 +18,8 @@ from realframe.data.balance import find_unmatched
 from realframe.errors import DatasetError, MediaError, TooSmallError
 from realframe.files import remove_other_files
 from realframe.media import decode, ffmpeg, harmonize, quarantine, square, still_image, video_stream
-from realframe.media.parallel import process_items
 from realframe.media.probe import MediaFacts, probe_media
+from realframe.media.process_pool import process_items
 from realframe.media.quarantine import stage_summary
 from realframe.settings import get_settings
 
@@ -29,7 +29,7 @@ STAGE = "harmonize_media"
 @dataclass(frozen=True)
 class _HarmonizedItem:
     facts: MediaFacts
-    cached: bool
+    is_cached: bool
 
 
 def main() -> None:
@@ -50,7 +50,7 @@ def main() -> None:
     file_names = {harmonize.harmonized_file_name(row["media_id"], row["kind"], params.harmonize) for row in rows}
     remove_other_files(artifacts.HARMONIZED_MEDIA, file_names if params.harmonize.rewrites_files else ())
     manifest.write(pd.DataFrame(rows, columns=manifest.MEDIA_SCHEMA.names), artifacts.HARMONIZED, manifest.MEDIA_SCHEMA)
-    cached_count = sum(result.cached for result in harmonized.values())
+    cached_count = sum(result.is_cached for result in harmonized.values())
     print(f"{stage_summary(STAGE, len(rows), cached_count, failed.values())}, {len(unmatched)} unmatched")
     if not rows:
         hint = "Match fewer facts, or lower harmonize.crop or harmonize.seconds."
@@ -60,7 +60,7 @@ def main() -> None:
 def _harmonize_items(items: list[dict[str, Any]], params: Params) -> dict[str, _HarmonizedItem | MediaError]:
     """Return the result of each item, by ``media_id``; if harmonization rewrites no files, each item stays as it is."""
     if not params.harmonize.rewrites_files:
-        return {item["media_id"]: _HarmonizedItem(MediaFacts.from_row(item), cached=False) for item in items}
+        return {item["media_id"]: _HarmonizedItem(MediaFacts.from_row(item), is_cached=False) for item in items}
     settings = get_settings()
     work = partial(_harmonize_item, params=params, cache=ItemCache(settings.cache_dir, "harmonized", _cache_key(params)))
     results = process_items(work, items, settings.workers, params.limits.timeout_s, STAGE, _path)

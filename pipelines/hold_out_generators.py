@@ -14,8 +14,9 @@ from realframe.config import Params, replace_train_values
 from realframe.data import manifest
 from realframe.evaluation import scored_rows, unseen_generators
 from realframe.evaluation.unseen_generators import Fold
-from realframe.settings import Settings, configure_tensorflow, get_settings
+from realframe.settings import Settings, get_settings
 from realframe.tables import write_table
+from realframe.threads import configure_tensorflow
 
 if TYPE_CHECKING:
     from realframe.models.weights import BackboneWeights
@@ -56,10 +57,10 @@ def _make_folds(splits: pd.DataFrame, params: Params) -> list[Fold]:
         print(f"hold_out_generators: no generator is held out: this needs two generators of at least {least} items each")
     _print_unknown_generators(splits)
     folds = [unseen_generators.leave_out_generator(generator, splits, params.balance, params.seed) for generator in generators]
-    for message in (fold.obstacle or fold.limitation for fold in folds):
+    for message in (fold.skip_reason or fold.missing_kinds_note for fold in folds):
         if message:
             print(f"hold_out_generators: {message}")
-    return [fold for fold in folds if not fold.obstacle]
+    return [fold for fold in folds if not fold.skip_reason]
 
 
 def _print_unknown_generators(splits: pd.DataFrame) -> None:

@@ -4,8 +4,9 @@ from realframe import artifacts, config
 from realframe.config import Params
 from realframe.data import manifest
 from realframe.evaluation import scored_rows
-from realframe.settings import configure_tensorflow, get_settings
+from realframe.settings import get_settings
 from realframe.tables import write_table
+from realframe.threads import configure_tensorflow
 
 
 def main() -> None:

@@ -17,7 +17,8 @@ from realframe.models.aggregate import aggregate_by_item
 from realframe.registry import mlflow_runs
 from realframe.reports import croissant, evaluation_report, explanations, model_card, plots
 from realframe.reports.evaluation_report import ReportData
-from realframe.settings import configure_tensorflow, get_settings
+from realframe.settings import get_settings
+from realframe.threads import configure_tensorflow
 
 _log = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ def _log_to_mlflow(run_id: str) -> None:
     if not mlflow_runs.run_exists(run_id):
         _log.warning("MLflow has no run %s: the model came from the DVC cache. Its report is in %s only", run_id, artifacts.REPORT)
         return
-    with mlflow_runs.resume_run(run_id):
+    with mlflow_runs.resume_mlflow_run(run_id):
         mlflow.log_artifacts(str(artifacts.FIGURES), "figures")
         for path in (artifacts.REPORT, artifacts.MODEL_CARD, artifacts.CROISSANT):
             mlflow.log_artifact(str(path))

@@ -18,8 +18,8 @@ def main() -> None:
     manifest.write(splits, artifacts.SPLITS, manifest.SPLITS_SCHEMA)
     counts = splits.groupby(["split", "label"]).size()
     summary = ", ".join(f"{split} {' + '.join(f'{counts[split, label]} {label}' for label in LABELS)}" for split in SPLITS)
-    version, sizes = manifest.dataset_version(splits), splits["cluster"].value_counts()
-    print(f"split_dataset: dataset {version}: {summary}; {len(sizes)} clusters, the largest of {sizes.iloc[0]} items")
+    digest, sizes = manifest.compute_dataset_digest(splits), splits["cluster"].value_counts()
+    print(f"split_dataset: dataset digest {digest}: {summary}; {len(sizes)} clusters, the largest of {sizes.iloc[0]} items")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ from realframe.files import atomic_path, write_text
 from realframe.models import backbones
 from realframe.models.weights import BackboneWeights, find_weights
 from realframe.registry import mlflow_runs
-from realframe.settings import Settings, configure_tensorflow, get_settings
+from realframe.settings import Settings, get_settings
+from realframe.threads import configure_tensorflow
 from realframe.training import detector_training, hyperparameter_search, training_phase
 from realframe.training.callbacks import EpochListener
 from realframe.training.history_plot import plot_history
@@ -54,10 +55,10 @@ def _train(
     state_dir: Path,
     settings: Settings,
 ) -> None:
-    version = manifest.dataset_version(splits)
+    version = manifest.compute_dataset_digest(splits)
     tags = {"realframe.recipe": params.recipe, "realframe.weights": weights.name}
     dump = params.model_dump(mode="json", exclude_none=True)
-    with mlflow_runs.open_run(params.recipe, dump, artifacts.SPLITS, version, tags, _find_run_to_resume(state_dir)) as run_id:
+    with mlflow_runs.start_mlflow_run(params.recipe, dump, artifacts.SPLITS, version, tags, _find_run_to_resume(state_dir)) as run_id:
         write_text(state_dir / _RUN_ID_FILE, run_id)
         job = detector_training.create_job(params, frames, state_dir, settings)
         tuned, tuning_seconds = _search_hyperparameters(params, job, weights)
@@ -84,7 +85,7 @@ def _search_hyperparameters(params: Params, job: TrainingJob, weights: BackboneW
 @contextmanager
 def _open_trial(trial: hyperparameter_search.SearchTrial) -> Iterator[hyperparameter_search.TrialListener]:
     """Log a trial as a nested MLflow run."""
-    with mlflow_runs.nested_run(f"trial {trial.number}", trial.values, _find_run_to_resume(trial.folder)) as run_id:
+    with mlflow_runs.start_nested_mlflow_run(f"trial {trial.number}", trial.values, _find_run_to_resume(trial.folder)) as run_id:
         write_text(trial.folder / _RUN_ID_FILE, run_id)
         yield hyperparameter_search.TrialListener(_make_epoch_logger(0), lambda value: mlflow.log_metric("objective", value))
 

@@ -83,7 +83,7 @@ def trained_checkout(tmp_path_factory: pytest.TempPathFactory) -> TrainedCheckou
         os.utime(file, (1, 1))  # it arrived long ago
     variables = {name: value for name, value in os.environ.items() if name not in ("MONGODB_URI", "MLFLOW_TRACKING_URI")}
     env = variables | {k: v for k, v in airflow_environment(Settings(root=root, home=root / ".realframe")).items() if variables.get(k) != v}
-    trained = TrainedCheckout(root, env, rendered.unseen, "")
+    trained = TrainedCheckout(root, env, rendered.unseen_dir, "")
     trained.run_module("realframe", "ingest", str(media))
     conf = json.dumps({"recipe": "scratch", "overrides": SMALL_OVERRIDES})
     dags = ("prepare_data", "train_model", "review_model")

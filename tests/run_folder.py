@@ -82,7 +82,7 @@ def write_training(folder: Path, splits: pd.DataFrame, run_id: str = RUN_ID, qua
         "unfrozen": [],
         "best": {"phase": 1, "epoch": 3, "val_loss": 0.5},
         "seconds": 12.5,
-        "dataset": manifest.dataset_version(splits),
+        "dataset": manifest.compute_dataset_digest(splits),
     }
     write_text(folder / artifacts.TRAINING, json.dumps(training))
     write_evaluation(folder, make_evaluation_tables(splits, quality))

@@ -16,7 +16,7 @@ from PIL import Image
 from realframe import artifacts
 from realframe.config import Params, ResolvedParams, resolve_params
 from realframe.data import manifest
-from realframe.files import sha256_of, write_text
+from realframe.files import compute_sha256, write_text
 from realframe.media.clean import QualityRow, clean_shard
 from realframe.media.extract import extract_frames
 from realframe.media.ffmpeg import ffmpeg_executable
@@ -107,7 +107,7 @@ def _write_media(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
 def _process_file(folder: Path, path: str, labels: dict[str, str], params: Params) -> tuple[dict[str, Any], list[QualityRow]]:
     """Process a file with the code of the media stages; return its row, and those of its frames."""
     file = folder / artifacts.RAW_MEDIA / path
-    facts, media_id = probe_media(file, params.limits), sha256_of(file)
+    facts, media_id = probe_media(file, params.limits), compute_sha256(file)
     sampled = folder / artifacts.FRAMES / f"{media_id}.tar"
     extract_frames(file, media_id, facts, params.extract, params.limits, sampled)
     quality = clean_shard(sampled, params.clean, params.limits, folder / artifacts.CLEAN_FRAMES / f"{media_id}.tar")
@@ -154,7 +154,7 @@ def _write_training(folder: Path, params: Params, splits: pd.DataFrame) -> None:
         "weights": {"name": weights.name, "sha256": weights.sha256},
         "best": {"phase": 1, "epoch": 2, "val_loss": 0.65},
         "seconds": 1.0,
-        "dataset": manifest.dataset_version(splits),
+        "dataset": manifest.compute_dataset_digest(splits),
         "tuned": {},
     }
     write_text(folder / artifacts.TRAINING, json.dumps(record))

@@ -17,11 +17,11 @@ same input may succeed later. Any other error is final: it comes back until the 
     │   ├── NotMediaError                 media.not-media
     │   ├── NoVideoStreamError            media.no-video-stream
     │   ├── UndecodableError              media.undecodable
-    │   ├── OverLimitError *              media.over-limit
+    │   ├── LimitExceededError *          media.limit-exceeded
     │   ├── TooSmallError                 media.too-small
     │   ├── UnlabeledError                media.unlabeled
     │   ├── NoUsableFrameError            media.no-usable-frame
-    │   ├── CrashesDetectorError          media.crashes
+    │   ├── DetectorCrashError            media.detector-crash
     │   └── TakenDownError                media.taken-down
     ├── RunError                          run.failed
     ├── RegistryError                     registry.refused
@@ -31,17 +31,17 @@ same input may succeed later. Any other error is final: it comes back until the 
     │   ├── UnknownRecordError            metadata.unknown-record
     │   └── LedgerError                   metadata.ledger
     └── RequestError                      request.refused        (of the web application)
-        ├── BodyError                     request.body
+        ├── MalformedBodyError            request.body
         ├── AuthenticationError           request.authentication
         ├── ForbiddenError                request.forbidden
         ├── NotFoundError                 request.not-found
         ├── GoneError                     request.gone
         ├── RequestTimeoutError *         request.timeout
-        ├── TooLargeError                 request.too-large
-        ├── BodyTypeError                 request.body-type
+        ├── ContentTooLargeError          request.too-large
+        ├── UnsupportedMediaTypeError     request.body-type
         ├── InsufficientStorageError *    request.insufficient-storage
         └── RetryLaterError *             request.retry-later
-            ├── BusyError *               request.busy
+            ├── QueueFullError *          request.busy
             └── RateLimitError *          request.rate-limit
 """
 
@@ -168,10 +168,10 @@ class UndecodableError(MediaError):
     is_retryable = False
 
 
-class OverLimitError(MediaError):
+class LimitExceededError(MediaError):
     """A file exceeds a limit: size, duration, pixels, memory or time, of which the last two depend on the machine's load."""
 
-    code = "media.over-limit"
+    code = "media.limit-exceeded"
 
 
 class TooSmallError(MediaError):
@@ -195,10 +195,10 @@ class NoUsableFrameError(MediaError):
     is_retryable = False
 
 
-class CrashesDetectorError(MediaError):
+class DetectorCrashError(MediaError):
     """The detector's process ended at this file on each attempt."""
 
-    code = "media.crashes"
+    code = "media.detector-crash"
     is_retryable = False
 
 
@@ -260,7 +260,7 @@ class RequestError(RealframeError):
     code = "request.refused"
 
 
-class BodyError(RequestError):
+class MalformedBodyError(RequestError):
     """A request body is cut short, or differs from what its header announces."""
 
     code = "request.body"
@@ -297,13 +297,13 @@ class RequestTimeoutError(RequestError):
     is_retryable = True
 
 
-class TooLargeError(RequestError):
+class ContentTooLargeError(RequestError):
     """An uploaded file exceeds the size limit of this service."""
 
     code = "request.too-large"
 
 
-class BodyTypeError(RequestError):
+class UnsupportedMediaTypeError(RequestError):
     """This address does not accept the media type of the request body."""
 
     code = "request.body-type"
@@ -328,7 +328,7 @@ class RetryLaterError(RequestError):
         self.wait_s = wait_s
 
 
-class BusyError(RetryLaterError):
+class QueueFullError(RetryLaterError):
     """The queue is full."""
 
     code = "request.busy"

@@ -36,7 +36,7 @@ def write_text(target: Path, text: str) -> None:
     write_bytes(target, text.encode())
 
 
-def sha256_of(path: Path) -> str:
+def compute_sha256(path: Path) -> str:
     """Return the hex SHA-256 of a file's bytes, read in chunks."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:

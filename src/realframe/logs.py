@@ -1,7 +1,12 @@
 """Configure logging: readable lines on a terminal, JSON lines elsewhere."""
 
 import logging
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
 
 import structlog
 from structlog.typing import Processor
@@ -23,6 +28,23 @@ def configure_logging() -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for name in _NOISY_LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+@contextmanager
+def silence_stderr() -> Iterator[TextIO]:
+    """Discard what the C++ code of TensorFlow and CUDA writes to standard error before it reads its log level.
+
+    Yields a stream that still writes there.
+    """
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with Path(os.devnull).open("w") as null, os.fdopen(stderr, "w") as terminal:
+        os.dup2(null.fileno(), 2)
+        try:
+            yield terminal
+        finally:
+            sys.stderr.flush()
+            os.dup2(stderr, 2)
 
 
 def _final_processors() -> tuple[Processor, ...]:

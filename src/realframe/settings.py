@@ -1,4 +1,7 @@
-"""The settings of one machine, from environment variables: folders, addresses, limits and threads. No setting changes a result."""
+"""The settings of one machine, from environment variables: folders, addresses, limits and threads. No setting changes a result.
+
+The complete list of variables, those of other programs included, is in ``docs/settings.md``. ``threads.py`` applies the thread count.
+"""
 
 import os
 import subprocess
@@ -88,22 +91,6 @@ class Settings(BaseSettings):
 def get_settings() -> Settings:
     """Return the settings of this process."""
     return Settings()
-
-
-def configure_tensorflow(threads: int, seed: int) -> None:
-    """Set TensorFlow's thread counts and all random seeds, and turn on deterministic operations; call it before TensorFlow is used.
-
-    Args:
-        threads: threads within one operation. Two operations may run at once, so that one can feed the other.
-        seed: of the random generators of Python, NumPy and TensorFlow.
-    """
-    import keras  # imported here: the web process and most commands read settings and need no TensorFlow
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(2)
-    keras.utils.set_random_seed(seed)
-    tf.config.experimental.enable_op_determinism()
 
 
 def _find_checkout() -> Path:

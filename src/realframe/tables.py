@@ -46,4 +46,6 @@ def to_arrow(rows: "pd.DataFrame | pa.Table | Iterable[Mapping[str, Any]]", path
             return pa.Table.from_pandas(rows, schema=schema, preserve_index=False).replace_schema_metadata(None)
         return pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
     except (KeyError, pa.ArrowException) as error:
-        raise DatasetError(path.name, f"does not fit its columns: {error}") from error
+        raise DatasetError(
+            path.name, f"has rows that do not match its columns: {error}", "Run the pipeline again: `realframe run`."
+        ) from error

@@ -72,7 +72,7 @@ def _register_models(settings: Settings, folder: Path) -> None:
     with open_store(settings) as store:
         sync_models(store, model_registry.list_versions())
         for name, role in ROLES.items():
-            accounts.add(store, name, role, PASSWORD)
+            accounts.add_account(store, name, role, PASSWORD)
 
 
 def _write_brightness_model(folder: Path) -> None:

@@ -8,7 +8,7 @@ from tests.trained_checkout import SMALL_OVERRIDES, TrainedCheckout
 
 pytestmark = pytest.mark.timeout(900)
 
-RULES = {"window": {"items": 4}, "min_items": 2, "recent_windows": 2, "min_drifting": 2, "max_psi": 0.25, "significance": 0.1}
+RULES = {"window": {"items": 4}, "min_items": 2, "recent_windows": 2, "min_drifting_windows": 2, "max_psi": 0.25, "significance": 0.1}
 PLANT = """
 import hashlib
 import numpy as np, pandas as pd

@@ -14,7 +14,7 @@ from realframe.data.catalog import Catalog, build_catalog
 from realframe.data.ingest import ingest
 from realframe.data.manifest import MEDIA_SCHEMA
 from realframe.errors import DatasetError, LabelConflictError
-from realframe.files import sha256_of
+from realframe.files import compute_sha256
 from tests.data.dataset_rows import write_picture
 
 
@@ -54,13 +54,13 @@ def test_every_file_is_used_quarantined_or_a_duplicate(raw: Path, cache: Path, l
         "gone.mp4": "media.unreadable",
     }
     assert all(row["path"] in row["message"] and str(raw) not in row["message"] for row in catalog.rejected)
-    assert (catalog.found, len(catalog.media), catalog.duplicates) == (9, 2, 1)
-    assert catalog.found == len(catalog.media) + len(catalog.rejected) + catalog.duplicates
+    assert (catalog.file_count, len(catalog.media), catalog.duplicate_count) == (9, 2, 1)
+    assert catalog.file_count == len(catalog.media) + len(catalog.rejected) + catalog.duplicate_count
     assert "9 files = 2 used (1 fake videos, 1 real images), 6 quarantined, 1 duplicates" in str(catalog)
 
     assert list(catalog.media.columns) == MEDIA_SCHEMA.names and catalog.media["media_id"].is_monotonic_increasing
     video, image = (catalog.media[catalog.media["kind"] == kind].iloc[0] for kind in ("video", "image"))
-    assert (video.path, video.label, video.media_id) == ("fake/again.mp4", "fake", sha256_of(clip))
+    assert (video.path, video.label, video.media_id) == ("fake/again.mp4", "fake", compute_sha256(clip))
     assert video.generator == "sora"  # from the second path
     assert (video.width, video.height, video.fps, video.frames, video.duration_s, video.codec) == (64, 48, 10, 20, 2.0, "h264")
     assert (image.source, image.width, image.height, image.fps, image.bytes) == ("phone", 40, 30, 0, (raw / image.path).stat().st_size)
@@ -72,14 +72,14 @@ def test_one_new_file_costs_one_probe_even_in_another_checkout(
     for index in range(3):
         os.utime(write_picture(raw / "real" / f"{index}.png", index), (1, 1))
     first = build_catalog(raw, limits, cache, workers=1)
-    assert first.probed == 3
+    assert first.probed_count == 3
     second = build_catalog(raw, limits, cache, workers=1)
-    assert second.probed == 0 and second.media.equals(first.media)
+    assert second.probed_count == 0 and second.media.equals(first.media)
     elsewhere = shutil.copytree(raw, tmp_path / "worktree" / "raw", copy_function=os.link)
     write_picture(elsewhere / "fake" / "new.png", 9)
-    assert build_catalog(elsewhere, limits, cache, workers=1).probed == 1
+    assert build_catalog(elsewhere, limits, cache, workers=1).probed_count == 1
     stricter = limits.model_copy(update={"max_pixels": 10})
-    assert set(codes(build_catalog(raw, stricter, cache, workers=1)).values()) == {"media.over-limit"}
+    assert set(codes(build_catalog(raw, stricter, cache, workers=1)).values()) == {"media.limit-exceeded"}
 
 
 def test_a_file_changed_in_place_is_another_item(raw: Path, cache: Path, limits: Limits) -> None:
@@ -132,9 +132,9 @@ def _die(*_: object) -> None:
 
 def test_every_file_of_the_field_data_is_accounted_for(field_data: Path, raw: Path, cache: Path, limits: Limits) -> None:
     summary = ingest(field_data, raw, cache_dir=cache, workers=2)
-    assert (summary.found, summary.copied, summary.problems) == (535, 535, {})
+    assert (summary.file_count, summary.copied_count, summary.rejected) == (535, 535, {})
     catalog = build_catalog(raw, limits, cache, workers=2)
-    assert len(catalog.media) + len(catalog.rejected) + catalog.duplicates == 535
+    assert len(catalog.media) + len(catalog.rejected) + catalog.duplicate_count == 535
     counts = catalog.media.groupby(["label", "kind"]).size().to_dict()
     assert counts == {("fake", "image"): 138, ("fake", "video"): 153, ("real", "image"): 171, ("real", "video"): 73}
     assert catalog.media["group"].ne("").sum() == 103

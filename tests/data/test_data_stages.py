@@ -50,7 +50,7 @@ def test_the_stages_give_equal_bytes_twice(folder: Path, capsys: pytest.CaptureF
     assert "audit_shortcuts: images: no fact differs between any two items" in output
     assert "balance_classes: 24 items = 12 fake, 12 real included, left out: none" in output
     splits = manifest.read(artifacts.SPLITS, manifest.SPLITS_SCHEMA)
-    assert f"split_dataset: dataset {manifest.dataset_version(splits)}: train 8 real + 8 fake" in output
+    assert f"split_dataset: dataset digest {manifest.compute_dataset_digest(splits)}: train 8 real + 8 fake" in output
     assert set(splits["split"]) == {"train", "val", "test"} and len(splits) == 24
     assert json.loads(artifacts.SHORTCUTS.read_text())["kinds"]["image"]["items"] == 24
     first = [path.read_bytes() for path in OUTPUTS]

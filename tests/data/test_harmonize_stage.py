@@ -17,7 +17,7 @@ from realframe import artifacts
 from realframe.config import load_params, resolve_params
 from realframe.data import manifest
 from realframe.errors import DatasetError, ShortcutError
-from realframe.files import sha256_of
+from realframe.files import compute_sha256
 from realframe.media.ffmpeg import ffmpeg_executable
 from realframe.media.file_frames import load_file_frames
 from realframe.media.shards import read_shard_frames
@@ -142,11 +142,11 @@ def test_every_item_is_harmonized_or_accounted_for_and_cached(parameters: Resolv
     catalog.main()
     harmonize_media.main()
     assert "10 items (0 cached), quarantined 2 (media.too-small 2), 1 unmatched" in capsys.readouterr().out
-    first = {path.name: sha256_of(path) for path in artifacts.HARMONIZED_MEDIA.iterdir()}
+    first = {path.name: compute_sha256(path) for path in artifacts.HARMONIZED_MEDIA.iterdir()}
     assert set(first) == {f"{name}.jpg" for name in read_harmonized()["media_id"]}
     harmonize_media.main()
     assert "10 items (10 cached)" in capsys.readouterr().out
-    assert {path.name: sha256_of(path) for path in artifacts.HARMONIZED_MEDIA.iterdir()} == first
+    assert {path.name: compute_sha256(path) for path in artifacts.HARMONIZED_MEDIA.iterdir()} == first
     refused = pd.read_parquet(artifacts.QUARANTINE / "harmonize_media.parquet")
     assert refused[["path", "code"]].to_numpy().tolist() == [["fake/short.mp4", "media.too-small"], ["real/tiny.png", "media.too-small"]]
     assert "real/tiny.png is 48x16, and harmonization cuts out a square of 32 pixels" in refused["message"][1]

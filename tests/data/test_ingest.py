@@ -40,7 +40,7 @@ def entries_by_name(raw: Path) -> dict[str, FileEntry]:
 def test_files_are_copied_with_their_labels_and_the_source_is_unchanged(source: Path, raw: Path, cache: Path) -> None:
     before = snapshot(source)
     summary = ingest(source, raw, cache_dir=cache)
-    assert (summary.found, summary.copied, summary.known, summary.duplicates, summary.problems) == (3, 3, 0, 0, {})
+    assert (summary.file_count, summary.copied_count, summary.present_count, summary.duplicate_count, summary.rejected) == (3, 3, 0, 0, {})
     assert snapshot(source) == before  # no hard links either: st_nlink is compared
     entries = entries_by_name(raw)
     assert (entries["a.png"].label, entries["a.png"].source) == ("real", "phone")
@@ -55,16 +55,16 @@ def test_a_second_ingest_copies_and_reads_nothing(source: Path, raw: Path, cache
         os.utime(file, (1, 1))  # old enough that their digests are stored
     ingest(source, raw, cache_dir=cache)
     before = snapshot(raw)
-    monkeypatch.setattr(file_hashes, "sha256_of", lambda path: pytest.fail(f"{path} was read again"))
+    monkeypatch.setattr(file_hashes, "compute_sha256", lambda path: pytest.fail(f"{path} was read again"))
     summary = ingest(source, raw, cache_dir=cache)
-    assert (summary.found, summary.copied, summary.known) == (3, 0, 3)
+    assert (summary.file_count, summary.copied_count, summary.present_count) == (3, 0, 3)
     assert snapshot(raw) == before
 
 
 def test_one_new_file_costs_one_copy(source: Path, raw: Path, cache: Path) -> None:
     ingest(source, raw, cache_dir=cache)
     write_picture(source / "real" / "new.png", 9)
-    assert (ingest(source, raw, cache_dir=cache).copied, len(entries_by_name(raw))) == (1, 4)
+    assert (ingest(source, raw, cache_dir=cache).copied_count, len(entries_by_name(raw))) == (1, 4)
 
 
 def test_the_same_bytes_are_stored_once_and_new_facts_are_added(source: Path, raw: Path, cache: Path, tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_the_same_bytes_are_stored_once_and_new_facts_are_added(source: Path, ra
     write_picture(other / "real" / "twice.png", 1)
     (other / "facts.csv").write_text("path,label,group\nreal/again.png,real,g1\n")
     summary = ingest(other, raw, cache_dir=cache)
-    assert (summary.found, summary.copied, summary.known, summary.duplicates) == (2, 0, 1, 1)
+    assert (summary.file_count, summary.copied_count, summary.present_count, summary.duplicate_count) == (2, 0, 1, 1)
     assert (entries_by_name(raw)["a.png"].group, entries_by_name(raw)["a.png"].source) == ("g1", "phone")
 
 
@@ -82,7 +82,7 @@ def test_a_label_can_be_added_later(raw: Path, cache: Path, tmp_path: Path) -> N
     write_picture(tmp_path / "heap" / "a.png")
     assert ingest(tmp_path / "heap", raw, cache_dir=cache).labels == {"": 1}
     assert entries_by_name(raw)["a.png"].label == ""
-    assert ingest(tmp_path / "heap", raw, cache_dir=cache, overrides=FileEntry("", "fake", "sora")).copied == 0
+    assert ingest(tmp_path / "heap", raw, cache_dir=cache, overrides=FileEntry("", "fake", "sora")).copied_count == 0
     assert (entries_by_name(raw)["a.png"].label, entries_by_name(raw)["a.png"].generator) == ("fake", "sora")
 
 
@@ -108,7 +108,7 @@ def test_another_file_of_the_same_name_gets_its_own_name(raw: Path, cache: Path,
     write_picture(inbox / "real" / "a.png", 1)
     ingest(inbox, raw, cache_dir=cache)
     write_picture(inbox / "real" / "a.png", 2)
-    assert ingest(inbox, raw, cache_dir=cache).copied == 1
+    assert ingest(inbox, raw, cache_dir=cache).copied_count == 1
     stored = [entry for entry in read_layout(raw) if not entry.problem]
     assert len(stored) == 2 and {entry.label for entry in stored} == {"real"}
 
@@ -121,8 +121,8 @@ def test_overrides_take_precedence_over_folders_and_csv(source: Path, raw: Path,
 
 
 def test_a_single_file_and_only_the_files_of_a_csv(source: Path, raw: Path, cache: Path) -> None:
-    assert ingest(source / "real" / "phone" / "a.png", raw, cache_dir=cache, overrides=FileEntry("", "real")).copied == 1
-    assert ingest(source / "labels.csv", raw, cache_dir=cache).copied == 1
+    assert ingest(source / "real" / "phone" / "a.png", raw, cache_dir=cache, overrides=FileEntry("", "real")).copied_count == 1
+    assert ingest(source / "labels.csv", raw, cache_dir=cache).copied_count == 1
     assert sorted(entries_by_name(raw)) == ["a.png", "c.png"]
 
 
@@ -145,7 +145,7 @@ def test_a_killed_ingest_is_completed_by_the_next(
             ingest(source, raw, cache_dir=cache)
     assert len(list(raw.rglob("*.png"))) == 2  # one whole file, one leftover
 
-    assert ingest(source, raw, cache_dir=cache).copied == 2
+    assert ingest(source, raw, cache_dir=cache).copied_count == 2
     untouched = tmp_path / "never-killed"
     ingest(source, untouched, cache_dir=cache)
     assert {name: facts[0] for name, facts in snapshot(raw).items()} == {name: facts[0] for name, facts in snapshot(untouched).items()}
@@ -162,7 +162,7 @@ def test_a_file_that_changes_during_the_copy_is_rejected(source: Path, raw: Path
 
     monkeypatch.setattr(ingest_batch, "_copy_and_hash", copy_of_growing_file)
     summary = ingest(source, raw, cache_dir=cache)
-    assert summary.copied == 2 and "changed" in str(summary.problems["real/phone/a.png"])
+    assert summary.copied_count == 2 and "changed" in str(summary.rejected["real/phone/a.png"])
     assert "a.png" not in entries_by_name(raw)
 
 
@@ -170,8 +170,8 @@ def test_files_that_may_still_be_arriving_are_skipped(source: Path, raw: Path, c
     long_ago = time.time() - 3600
     os.utime(source / "c.png", (long_ago, long_ago))
     summary = ingest(source, raw, cache_dir=cache, min_age_s=60)
-    assert (summary.copied, len(summary.problems)) == (1, 2)
-    assert summary.found == summary.copied + len(summary.problems)
+    assert (summary.copied_count, len(summary.rejected)) == (1, 2)
+    assert summary.file_count == summary.copied_count + len(summary.rejected)
 
 
 def test_links_out_of_the_folder_and_missing_files_are_reported(source: Path, raw: Path, cache: Path, tmp_path: Path) -> None:
@@ -179,8 +179,8 @@ def test_links_out_of_the_folder_and_missing_files_are_reported(source: Path, ra
     (source / "real" / "s.png").symlink_to(secret)
     (source / "labels.csv").write_text("path,label\ngone.png,real\n")
     summary = ingest(source, raw, cache_dir=cache)
-    assert "leads out" in str(summary.problems["real/s.png"]) and "no such file" in str(summary.problems["gone.png"])
-    assert (summary.found, summary.copied) == (5, 3)
+    assert "leads out" in str(summary.rejected["real/s.png"]) and "no such file" in str(summary.rejected["gone.png"])
+    assert (summary.file_count, summary.copied_count) == (5, 3)
 
 
 @pytest.mark.parametrize("text", ["", "<html>404</html>"])
@@ -188,8 +188,8 @@ def test_files_that_are_not_media_are_copied_for_the_catalog_to_quarantine(raw: 
     for label in ("real", "fake"):
         (tmp_path / "set" / label).mkdir(parents=True)
         (tmp_path / "set" / label / "bad.mp4").write_text(text)
-    assert ingest(tmp_path / "set", raw, cache_dir=cache).copied == 2
-    assert ingest(tmp_path / "set", raw, cache_dir=cache).copied == 0
+    assert ingest(tmp_path / "set", raw, cache_dir=cache).copied_count == 2
+    assert ingest(tmp_path / "set", raw, cache_dir=cache).copied_count == 0
 
 
 def test_a_missing_folder_and_a_full_disk_are_errors_with_a_hint(
@@ -220,6 +220,6 @@ def test_the_command_ingests_and_prints_the_summary(source: Path, tmp_path: Path
         assert CliRunner().invoke(app, [str(source / "x.png"), "--label", "maybe"]).exit_code == 2
         assert CliRunner().invoke(app, [str(source / "x.png"), "--label", "fake", "--generator", "sora"]).exit_code == 0
         assert entries_by_name(tmp_path / "checkout" / "data" / "raw")["x.png"].generator == "sora"
-        assert "--manifest" in CliRunner().invoke(app, ["--help"]).output
+        assert "--label-csv" in CliRunner().invoke(app, ["--help"]).output
     finally:
         get_settings.cache_clear()

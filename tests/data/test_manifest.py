@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realframe.data.manifest import BALANCED_SCHEMA, MEDIA_SCHEMA, SPLITS_SCHEMA, dataset_version, read, write
+from realframe.data.manifest import BALANCED_SCHEMA, MEDIA_SCHEMA, SPLITS_SCHEMA, compute_dataset_digest, read, write
 from realframe.errors import DatasetError
 from tests.data.dataset_rows import make_table, make_two_classes
 
@@ -64,18 +64,18 @@ def test_a_missing_table_or_column_is_an_error_with_a_hint(tmp_path: Path) -> No
 @given(st.randoms())
 def test_the_version_depends_on_the_content_alone(random: object) -> None:
     rows = make_splits()
-    version = dataset_version(rows)
+    version = compute_dataset_digest(rows)
     assert len(version) == 12 and int(version, 16) >= 0
     order = list(range(len(rows)))
     random.shuffle(order)  # type: ignore[attr-defined]
-    assert dataset_version(rows.iloc[order].assign(path="elsewhere", cluster="other", weight=2.0)) == version
+    assert compute_dataset_digest(rows.iloc[order].assign(path="elsewhere", cluster="other", weight=2.0)) == version
     for column, value in {"media_id": "0" * 64, "label": "fake", "split": "test", "repeat": 2}.items():
         changed = rows.copy()
         changed.loc[0, column] = value
-        assert dataset_version(changed) != version
-    assert dataset_version(rows.iloc[1:]) != version
+        assert compute_dataset_digest(changed) != version
+    assert compute_dataset_digest(rows.iloc[1:]) != version
 
 
 def test_the_version_is_the_same_after_writing_and_reading(tmp_path: Path) -> None:
     write(make_splits(), tmp_path / "s.parquet", SPLITS_SCHEMA)
-    assert dataset_version(read(tmp_path / "s.parquet", SPLITS_SCHEMA)) == dataset_version(make_splits())
+    assert compute_dataset_digest(read(tmp_path / "s.parquet", SPLITS_SCHEMA)) == compute_dataset_digest(make_splits())

@@ -3,7 +3,7 @@
 import pytest
 
 from realframe.config import HarmonizeParams
-from realframe.data.shortcut_audit import find_revealing_facts, suggest_match, suggest_settings
+from realframe.data.shortcut_audit import find_predictive_facts, suggest_match, suggest_settings
 from tests.data.dataset_rows import make_item, make_table
 
 NONE = {"crop": {"image": 0, "video": 0}, "seconds": 0, "reencode": False, "crf": 23, "jpeg_quality": 90, "fps": 0, "match": []}
@@ -40,5 +40,5 @@ def test_current_settings_are_not_suggested() -> None:
 
 def test_the_first_three_facts_and_all_above_the_limit_are_found() -> None:
     facts = {"a": 0.9, "b": 0.8, "c": 0.75, "d": 0.72, "e": 0.6}
-    assert find_revealing_facts(facts, 0.7) == ["a", "b", "c", "d"]
-    assert find_revealing_facts(facts, 0.85) == ["a", "b", "c"]
+    assert find_predictive_facts(facts, 0.7) == ["a", "b", "c", "d"]
+    assert find_predictive_facts(facts, 0.85) == ["a", "b", "c"]

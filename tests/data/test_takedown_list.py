@@ -11,7 +11,7 @@ from realframe.data.file_hashes import HashIndex
 from realframe.data.ingest import ingest
 from realframe.data.layouts import read_layout
 from realframe.errors import TakenDownError
-from realframe.files import sha256_of
+from realframe.files import compute_sha256
 from tests.data.dataset_rows import write_picture
 
 
@@ -26,12 +26,12 @@ def source(tmp_path: Path) -> Path:
 
 def delete(raw: Path, cache: Path, media_id: str) -> list[Path]:
     with HashIndex(cache / "hashes.sqlite") as hashes:
-        return takedown_list.delete_files(raw, media_id, hashes, 2)
+        return takedown_list.delete_originals(raw, media_id, hashes, 2)
 
 
 def test_every_copy_and_its_row_in_the_batch_are_deleted(source: Path, raw: Path, cache: Path, limits: Limits) -> None:
     batch = ingest(source, raw, cache_dir=cache).batch
-    media_id = sha256_of(source / "real" / "a.png")
+    media_id = compute_sha256(source / "real" / "a.png")
     (raw / "real").mkdir()
     (raw / "real" / "copy.png").write_bytes((source / "real" / "a.png").read_bytes())
     assert delete(raw, cache, media_id) == sorted([batch / "real" / "a.png", raw / "real" / "copy.png"])
@@ -46,21 +46,21 @@ def test_a_csv_of_the_user_is_not_changed(raw: Path, cache: Path) -> None:
     photo = write_picture(raw / "a.png", 1)
     label_csv = raw / "labels.csv"
     label_csv.write_text("filename;label;remark\na.png;real;mine\n")
-    assert delete(raw, cache, sha256_of(photo)) == [photo]
+    assert delete(raw, cache, compute_sha256(photo)) == [photo]
     assert label_csv.read_text() == "filename;label;remark\na.png;real;mine\n"
 
 
 def test_the_same_bytes_are_not_ingested_again(source: Path, raw: Path, cache: Path) -> None:
-    taken_down_ids = frozenset([sha256_of(source / "real" / "a.png")])
+    taken_down_ids = frozenset([compute_sha256(source / "real" / "a.png")])
     write_picture(source / "real" / "renamed.png", 1)
     summary = ingest(source, raw, cache_dir=cache, taken_down_ids=taken_down_ids)
-    assert (summary.copied, summary.found) == (2, 4)
-    assert [type(problem) for problem in summary.problems.values()] == [TakenDownError]
-    assert {sha256_of(path) for path in raw.rglob("*.png")}.isdisjoint(taken_down_ids)
+    assert (summary.copied_count, summary.file_count) == (2, 4)
+    assert [type(problem) for problem in summary.rejected.values()] == [TakenDownError]
+    assert {compute_sha256(path) for path in raw.rglob("*.png")}.isdisjoint(taken_down_ids)
 
 
 def test_the_catalog_rejects_the_item(source: Path, cache: Path, limits: Limits) -> None:
-    taken_down_ids = frozenset([sha256_of(source / "fake" / "sora" / "c.png")])
+    taken_down_ids = frozenset([compute_sha256(source / "fake" / "sora" / "c.png")])
     catalog = build_catalog(source, limits, cache, 2, taken_down_ids)
     assert taken_down_ids.isdisjoint(catalog.media["media_id"]) and len(catalog.media) == 2
     assert [(row["path"], row["code"]) for row in catalog.rejected] == [("fake/sora/c.png", "media.taken-down")]

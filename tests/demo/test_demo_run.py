@@ -21,7 +21,7 @@ def sandbox(tmp_path: Path) -> Settings:
 
 def _make_outdated(made: RenderedSet) -> None:
     """Change a set as if an older version had rendered it, with a file that this version does not write."""
-    for folder in (made.folder, made.unseen):
+    for folder in (made.folder, made.unseen_dir):
         if (mark := folder / "demo.json").exists():
             mark.write_text(json.dumps({**json.loads(mark.read_text()), "version": "older"}))
     (made.folder / "real" / "old.jpg").write_bytes(b"old")
@@ -36,7 +36,7 @@ def test_a_set_of_another_version_is_rendered_again_with_a_note(sandbox: Setting
     _make_outdated(made)
     capsys.readouterr()
     second = prepare_demo_set(sandbox, **SMALL)
-    assert second.new == 4
+    assert second.rendered_count == 4
     assert not (second.folder / "real" / "old.jpg").exists()
     assert not batch.exists()
     assert mine.exists()
@@ -45,14 +45,14 @@ def test_a_set_of_another_version_is_rendered_again_with_a_note(sandbox: Setting
 
 def test_outdated_unseen_clips_replace_the_set(sandbox: Settings) -> None:
     made = prepare_demo_set(sandbox, clips=0, images=2, unseen=1)
-    mark = made.unseen / "demo.json"
+    mark = made.unseen_dir / "demo.json"
     mark.write_text(mark.read_text().replace('"version": "', '"version": "older'))
-    assert prepare_demo_set(sandbox, clips=0, images=2, unseen=1).new == 3
+    assert prepare_demo_set(sandbox, clips=0, images=2, unseen=1).rendered_count == 3
 
 
 def test_a_set_of_this_version_is_kept(sandbox: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     made = prepare_demo_set(sandbox, **SMALL)
     (made.folder / "real" / "mine.jpg").write_bytes(b"mine")
-    assert prepare_demo_set(sandbox, **SMALL).new == 0
+    assert prepare_demo_set(sandbox, **SMALL).rendered_count == 0
     assert (made.folder / "real" / "mine.jpg").exists()
     assert "another version" not in capsys.readouterr().out

@@ -52,7 +52,7 @@ def first_frame(path: Path) -> Image.Image:
 
 
 def test_it_renders_the_requested_numbers(small_set: RenderedSet) -> None:
-    assert small_set.new == small_set.files == CLIPS + IMAGES + UNSEEN
+    assert small_set.rendered_count == small_set.file_count == CLIPS + IMAGES + UNSEEN
     kinds = Counter((row["label"], Path(row["file_path"]).suffix) for row in rows(small_set.folder))
     assert kinds == {("real", ".mp4"): 3, ("fake", ".mp4"): 3, ("real", ".jpg"): 24, ("fake", ".jpg"): 24}
 
@@ -78,7 +78,7 @@ def test_the_two_renderings_of_a_scene_share_a_group(folder: Path) -> None:
 
 
 def test_both_classes_have_the_same_file_facts(small_set: RenderedSet) -> None:
-    clips = [*small_set.folder.rglob("*.mp4"), *small_set.unseen.rglob("*.mp4")]
+    clips = [*small_set.folder.rglob("*.mp4"), *small_set.unseen_dir.rglob("*.mp4")]
     facts = {clip_facts(path) for path in clips}
     assert len(facts) == 1
     name, _, _, width, height, rate, frames, _ = facts.pop()
@@ -97,8 +97,8 @@ def test_file_sizes_do_not_separate_the_classes(folder: Path, suffix: str) -> No
 
 
 def test_the_unseen_clips_show_other_scenes(small_set: RenderedSet) -> None:
-    unseen = sorted(small_set.unseen.rglob("*.mp4"))
-    assert [path.relative_to(small_set.unseen).parts[0] for path in unseen] == ["fake", "real"]
+    unseen = sorted(small_set.unseen_dir.rglob("*.mp4"))
+    assert [path.relative_to(small_set.unseen_dir).parts[0] for path in unseen] == ["fake", "real"]
     seen = [imagehash.phash(first_frame(path)) for path in small_set.folder.rglob("*.*") if path.suffix in (".mp4", ".jpg")]
     for path in unseen:
         assert min(imagehash.phash(first_frame(path)) - other for other in seen) > 12
@@ -107,16 +107,16 @@ def test_the_unseen_clips_show_other_scenes(small_set: RenderedSet) -> None:
 def test_a_second_call_renders_nothing(small_set: RenderedSet) -> None:
     before = {path: path.stat().st_mtime_ns for path in small_set.folder.rglob("*") if path.is_file()}
     second = render_demo_data(small_set.folder, clips=CLIPS, images=IMAGES, unseen=UNSEEN, seed=SEED)
-    assert (second.new, second.files) == (0, small_set.files)
+    assert (second.rendered_count, second.file_count) == (0, small_set.file_count)
     assert {path: path.stat().st_mtime_ns for path in small_set.folder.rglob("*") if path.is_file()} == before
 
 
 def test_a_set_that_was_cut_short_or_grows_is_completed_with_the_same_bytes(small_set: RenderedSet, tmp_path: Path) -> None:
     target = tmp_path / "set"
-    assert render_demo_data(target, clips=2, images=2, unseen=0, seed=SEED).new == 4
+    assert render_demo_data(target, clips=2, images=2, unseen=0, seed=SEED).rendered_count == 4
     next(target.rglob("*.mp4")).unlink()
     (target / "media.csv").unlink()
-    assert render_demo_data(target, clips=2, images=5, unseen=0, seed=SEED).new == 4
+    assert render_demo_data(target, clips=2, images=5, unseen=0, seed=SEED).rendered_count == 4
     made = media(target)
     assert len(made) == 7
     assert made.items() <= media(small_set.folder).items()
@@ -129,7 +129,7 @@ def test_another_seed_gives_other_files(small_set: RenderedSet, tmp_path: Path) 
 
 
 def test_a_smaller_number_keeps_what_is_there(folder: Path) -> None:
-    assert render_demo_data(folder, clips=2, images=0, unseen=0, seed=SEED).new == 0
+    assert render_demo_data(folder, clips=2, images=0, unseen=0, seed=SEED).rendered_count == 0
     assert len(rows(folder)) == CLIPS + IMAGES
 
 

@@ -17,12 +17,13 @@ from realframe import artifacts
 from realframe.detection.batch import BatchDetector
 from realframe.detection.crash_counter import MAX_ATTEMPTS, CrashCounter, RecordedAttempts
 from realframe.detection.detector import Detector
-from realframe.detection.result import FRAMES, BatchFile, BatchItem, DecodedFile, DetectionResult, RemoteFile
+from realframe.detection.result import BatchFile, BatchItem, DecodedFile, DetectionResult, RemoteFile
 from realframe.detection.result_cache import ResultCache
-from realframe.errors import MediaError, OverLimitError, SetupError
-from realframe.files import sha256_of
+from realframe.errors import LimitExceededError, MediaError, SetupError
+from realframe.files import compute_sha256
 from realframe.registry import model_registry
 from realframe.settings import Settings
+from realframe.store.detection_documents import FRAMES_SPRITE
 from tests.detection.conftest import EvaluatedRun
 
 KILLED_AT_A_FILE = """
@@ -103,7 +104,7 @@ def test_a_cached_result_has_the_new_name_of_the_file(detector: Detector, folder
 
 @pytest.mark.parametrize(
     ("code", "is_cached"),
-    [("media.undecodable", True), ("media.crashes", True), ("media.over-limit", False), ("media.unreadable", False)],
+    [("media.undecodable", True), ("media.detector-crash", True), ("media.limit-exceeded", False), ("media.unreadable", False)],
 )
 def test_a_retryable_error_is_not_cached(detector: Detector, folder: Path, tmp_path: Path, code: str, is_cached: bool) -> None:
     cache = ResultCache(tmp_path / "cache", ("model", "evidence"))
@@ -168,7 +169,7 @@ def test_missing_sprites_are_drawn(champion: str, folder: Path, settings: Settin
         assert clip.result.detection.tiles is not None
         assert clip.read_sprites() is not None
     assert clip.folder is not None
-    (clip.folder / FRAMES).unlink()
+    (clip.folder / FRAMES_SPRITE).unlink()
     assert not _score(settings, paths, with_sprites=True)[1][0].is_cached
 
 
@@ -198,7 +199,7 @@ def test_a_defect_at_one_file_does_not_affect_the_others(
     assert [item.result.detection.code for item in items] == ["", "media.unusable", ""]
     assert [item.failure is None for item in items] == [True, False, True]
     assert "a library gave up" in items[1].result.detection.message
-    assert items[1].result.detection.sha256 == sha256_of(folder / "1.png")
+    assert items[1].result.detection.sha256 == compute_sha256(folder / "1.png")
     assert "Traceback" in caplog.text
     assert not _score(settings, [folder / "1.png"])[1][0].is_cached
 
@@ -212,7 +213,7 @@ def test_a_file_at_which_the_detector_always_fails_is_given_up(
     with monkeypatch.context() as patch:
         patch.setattr(Detector, "decode", fail)
         codes = [_score(settings, [folder / "1.png"])[1][0].result.detection.code for _ in range(MAX_ATTEMPTS + 2)]
-    assert codes == ["media.unusable"] * MAX_ATTEMPTS + ["media.crashes"] * 2
+    assert codes == ["media.unusable"] * MAX_ATTEMPTS + ["media.detector-crash"] * 2
     assert _attempts(settings) == {}
     assert _score(settings, [folder / "1.png"])[1][0].is_cached
     assert _score(settings, [folder / "1.png"], use_cache=False)[1][0].result.detection.code == ""
@@ -231,7 +232,7 @@ def test_an_error_of_the_machine_ends_the_run_and_is_no_attempt_at_the_file(
 
 
 def test_a_file_that_ends_the_process_is_given_up_and_no_other_file_is(champion: str, folder: Path, settings: Settings) -> None:
-    digests = {path.name: sha256_of(path) for path in folder.iterdir()}
+    digests = {path.name: compute_sha256(path) for path in folder.iterdir()}
     environment = os.environ | {"REALFRAME_WORKERS": "4", "TF_CPP_MIN_LOG_LEVEL": "3"}
     runs = []
     for _ in range(MAX_ATTEMPTS + 1):
@@ -240,7 +241,7 @@ def test_a_file_that_ends_the_process_is_given_up_and_no_other_file_is(champion:
         if len(runs) <= MAX_ATTEMPTS:
             assert _attempts(settings)[digests["clip.mp4"]] == len(runs)
     assert [run.returncode for run in runs] == [9] * MAX_ATTEMPTS + [0], runs[-1].stderr
-    codes = dict.fromkeys(digests, "") | {"clip.mp4": "media.crashes", "evil.mp4": "media.not-media"}
+    codes = dict.fromkeys(digests, "") | {"clip.mp4": "media.detector-crash", "evil.mp4": "media.not-media"}
     assert dict(line.partition(" ")[::2] for line in runs[-1].stdout.splitlines()) == codes
     assert _attempts(settings) == {}
     assert _score(settings, [folder / "clip.mp4"])[1][0].is_cached
@@ -250,7 +251,7 @@ def test_a_suspect_file_is_scored_alone(champion: str, folder: Path, settings: S
     paths = sorted(folder.iterdir())
     batch = _open(settings)
     assert isinstance(batch._attempts, CrashCounter)
-    batch._attempts.set(sha256_of(folder / "10.png"), 1)
+    batch._attempts.set(compute_sha256(folder / "10.png"), 1)
     in_work: list[list[str]] = []
     real = Detector.decode
 
@@ -261,35 +262,37 @@ def test_a_suspect_file_is_scored_alone(champion: str, folder: Path, settings: S
 
     monkeypatch.setattr(Detector, "decode", decode)
     items = list(batch.score_files([BatchFile.from_path(path) for path in paths]))
-    assert in_work == [[sha256_of(folder / "10.png")]]
+    assert in_work == [[compute_sha256(folder / "10.png")]]
     assert [item.file.source for item in items] == paths
     assert _attempts(settings) == {}
 
 
 def test_attempts_that_the_store_counts(detector: Detector, folder: Path) -> None:
     file = BatchFile("a name", folder / "0.png")
-    for attempts, code in ((0, ""), (MAX_ATTEMPTS - 1, ""), (MAX_ATTEMPTS, "media.crashes")):
+    for attempts, code in ((0, ""), (MAX_ATTEMPTS - 1, ""), (MAX_ATTEMPTS, "media.detector-crash")):
         (item,) = BatchDetector(lambda: detector, RecordedAttempts(attempts)).score_files([file])
         assert item.result.detection.code == code
-        assert item.result.detection.sha256 == sha256_of(folder / "0.png")
-    assert item.result.detection.message.startswith(f"a name: could not be scored: {MAX_ATTEMPTS} times")
+        assert item.result.detection.sha256 == compute_sha256(folder / "0.png")
+    assert item.result.detection.message.startswith(
+        f"a name: cannot be scored: the detector failed or crashed on it in {MAX_ATTEMPTS} attempts"
+    )
 
 
 def test_a_remote_file_is_fetched_and_its_result_is_cached_by_its_content(champion: str, folder: Path, settings: Settings) -> None:
     def fetch(limit: int) -> AbstractContextManager[Path]:
         if limit < (folder / "0.png").stat().st_size:
-            raise OverLimitError("0.png", "is too large")
+            raise LimitExceededError("0.png", "is too large")
         return nullcontext(folder / "0.png")
 
     def refuse(limit: int) -> AbstractContextManager[Path]:
-        raise OverLimitError("box/big.png", "is too large")
+        raise LimitExceededError("box/big.png", "is too large")
 
     sources = {"0.png": RemoteFile("1", fetch), "again.png": RemoteFile("2", fetch), "big": RemoteFile("3", refuse)}
     files = [BatchFile(name, source) for name, source in sources.items()]
     list(_open(settings).score_files(files[:1]))
     first, again, big = _open(settings).score_files(files)
     assert (first.is_cached, again.is_cached, again.result.detection.file) == (True, True, "again.png")
-    assert (big.result.detection.code, big.result.detection.message) == ("media.over-limit", "big: is too large")
+    assert (big.result.detection.code, big.result.detection.message) == ("media.limit-exceeded", "big: is too large")
     assert _attempts(settings) == {}
 
 

@@ -18,7 +18,7 @@ from realframe.cli.detect_run import list_media_files
 from realframe.detection.confidence import VerdictRule
 from realframe.detection.detector import Detector
 from realframe.errors import RegistryError
-from realframe.files import sha256_of
+from realframe.files import compute_sha256
 from realframe.registry import model_registry
 from realframe.statistics.conformal import UncertaintyBand
 from realframe.store.detection_documents import Detection
@@ -149,7 +149,7 @@ def test_the_champion_is_the_model_that_was_registered(evaluated_run: EvaluatedR
 def _tamper(version: model_registry.ModelVersion) -> None:
     home = Path(mlflow.get_experiment_by_name("realframe").artifact_location.removeprefix("file://"))
     for file in home.rglob("*.keras"):  # the tests before have registered it too
-        if sha256_of(file) == version.sha256:
+        if compute_sha256(file) == version.sha256:
             file.write_bytes(file.read_bytes() + b"x")
 
 

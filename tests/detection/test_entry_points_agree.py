@@ -93,8 +93,8 @@ def _by_folder(folder: Path, settings: Settings) -> dict[str, Any]:
 
 def _by_api(folder: Path, settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(accounts, "_N", 2)
-    accounts.add(store, "ann", "analyst", "correct horse battery")
-    key = {"Authorization": f"Bearer {api_keys.add(store, 'program', 'analyst', 'ann')}"}
+    accounts.add_account(store, "ann", "analyst", "correct horse battery")
+    key = {"Authorization": f"Bearer {api_keys.add_key(store, 'program', 'analyst', 'ann')}"}
     probabilities = {}
     with supervisor.run_workers(settings, 1), TestClient(create_app(settings), base_url="http://127.0.0.1:8000", headers=key) as service:
         for file in sorted(folder.iterdir()):

@@ -11,11 +11,10 @@ from realframe.detection import heatmaps
 from realframe.detection.confidence import TrainingReference, VerdictRule
 from realframe.detection.detector import Detector
 from realframe.detection.loaded_model import LoadedModel
-from realframe.detection.result import FRAMES, HEAT
 from realframe.models import detector_network as networks
 from realframe.settings import get_settings
 from realframe.statistics.conformal import UncertaintyBand
-from realframe.store.detection_documents import Detection, FrameScore, Moment
+from realframe.store.detection_documents import FRAMES_SPRITE, HEATMAPS_SPRITE, Detection, FrameScore, Moment
 from tests.detection.conftest import EvaluatedRun
 from tests.small_run import SHRUNK
 from tests.trained_checkout import ROOT
@@ -74,7 +73,7 @@ def test_each_tile_is_its_frame(evaluated_run: EvaluatedRun, clip: Path, tmp_pat
     assert (detection.tiles.size, detection.tiles.columns, detection.tiles.frame_indices) == (32, 3, (0, 1, 2))
     assert set(detection.seconds) == {"probing", "decoding", "scoring", "explaining"}
     assert reports[-1] == ("explaining", 3, 3)
-    with Image.open(tmp_path / "new" / FRAMES) as frames, Image.open(tmp_path / "new" / HEAT) as heat:
+    with Image.open(tmp_path / "new" / FRAMES_SPRITE) as frames, Image.open(tmp_path / "new" / HEATMAPS_SPRITE) as heat:
         assert frames.size == heat.size == (96, 32)
         for place, picture in enumerate(result.pictures):
             tile = np.asarray(frames.crop((32 * place, 0, 32 * place + 32, 32)), np.float64)
@@ -97,7 +96,7 @@ def test_a_detector_of_clips_gives_attention_and_sprites(clips: Detector, clip: 
     assert sum(frame.attention or 0 for frame in detection.frames) == pytest.approx(1, abs=1e-5)
     assert detection.frames_analyzed == len(detection.frames) == 4  # thinned to the head's length
     assert detection.tiles is not None
-    assert (tmp_path / HEAT).exists()
+    assert (tmp_path / HEATMAPS_SPRITE).exists()
 
 
 def test_a_detector_of_clips_refuses_images(clips: Detector, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_a_cached_result_that_was_not_stored_is_stored_later(evaluated_run: Eval
 def test_a_file_that_was_taken_down_is_not_stored(evaluated_run: EvaluatedRun, champion: str, settings: Settings) -> None:
     file = evaluated_run.media_path(next(evaluated_run.splits.itertuples()))
     with open_store(settings) as store:
-        takedown.record_takedown(store, takedown.affected_by(store, settings.root, str(file)), "asked to", "anna")
+        takedown.record_takedown(store, takedown.find_affected_versions(store, settings.root, str(file)), "asked to", "anna")
         assert store_predictions(store, [Detector.load(champion).detect(file)]) == 0
 
 

@@ -50,5 +50,12 @@ def make_predictions(count: int, *, first: int = 0, shift: float = 0.0, moved: f
 
 
 def rules_text(**changes: object) -> str:
-    rules = {"window": {"items": 50}, "min_items": 20, "recent_windows": 5, "min_drifting": 3, "max_psi": 0.25, "significance": 0.01}
+    rules = {
+        "window": {"items": 50},
+        "min_items": 20,
+        "recent_windows": 5,
+        "min_drifting_windows": 3,
+        "max_psi": 0.25,
+        "significance": 0.01,
+    }
     return json.dumps(rules | changes)

@@ -110,7 +110,7 @@ def test_predictions_of_another_version_do_not_count(reference: ReferenceSample,
     [
         ({"window": {"items": 50, "hours": 2}}, "set either items or hours"),
         ({"window": {"items": 10}}, "less than min_items"),
-        ({"min_drifting": 6}, "greater than recent_windows"),
+        ({"min_drifting_windows": 6}, "greater than recent_windows"),
         ({"significance": "high"}, "significance"),
         ({"significanc": 1}, "significanc"),
     ],

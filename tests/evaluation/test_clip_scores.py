@@ -8,7 +8,7 @@ import pytest
 from realframe.data.batches import FrameReader
 from realframe.evaluation import network_scores
 from realframe.evaluation.network_scores import ClipScore, ClipScorer
-from realframe.media.frame_sampling import thin_evenly
+from realframe.media.frame_sampling import sample_evenly
 from tests.clip_items import SIZE, build_detector, write_clips
 
 KINDS = ("lstm", "bilstm_attention", "transformer")
@@ -39,11 +39,11 @@ def test_clip_scores_match_the_whole_model(kind: str, batch_size: int, models: d
     assert list(scored) == list(frames["media_id"].unique())
     whole = {}
     for count, media_id in zip(COUNTS, scored, strict=True):
-        selected = read_pixels(frames, media_id)[thin_evenly(range(count), LENGTH)]
+        selected = read_pixels(frames, media_id)[sample_evenly(range(count), LENGTH)]
         output = np.asarray(models[kind](selected.astype(np.float32), training=False))
         assert output.shape == (1, 1)
         whole[media_id] = float(output[0, 0])
-        assert scored[media_id].positions.tolist() == thin_evenly(range(count), LENGTH)
+        assert scored[media_id].positions.tolist() == sample_evenly(range(count), LENGTH)
         assert 0 <= scored[media_id].score <= 1
     assert {name: score.score for name, score in scored.items()} == pytest.approx(whole, abs=1e-5)
     assert np.ptp(list(whole.values())) > 1e-3

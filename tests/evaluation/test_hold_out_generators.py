@@ -170,17 +170,17 @@ def test_the_classes_are_balanced_again(small: SmallRun, two_generators: pd.Data
 
 def test_holding_out_the_only_generator_of_a_kind_is_reported(small: SmallRun, two_generators: pd.DataFrame) -> None:
     fold = unseen_generators.leave_out_generator("painter", two_generators, small.params.balance, 0)
-    assert fold.obstacle == ""
-    assert "no AI-generated images are left" in fold.limitation
+    assert fold.skip_reason == ""
+    assert "no AI-generated images are left" in fold.missing_kinds_note
     assert set(fold.splits.loc[fold.splits["split"] == "test", "kind"]) == {"image"}
     two_generators["kind"] = "image"
-    assert unseen_generators.leave_out_generator("painter", two_generators, small.params.balance, 0).limitation == ""
+    assert unseen_generators.leave_out_generator("painter", two_generators, small.params.balance, 0).missing_kinds_note == ""
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_a_generator_is_not_held_out_if_a_class_would_be_missing(small: SmallRun, two_generators: pd.DataFrame, split: str) -> None:
     two_generators = two_generators[(two_generators["split"] != split) | (two_generators["generator"] != "director")]
-    obstacle = unseen_generators.leave_out_generator("painter", two_generators, small.params.balance, 0).obstacle
+    obstacle = unseen_generators.leave_out_generator("painter", two_generators, small.params.balance, 0).skip_reason
     assert "painter is not held out" in obstacle
     assert f"{split} has no fake item" in obstacle
 

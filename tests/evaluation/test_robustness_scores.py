@@ -64,7 +64,7 @@ def test_unchanged_frames_score_like_their_shard(small: SmallRun, table: pd.Data
 @pytest.mark.parametrize("kind", ["image", "video"])
 def test_frames_are_evenly_spaced_among_the_kept_ones(small: SmallRun, kind: str) -> None:
     item = first_test_item(small, kind)
-    pixels = read_shard_frames(item.clean)[0]
+    pixels = read_shard_frames(item.clean_shard)[0]
     squares = perturb_item(item, set_evaluate_params(small.params, robustness_frames=2))
     assert np.array_equal(squares[UNCHANGED], pixels[[0, 2]] if kind == "video" else pixels)
     for perturbation, frames in squares.items():
@@ -84,7 +84,7 @@ def test_noise_is_deterministic_per_item(small: SmallRun) -> None:
     item = first_test_item(small, "image")
     one, again = perturb_item(item, small.params), perturb_item(item, small.params)
     assert all(np.array_equal(one[perturbation], again[perturbation]) for perturbation in one)
-    other = ItemFiles("0" * 64, item.original, item.sampled, item.clean)
+    other = ItemFiles("0" * 64, item.original_file, item.frames_shard, item.clean_shard)
     noise = Perturbation("noise", 20)
     assert not np.array_equal(perturb_item(other, small.params)[noise], one[noise])
     assert np.array_equal(perturb_item(other, small.params)[Perturbation("jpeg", 30)], one[Perturbation("jpeg", 30)])

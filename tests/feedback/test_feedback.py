@@ -15,7 +15,7 @@ from realframe.errors import DatasetError, NotMediaError, RealframeError
 from realframe.feedback import accepted_items
 from realframe.feedback.accepted_items import accept_agreed
 from realframe.feedback.feedback_labels import LabelCase, add_vote, list_cases
-from realframe.files import sha256_of
+from realframe.files import compute_sha256
 from realframe.settings import Settings
 from realframe.store.repository import Store
 from realframe.store.user_documents import Feedback, RegressionItem
@@ -38,7 +38,7 @@ def test_a_label_of_two_people_adds_the_file_to_the_originals_and_the_regression
     assert (item.added_by, item.reason, item.file) == ("anna, ben", "anna knows; ben knows", "holiday.PNG")
     copy = settings.regression_dir / item.path
     assert item.path == f"real/{item.media_id}.png"
-    assert sha256_of(copy) == item.media_id == sha256_of(settings.raw_dir / entry.path)
+    assert compute_sha256(copy) == item.media_id == compute_sha256(settings.raw_dir / entry.path)
     assert [case.state for case in list_cases(store)] == ["accepted"]
     assert accept_agreed(store, settings) == 0
 
@@ -83,7 +83,7 @@ def test_a_file_with_another_label_in_the_originals_is_not_accepted(
         _vote(store, settings, other, "fake", by)
     assert accept_agreed(store, settings) == 1
     assert "feedback by anna, ben is not accepted" in caplog.text and "labeled fake and real" in caplog.text
-    assert [item.media_id for item in accepted_items.list_regression_items(store)] == [sha256_of(other)]
+    assert [item.media_id for item in accepted_items.list_regression_items(store)] == [compute_sha256(other)]
     assert {case.state for case in list_cases(store)} == {"agreed", "accepted"}
 
 
@@ -95,21 +95,21 @@ def test_a_file_that_is_not_media_is_refused(store: Store, settings: Settings, t
 
 
 def test_a_reviewer_adds_a_regression_item_once(settings: Settings, photo: Path, store: Store) -> None:
-    command = ["regression", "add", str(photo), "--by", "rita", "-m", "was wrong"]
+    command = ["regression", "add", str(photo), "--user", "rita", "-m", "was wrong"]
     assert CliRunner().invoke(app, [*command, "--label", "real"]).exit_code == 0
-    again = CliRunner().invoke(app, [*command, "--label", "real", "--by", "someone else"])
+    again = CliRunner().invoke(app, [*command, "--label", "real", "--user", "someone else"])
     assert "(rita: was wrong)" in again.stdout
     listed = CliRunner().invoke(app, ["regression", "list"]).stdout
     assert "rita" in listed and "real" in listed
     refused = CliRunner().invoke(app, [*command, "--label", "fake"])
     assert isinstance(refused.exception, DatasetError) and "rita" in str(refused.exception)
-    assert [path.name for path in settings.regression_dir.rglob("*.png")] == [f"{sha256_of(photo)}.png"]
+    assert [path.name for path in settings.regression_dir.rglob("*.png")] == [f"{compute_sha256(photo)}.png"]
 
 
 def test_the_list_shows_each_vote(settings: Settings, photo: Path, store: Store) -> None:
     assert "There are no labels yet" in CliRunner().invoke(app, ["feedback", "list"]).stdout
     for label, by in (("real", "anna"), ("fake", "ben")):
-        assert CliRunner().invoke(app, ["feedback", "add", str(photo), "--label", label, "--by", by, "-m", "[why]"]).exit_code == 0
+        assert CliRunner().invoke(app, ["feedback", "add", str(photo), "--label", label, "--user", by, "-m", "[why]"]).exit_code == 0
     listed = CliRunner().invoke(app, ["feedback", "list"]).stdout
     assert "disputed" in listed and "real: anna, [why]" in listed and "fake: ben" in listed
 
@@ -118,7 +118,7 @@ def test_a_file_that_was_taken_down_is_refused(settings: Settings, photo: Path, 
     for by in ("anna", "ben"):
         _vote(store, settings, photo, "real", by)
     accept_agreed(store, settings)
-    media_id = sha256_of(photo)
+    media_id = compute_sha256(photo)
     done = CliRunner().invoke(app, ["takedown", media_id, "-m", "asked to", "--yes"])
     assert done.exit_code == 0, done.output
     assert not [path for folder in (settings.raw_dir, settings.regression_dir, settings.feedback_dir) for path in folder.rglob("*.png")]

@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from realframe.config import HeadKind, Params, recipe_names, resolve_params
+from realframe.config import HeadKind, Params, list_recipes, resolve_params
 from realframe.errors import ParamsError
 
 CLIPS = ("efficientnetb3-lstm", "efficientnetv2b0-bilstm", "inceptionv3-rnn", "lstm", "mobilenetv2-rnn")
@@ -24,7 +24,7 @@ def resolve_error(root: Path, recipe: str, **overrides: object) -> str:
 
 
 def test_only_the_clip_recipes_score_clips(root: Path) -> None:
-    sequential = {recipe for recipe in recipe_names(root / "recipes") if resolve(root, recipe).train.head.scores_clips}
+    sequential = {recipe for recipe in list_recipes(root / "recipes") if resolve(root, recipe).train.head.scores_clips}
     assert sequential == set(CLIPS)
 
 
@@ -55,7 +55,7 @@ def test_a_clip_head_takes_videos_only(kinds: list[str], root: Path) -> None:
 )
 def test_a_clip_longer_than_the_sampled_frames_is_refused(recipe: str, overrides: dict[str, object], message_part: str, root: Path) -> None:
     message = resolve_error(root, recipe, **overrides)
-    assert f"{message_part}; lower the one or raise the other" in message
+    assert f"{message_part}; lower train.head.length or raise extract." in message
 
 
 def test_a_clip_as_long_as_the_sampled_frames_is_allowed(root: Path) -> None:
@@ -84,7 +84,10 @@ def test_a_clip_head_needs_a_frozen_backbone(root: Path) -> None:
 
 def test_smote_needs_a_frozen_backbone(root: Path) -> None:
     message_part = resolve_error(root, "scratch", balance__method="smote")
-    assert "balance.method smote interpolates features of a frozen backbone, and train.phase1.frozen is false" in message_part
+    assert (
+        "balance.method smote interpolates features of a frozen backbone, and train.phase1.frozen is false; set train.phase1.frozen to true"
+        in message_part
+    )
     for recipe in ("efficientnetb0", "lstm"):
         assert resolve(root, recipe, balance__method="smote").balance.method == "smote"
 

@@ -7,7 +7,7 @@ import pytest
 from realframe.caching import code_digest, item_cache
 from realframe.caching.code_digest import package_digest, source_digest
 from realframe.caching.item_cache import ItemCache
-from realframe.files import atomic_path, link_or_copy, sha256_of, write_text
+from realframe.files import atomic_path, compute_sha256, link_or_copy, write_text
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -23,7 +23,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
 def test_link_or_copy_leaves_the_source(tmp_path: Path) -> None:
     write_text(tmp_path / "a", "x")
     link_or_copy(tmp_path / "a", tmp_path / "b" / "c")
-    assert sha256_of(tmp_path / "a") == sha256_of(tmp_path / "b" / "c")
+    assert compute_sha256(tmp_path / "a") == compute_sha256(tmp_path / "b" / "c")
 
 
 def test_the_cache_computes_once_per_value_of_its_dependencies(tmp_path: Path) -> None:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from realframe.config import load_params, parse_overrides, recipe_names, resolve_params
+from realframe.config import list_recipes, load_params, parse_overrides, resolve_params
 from realframe.errors import ParamsError
 
 
 def test_every_recipe_resolves(root: Path) -> None:
-    for recipe in recipe_names(root / "recipes"):
+    for recipe in list_recipes(root / "recipes"):
         assert resolve_params(root / "params.yaml", root / "recipes", recipe=recipe).params.recipe == recipe
 
 

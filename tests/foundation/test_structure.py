@@ -16,7 +16,7 @@ from realframe.config import read_yaml
 
 LAYERS = [
     {"errors", "files", "logs", "progress"},
-    {"artifacts", "config", "settings", "caching", "statistics", "tables"},
+    {"artifacts", "config", "settings", "threads", "caching", "statistics", "tables"},
     {"media"},
     {"data", "provenance"},
     {"models"},

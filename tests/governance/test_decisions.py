@@ -19,14 +19,14 @@ def aliases() -> dict[str, int]:
 def test_an_approval_sets_the_champion_and_is_in_the_ledger(store: Store) -> None:
     entry = approve(3, "Ada", "better everywhere")
     assert aliases() == {"champion": 3}
-    assert ledger.entries(store) == [entry]
+    assert ledger.list_entries(store) == [entry]
     version = model_registry.get_version(3)
     assert (entry.action, entry.version, entry.reviewer, entry.comment) == ("approve", 3, "Ada", "better everywhere")
     assert entry.model_sha256 == version.sha256
     assert entry.evidence["candidate"]["figures"] == version.figures
     assert entry.evidence["champion"] is None
-    assert version.decision == ledger.entry_reference(entry)
-    assert ledger.verify(store, [version.decision]) == 1
+    assert version.decision == ledger.format_entry_id(entry)
+    assert ledger.verify_chain(store, [version.decision]) == 1
 
 
 def test_an_approval_of_another_version_leaves_the_challenger_waiting(store: Store) -> None:
@@ -65,7 +65,7 @@ def test_rollbacks_go_back_step_by_step(store: Store) -> None:
     assert aliases() == {"champion": 1}
     with pytest.raises(RegistryError, match="champion: has no predecessor to return to"):
         rollback("Bob", "all of them")
-    assert ledger.verify(store) == 5
+    assert ledger.verify_chain(store) == 5
 
 
 def test_a_rollback_can_name_a_former_champion(store: Store) -> None:
@@ -98,7 +98,7 @@ def test_refused_decisions_raise_and_change_nothing(decision: object, message: s
     before = aliases()
     with pytest.raises(RegistryError, match=message):
         decision()  # type: ignore[operator]
-    assert len(ledger.entries(store)) == 1
+    assert len(ledger.list_entries(store)) == 1
     assert aliases() == before
 
 
@@ -119,11 +119,11 @@ def test_an_interrupted_decision_is_finished_by_a_second_attempt(decision: objec
         with pytest.raises(KeyboardInterrupt):
             decision()  # type: ignore[operator]
     assert aliases() == {"challenger": 3}
-    (written,) = ledger.entries(store)
+    (written,) = ledger.list_entries(store)
     assert decision() == written  # type: ignore[operator]
     assert "challenger" not in aliases()
-    assert model_registry.get_version(3).decision == ledger.entry_reference(written)
-    assert len(ledger.entries(store)) == 1
+    assert model_registry.get_version(3).decision == ledger.format_entry_id(written)
+    assert len(ledger.list_entries(store)) == 1
 
 
 def test_a_decision_interrupted_before_its_reference_is_no_manual_change(store: Store) -> None:
@@ -136,8 +136,8 @@ def test_a_decision_interrupted_before_its_reference_is_no_manual_change(store: 
             approve(3, "Ada", "ok")
     assert aliases()["champion"] == 3
     assert reconcile.detect_manual_changes(store) == []
-    (written,) = ledger.entries(store)
-    assert model_registry.get_version(3).decision == ledger.entry_reference(written)
+    (written,) = ledger.list_entries(store)
+    assert model_registry.get_version(3).decision == ledger.format_entry_id(written)
 
 
 def test_an_interrupted_rollback_does_not_go_back_twice(store: Store) -> None:
@@ -161,35 +161,35 @@ def test_an_interrupted_decision_is_applied_before_the_next_one(store: Store) ->
     assert aliases()["champion"] == 2
 
 
-def test_a_champion_set_by_hand_stays_and_is_recorded_as_ungated(store: Store) -> None:
+def test_a_champion_set_by_hand_stays_and_is_recorded_as_alias_set(store: Store) -> None:
     approve(1, "Ada", "")
     model_registry.set_alias("champion", 3)
     record_timeout(2)
-    entry = ledger.entries(store)[1]
-    assert (entry.action, entry.version, entry.channel, entry.reviewer) == ("ungated", 3, "mlflow", "")
+    entry = ledger.list_entries(store)[1]
+    assert (entry.action, entry.version, entry.channel, entry.reviewer) == ("alias_set", 3, "mlflow", "")
     assert entry.evidence["champion"]["version"] == 1
     assert aliases()["champion"] == 3
-    assert champion_history.ungated_entry(ledger.entries(store), model_registry.list_versions()) == entry
-    assert ledger.verify(store, [version.decision for version in model_registry.list_versions() if version.decision]) == 3
+    assert champion_history.find_unapproved_promotion(ledger.list_entries(store), model_registry.list_versions()) == entry
+    assert ledger.verify_chain(store, [version.decision for version in model_registry.list_versions() if version.decision]) == 3
 
 
 def test_an_alias_removed_by_hand_is_recorded_and_not_set_again(store: Store) -> None:
     approve(1, "Ada", "")
     model_registry.delete_alias("champion")
     (entry,) = reconcile.detect_manual_changes(store)
-    assert (entry.action, entry.version, entry.channel) == ("removed", 1, "mlflow")
+    assert (entry.action, entry.version, entry.channel) == ("alias_removed", 1, "mlflow")
     assert reconcile.detect_manual_changes(store) == []
     assert "champion" not in aliases()
     assert rollback("Bob", "it served well").version == 1
     assert aliases()["champion"] == 1
 
 
-def test_an_ungated_champion_can_be_approved_and_rolled_back(store: Store) -> None:
+def test_a_champion_without_a_review_can_be_approved_and_rolled_back(store: Store) -> None:
     approve(1, "Ada", "")
     model_registry.set_alias("champion", 3)
     reconcile.detect_manual_changes(store)
     assert approve(3, "Ada", "reviewed later").action == "approve"
-    assert champion_history.ungated_entry(ledger.entries(store), model_registry.list_versions()) is None
+    assert champion_history.find_unapproved_promotion(ledger.list_entries(store), model_registry.list_versions()) is None
     assert "challenger" not in aliases()
     assert rollback("Bob", "").version == 1
 
@@ -197,12 +197,12 @@ def test_an_ungated_champion_can_be_approved_and_rolled_back(store: Store) -> No
 def test_an_alias_set_by_hand_before_any_review_is_recorded(store: Store) -> None:
     model_registry.set_alias("champion", 2)
     (entry,) = reconcile.detect_manual_changes(store)
-    assert (entry.action, entry.version, entry.evidence["champion"]) == ("ungated", 2, None)
+    assert (entry.action, entry.version, entry.evidence["champion"]) == ("alias_set", 2, None)
 
 
 def test_entries_of_a_replaced_registry_have_no_effect(store: Store) -> None:
     facts = {"action": "approve", "version": 1, "model_sha256": "e" * 64, "reviewer": "Ada", "comment": "", "evidence": {}}
-    ledger.append(store, lambda: ledger.Decision(**facts, channel="cli", authentication="os"))
+    ledger.append_entry(store, lambda: ledger.Decision(**facts, channel="cli", authentication="os"))
     assert reconcile.apply_ledger(store) is None
     assert aliases() == {"challenger": 3}
     with pytest.raises(RegistryError, match="Former champions: none"):
@@ -214,7 +214,7 @@ def test_a_second_reconciliation_changes_nothing(store: Store) -> None:
     model_registry.set_alias("champion", 1)
     (recorded,) = reconcile.detect_manual_changes(store)
     assert reconcile.detect_manual_changes(store) == []
-    assert ledger.entries(store)[1:] == [recorded]
+    assert ledger.list_entries(store)[1:] == [recorded]
 
 
 def test_two_decisions_at_once_are_recorded_one_after_the_other(store: Store) -> None:
@@ -222,7 +222,7 @@ def test_two_decisions_at_once_are_recorded_one_after_the_other(store: Store) ->
 
     with ThreadPoolExecutor(2) as threads:
         list(threads.map(lambda version: approve(version, f"Reviewer {version}", ""), (1, 2)))
-    chain = ledger.entries(store)
+    chain = ledger.list_entries(store)
     assert sorted(entry.version for entry in chain) == [1, 2]
     assert aliases()["champion"] == chain[-1].version
-    assert ledger.verify(store) == 2
+    assert ledger.verify_chain(store) == 2

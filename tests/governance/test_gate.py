@@ -46,7 +46,7 @@ def champion(folder: Path, splits: pd.DataFrame, store: Store) -> int:
 
 
 def outcomes(result: GateResult) -> dict[str, bool | None]:
-    return {rule.name: rule.met for rule in result.rules}
+    return {rule.name: rule.is_met for rule in result.rules}
 
 
 def change(settings: Settings, old: str, new: str) -> None:
@@ -57,37 +57,37 @@ def change(settings: Settings, old: str, new: str) -> None:
 
 
 def test_a_good_model_meets_every_rule_and_is_approved_without_an_override(champion: int, store: Store) -> None:
-    (entry,) = ledger.entries(store)
-    assert (entry.overrides, entry.reason) == ((), "")
-    assert {rule["met"] for rule in entry.evidence["gate"]["rules"]} == {True}
-    assert entry.evidence["test_split"] == {"digest": model_registry.get_version(champion).test_split, "decisions": 0, "versions": 1}
+    (entry,) = ledger.list_entries(store)
+    assert (entry.overrides, entry.override_reason) == ((), "")
+    assert {rule["is_met"] for rule in entry.evidence["gate"]["rules"]} == {True}
+    assert entry.evidence["test_split_usage"] == {"digest": model_registry.get_version(champion).test_split, "decisions": 0, "versions": 1}
 
 
 def test_a_challenger_trained_on_flipped_labels_is_refused(champion: int, folder: Path, splits: pd.DataFrame, store: Store) -> None:
     worse = classifier_runs.register(folder, splits, flipped=0.2, bias=0.2)
-    checked = gate.check(worse, store)
-    assert outcomes(checked)["ranks no worse than the champion"] is False
-    assert outcomes(checked)["no more mistakes than the champion"] is False
-    with pytest.raises(GateError, match="ranks no worse than the champion is not met"):
+    checked = gate.check_gate(worse, store)
+    assert outcomes(checked)["ROC-AUC vs. champion"] is False
+    assert outcomes(checked)["McNemar vs. champion"] is False
+    with pytest.raises(GateError, match=r"ROC-AUC vs\. champion is not met"):
         approve(worse, "Ada", "", override="")
-    assert len(ledger.entries(store)) == 1
+    assert len(ledger.list_entries(store)) == 1
     assert model_registry.find_champion() == model_registry.get_version(champion)
 
 
 def test_a_challenger_that_is_as_good_is_not_refused(champion: int, folder: Path, splits: pd.DataFrame, store: Store) -> None:
     twin = classifier_runs.register(folder, splits, flipped=0, bias=0.3, seed=1)
-    assert set(outcomes(gate.check(twin, store)).values()) == {True}
+    assert set(outcomes(gate.check_gate(twin, store)).values()) == {True}
     approve(twin, "Ada", "", override="")
 
 
 def test_an_override_needs_a_reason_and_stands_in_the_ledger(champion: int, folder: Path, splits: pd.DataFrame, store: Store) -> None:
     worse = classifier_runs.register(folder, splits, flipped=0.2, bias=0.2)
-    unmet = tuple(rule.name for rule in gate.check(worse, store).unmet)
+    unmet = tuple(rule.name for rule in gate.check_gate(worse, store).unmet_rules)
     with pytest.raises(GateError, match="override them with a reason"):
         approve(worse, "Ada", "", override="   ")
     entry = approve(worse, "Ada", "", override="the champion's licence has ended")
-    assert (entry.overrides, entry.reason) == (unmet, "the champion's licence has ended")
-    assert ledger.verify(store) == 2
+    assert (entry.overrides, entry.override_reason) == (unmet, "the champion's licence has ended")
+    assert ledger.verify_chain(store) == 2
 
 
 def test_nobody_approves_their_own_training_under_four_eyes(champion: int, folder: Path, splits: pd.DataFrame, settings: Settings) -> None:
@@ -127,9 +127,9 @@ def test_rules_are_not_met_or_unknown(
     metrics = json.loads(file.read_text())
     file.write_text(json.dumps(metrics | {key: spoil(metrics[key])}))
     run_folder.write_model(folder, bias=0.2)
-    checked = gate.check(model_registry.register_folder(folder, commit=COMMIT), store)
+    checked = gate.check_gate(model_registry.register_folder(folder, commit=COMMIT), store)
     assert outcomes(checked)[name] is expected
-    assert [rule.name for rule in checked.unmet] == [name]
+    assert [rule.name for rule in checked.unmet_rules] == [name]
 
 
 def test_a_version_whose_evidence_was_changed_in_mlflow_is_unknown(champion: int, store: Store, settings: Settings) -> None:
@@ -139,9 +139,9 @@ def test_a_version_whose_evidence_was_changed_in_mlflow_is_unknown(champion: int
     evidence = Path(run.info.artifact_uri.removeprefix("file://")) / "evidence" / "metrics.json"
     evidence.write_text(evidence.read_text().replace('"below_baseline": false', '"below_baseline": true '))
     (settings.cache_dir / "evidence").rename(settings.cache_dir / "before")
-    (rule,) = gate.check(champion, store).rules
-    assert (rule.name, rule.met) == ("evidence", None)
-    assert "is not what was registered with it" in rule.observed
+    (rule,) = gate.check_gate(champion, store).rules
+    assert (rule.name, rule.is_met) == ("evidence", None)
+    assert "differ from the registered digest" in rule.observed
 
 
 def test_the_regression_set_must_not_be_worse(folder: Path, splits: pd.DataFrame, store: Store) -> None:
@@ -156,23 +156,23 @@ def test_the_regression_set_must_not_be_worse(folder: Path, splits: pd.DataFrame
     labels = (splits.head(4)["label"] == "fake").astype(float).tolist()
     approve(register(0.1, labels), "Ada", "")
     one_wrong = register(0.2, [1 - labels[0], *labels[1:]])
-    assert outcomes(gate.check(one_wrong, store))["regression set no worse"] is False
-    assert outcomes(gate.check(register(0.3, labels), store))["regression set no worse"] is True
+    assert outcomes(gate.check_gate(one_wrong, store))["regression set vs. champion"] is False
+    assert outcomes(gate.check_gate(register(0.3, labels), store))["regression set vs. champion"] is True
 
 
 def test_decisions_on_a_test_split_are_counted(champion: int, folder: Path, splits: pd.DataFrame, store: Store) -> None:
     twin = classifier_runs.register(folder, splits, flipped=0, bias=0.3, seed=1)
     entry = reject(twin, "Ada", "not needed")
-    assert entry.evidence["test_split"] == {"digest": model_registry.get_version(twin).test_split, "decisions": 1, "versions": 2}
+    assert entry.evidence["test_split_usage"] == {"digest": model_registry.get_version(twin).test_split, "decisions": 1, "versions": 2}
 
 
 def test_invalid_rules_stop_the_approval(champion: int, settings: Settings, store: Store) -> None:
     change(settings, "at_least: 0.55", "at_least: high")
     with pytest.raises(GateError, match=r"gate.yaml: metrics.0.at_least"):
-        gate.check(champion, store)
+        gate.check_gate(champion, store)
     (settings.root / gate_rules.PATH).unlink()
     with pytest.raises(GateError, match="does not exist, so there are no rules"):
-        gate.check(champion, store)
+        gate.check_gate(champion, store)
 
 
 def test_a_rule_needs_a_bound() -> None:
@@ -243,5 +243,5 @@ def test_a_champion_scores_the_regression_items_that_came_in_after_it(pictures: 
     (settings.raw_dir / pictures.set_index("media_id").loc[item["media_id"].item(), "path"]).rename(reported)
     approve(register(item.head(0).assign(score=0.0), bias=3.0), "Ada", "calls everything fake")
     better = register(item.assign(score=0.01), bias=-3.0)
-    observed = {rule.name: rule.observed for rule in gate.check(better, store).rules}
-    assert observed["regression set no worse"] == "0 mistakes on 1 items, version 1 makes 1"
+    observed = {rule.name: rule.observed for rule in gate.check_gate(better, store).rules}
+    assert observed["regression set vs. champion"] == "0 mistakes on 1 items, version 1 makes 1"

@@ -26,14 +26,14 @@ facts = {"action": "timeout", "version": 1, "model_sha256": "0" * 64, "reviewer"
 facts |= {"channel": "airflow", "authentication": "none"}
 with open_store(get_settings()) as store:
     for _ in range(15):
-        ledger.append(store, lambda: ledger.Decision(**facts))
+        ledger.append_entry(store, lambda: ledger.Decision(**facts))
 """
 
 
 def decision(number: int = 1) -> Decision:
     evidence = {"candidate": {"figures": {"item": {"roc_auc": {"value": 1.0, "low": 0.1 + 0.2, "high": None}}}}}
     facts = {"action": "approve", "version": number, "model_sha256": f"{number:064x}", "reviewer": "Ada", "comment": "só gut 👍"}
-    source = {"channel": "web", "authentication": "password", "overrides": ("robust",), "reason": "crops don't happen here"}
+    source = {"channel": "web", "authentication": "password", "overrides": ("robust",), "override_reason": "crops don't happen here"}
     return Decision(**facts, **source, evidence=evidence)
 
 
@@ -45,18 +45,18 @@ def collection(settings: Settings) -> Any:
 
 @pytest.fixture
 def chain(store: Store) -> list[LedgerEntry]:
-    return [ledger.append(store, lambda number=number: decision(number)) for number in range(1, 13)]  # type: ignore[misc]
+    return [ledger.append_entry(store, lambda number=number: decision(number)) for number in range(1, 13)]  # type: ignore[misc]
 
 
 def test_each_entry_holds_the_hash_of_the_one_before(store: Store, chain: list[LedgerEntry]) -> None:
-    assert ledger.entries(store) == chain
+    assert ledger.list_entries(store) == chain
     assert [entry.sequence for entry in chain] == list(range(1, 13))
-    assert [entry.previous for entry in chain] == ["", *(entry.hash for entry in chain[:-1])]
-    assert ledger.verify(store) == 12
+    assert [entry.previous_hash for entry in chain] == ["", *(entry.hash for entry in chain[:-1])]
+    assert ledger.verify_chain(store) == 12
 
 
 def test_an_empty_ledger_is_valid(store: Store) -> None:
-    assert ledger.verify(store) == 0
+    assert ledger.verify_chain(store) == 0
 
 
 def _edit(c: Collection) -> None:
@@ -88,7 +88,7 @@ def _take_first(c: Collection) -> None:
     [
         (_edit, "ledger entry 5: was changed"),
         (_edit_evidence, "ledger entry 5: was changed"),
-        (_replace, "ledger entry 6: does not follow"),
+        (_replace, "ledger entry 6: does not contain the hash of entry 5"),
         (_take_out, "ledger entry 5: is missing; entry 6"),
         (_take_first, "ledger entry 1: is missing"),
     ],
@@ -98,25 +98,25 @@ def test_verify_names_the_entry_that_was_tampered_with(
 ) -> None:
     tamper(collection)
     with pytest.raises(LedgerError, match=message):
-        ledger.verify(store)
+        ledger.verify_chain(store)
 
 
 def test_verify_detects_removed_last_entries_by_references_on_versions(
     store: Store, chain: list[LedgerEntry], collection: Collection
 ) -> None:
-    references = [ledger.entry_reference(entry) for entry in chain]
-    assert ledger.verify(store, references) == 12
+    references = [ledger.format_entry_id(entry) for entry in chain]
+    assert ledger.verify_chain(store, references) == 12
     collection.delete_one({"sequence": 12})
-    assert ledger.verify(store) == 11
+    assert ledger.verify_chain(store) == 11
     with pytest.raises(LedgerError, match="ledger entry 12: is referenced by a model version, but is not in the ledger"):
-        ledger.verify(store, references)
+        ledger.verify_chain(store, references)
 
 
 def test_processes_that_write_at_once_leave_one_valid_chain(store: Store, settings: Settings, tmp_path: Path) -> None:
     writers = [subprocess.Popen([sys.executable, "-c", APPEND, name], cwd=tmp_path) for name in ("Ada", "Bob", "Cid")]
     assert [writer.wait(120) for writer in writers] == [0, 0, 0]
-    assert ledger.verify(store) == 45
-    who = [entry.reviewer for entry in ledger.entries(store)]
+    assert ledger.verify_chain(store) == 45
+    who = [entry.reviewer for entry in ledger.list_entries(store)]
     assert {name: who.count(name) for name in who} == {"Ada": 15, "Bob": 15, "Cid": 15}
 
 
@@ -124,12 +124,12 @@ def test_the_second_of_two_writers_decides_again(store: Store) -> None:
     seen = []
 
     def decide() -> Decision:
-        seen.append(len(ledger.entries(store)))
+        seen.append(len(ledger.list_entries(store)))
         if len(seen) == 1:  # another writer comes first
-            ledger.append(store, lambda: decision(7))
+            ledger.append_entry(store, lambda: decision(7))
         return decision(8)
 
-    assert ledger.append(store, decide).sequence == 2
+    assert ledger.append_entry(store, decide).sequence == 2
     assert seen == [0, 1]
 
 
@@ -138,24 +138,24 @@ def test_a_refused_decision_leaves_no_entry(store: Store) -> None:
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        ledger.append(store, refuse)
-    assert ledger.entries(store) == []
+        ledger.append_entry(store, refuse)
+    assert ledger.list_entries(store) == []
 
 
 def test_a_writer_that_never_comes_first_gets_an_error(store: Store) -> None:
     def decide() -> Decision:
-        ledger.append(store, lambda: decision(1))
+        ledger.append_entry(store, lambda: decision(1))
         return decision(2)
 
-    with pytest.raises(LedgerError, match="came first 20 times"):
-        ledger.append(store, decide)
-    assert ledger.verify(store) == 20
+    with pytest.raises(LedgerError, match="appended an entry first in 20 attempts"):
+        ledger.append_entry(store, decide)
+    assert ledger.verify_chain(store) == 20
 
 
 def test_entries_without_the_later_fields_stay_verifiable(store: Store, collection: Collection) -> None:
     facts = {
         "sequence": 1,
-        "previous": "",
+        "previous_hash": "",
         "action": "approve",
         "version": 1,
         "model_sha256": "0" * 64,
@@ -165,17 +165,17 @@ def test_entries_without_the_later_fields_stay_verifiable(store: Store, collecti
         "created": "2026-01-01T00:00:00.000+00:00",
     }
     collection.insert_one({"_id": ledger.hash_entry(facts), "hash": ledger.hash_entry(facts), **facts})
-    ledger.append(store, lambda: decision(2))
-    assert ledger.verify(store) == 2
+    ledger.append_entry(store, lambda: decision(2))
+    assert ledger.verify_chain(store) == 2
     collection.update_one({"sequence": 1}, {"$set": {"channel": "web"}})
     with pytest.raises(LedgerError, match="ledger entry 1: was changed"):
-        ledger.verify(store)
+        ledger.verify_chain(store)
 
 
-@pytest.mark.parametrize("field", ["channel", "authentication", "overrides", "reason"])
+@pytest.mark.parametrize("field", ["channel", "authentication", "overrides", "override_reason"])
 def test_the_later_fields_cannot_be_removed_from_an_entry(
     field: str, store: Store, chain: list[LedgerEntry], collection: Collection
 ) -> None:
     collection.update_one({"sequence": 3}, {"$unset": {field: ""}})
     with pytest.raises(LedgerError, match="ledger entry 3: was changed"):
-        ledger.verify(store)
+        ledger.verify_chain(store)

@@ -35,15 +35,18 @@ def test_without_a_champion_the_challenger_has_the_only_column(store: Store) -> 
     summary = review_summary.build_review_summary(3, store)
     assert summary.column_titles == ("", "version 3 (challenger)")
     assert summary.title == "Version 3 without another champion to compare with"
-    assert ("ROC-AUC, per item", model_registry.format_figure(model_registry.get_version(3).figures["item"]["roc_auc"])) in summary.figures
+    assert (
+        "ROC-AUC, per item",
+        model_registry.format_metric_with_interval(model_registry.get_version(3).figures["item"]["roc_auc"]),
+    ) in summary.figures
 
 
 def test_the_summary_compares_the_challenger_with_the_champion(store: Store) -> None:
     approve(1, "Ada", "")
     table = summary_markdown(review_summary.build_review_summary(3, store))
     assert "|  | version 3 (challenger) | version 1 (champion) |" in table
-    assert f"| {model_registry.format_figure(model_registry.get_version(1).figures['item']['f1'])} |" in table
-    assert model_registry.format_figure({"value": 0.9, "low": 0.8, "high": 1.0}) == "0.900 (0.800 to 1.000)"
+    assert f"| {model_registry.format_metric_with_interval(model_registry.get_version(1).figures['item']['f1'])} |" in table
+    assert model_registry.format_metric_with_interval({"value": 0.9, "low": 0.8, "high": 1.0}) == "0.900 (0.800 to 1.000)"
     assert "| ROC-AUC on unseen generators |" in table
     assert f"| trained by | {TRAINER} | {TRAINER} |" in table
 
@@ -94,11 +97,11 @@ def test_each_command_records_its_decision(store: Store) -> None:
     assert "approve: version 3 by" in run_command("approve", "challenger", "--override", OVERRIDE_REASON)
     assert f"version 1 by {login} (ledger entry 3)" in run_command("rollback", "-m", "false alarms")
     assert "reject: version 2 by" in run_command("reject", "2")
-    assert "changes: version 3 by" in run_command("request-changes", "3", "-m", "more compressed clips")
+    assert "request_changes: version 3 by" in run_command("request-changes", "3", "-m", "more compressed clips")
     assert run_command("verify") == "the ledger is intact: 5 entries\n"
     assert "version 1 (champion)" in run_command("show", "champion")
     assert "1 champion" in (listed := run_command("list")) and f"reject {login}" in listed
-    chain = ledger.entries(store)
+    chain = ledger.list_entries(store)
     assert [entry.comment for entry in chain] == ["first", "", "false alarms", "", "more compressed clips"]
     assert {(entry.channel, entry.authentication) for entry in chain} == {("cli", "os")}
 
@@ -124,18 +127,18 @@ def test_a_ledger_entry_that_was_edited_fails_verify(store: Store, settings: Set
     assert isinstance(answer.exception, LedgerError) and "ledger entry 1: was changed" in str(answer.exception)
 
 
-def test_every_command_reports_an_alias_set_by_hand_as_ungated(store: Store) -> None:
+def test_every_command_reports_an_alias_set_without_a_review(store: Store) -> None:
     approve(1, "Ada", "")
     model_registry.set_alias("champion", 2)
-    assert "UNGATED" in run_command("list")
-    assert "UNGATED: version 2 is the champion without a review." in CliRunner().invoke(commands, ["gate", "3"]).stderr
-    assert "UNGATED: version 2 is the champion without a review." in summary_markdown(review_summary.build_review_summary(3, store))
-    assert [entry.action for entry in ledger.entries(store)] == ["approve", "ungated"]
+    assert "unreviewed" in run_command("list")
+    assert "Version 2 is the champion without a review" in CliRunner().invoke(commands, ["gate", "3"]).stderr
+    assert "Version 2 is the champion without a review" in summary_markdown(review_summary.build_review_summary(3, store))
+    assert [entry.action for entry in ledger.list_entries(store)] == ["approve", "alias_set"]
 
 
 def test_another_name_than_the_login_needs_its_password(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    accounts.add(store, "ada", "reviewer", PASSWORD)
-    accounts.add(store, "eve", "analyst", PASSWORD)
+    accounts.add_account(store, "ada", "reviewer", PASSWORD)
+    accounts.add_account(store, "eve", "analyst", PASSWORD)
     monkeypatch.setenv("REALFRAME_REVIEWER", "ada")
     monkeypatch.setenv("REALFRAME_PASSWORD", "a wrong password")
     with pytest.raises(AccountError, match="ada: the name or the password is not correct"):
@@ -146,7 +149,7 @@ def test_another_name_than_the_login_needs_its_password(store: Store, monkeypatc
         run_command("reject", "2", "--reviewer", "eve")
     with pytest.raises(AccountError, match="mallory: the name or the password is not correct"):
         run_command("reject", "2", "--reviewer", "mallory")
-    assert [(entry.reviewer, entry.authentication) for entry in ledger.entries(store)] == [("ada", "password")]
+    assert [(entry.reviewer, entry.authentication) for entry in ledger.list_entries(store)] == [("ada", "password")]
 
 
 def test_the_login_name_is_the_default_reviewer(monkeypatch: pytest.MonkeyPatch) -> None:

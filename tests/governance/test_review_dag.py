@@ -49,23 +49,23 @@ def test_each_answer_is_recorded_in_the_ledger(store: Store, settings: Settings,
     own = {name: os.environ[name] for name in ("REALFRAME_ROOT", "REALFRAME_HOME", "MONGODB_URI", "MLFLOW_TRACKING_URI")}
     command = [sys.executable, "-c", ANSWER, json.dumps(answers)]
     done = subprocess.run(command, cwd=root, env={**os.environ, **variables, **own}, capture_output=True, text=True, check=True)
-    lines = [line for line in done.stdout.splitlines() if line.startswith(("REFUSED", "approve", "reject", "changes"))]
+    lines = [line for line in done.stdout.splitlines() if line.startswith(("REFUSED", "approve", "reject", "request_changes"))]
     assert [line.split(":")[0] for line in lines] == [
         "REFUSED version 1",
         "approve",
         "reject",
         "REFUSED version 2",
-        "changes",
+        "request_changes",
         "REFUSED version 3",
     ]
-    assert "does not meet" in lines[0] and "asking for changes needs a comment" in lines[3] and "nobody decided in time" in lines[5]
-    chain = ledger.entries(store)
+    assert "does not meet" in lines[0] and "asking for changes needs a comment" in lines[3] and "the review timed out" in lines[5]
+    chain = ledger.list_entries(store)
     assert [(entry.action, entry.reviewer, entry.channel, entry.authentication) for entry in chain] == [
         ("approve", "demo", "airflow", "airflow"),
         ("reject", "demo", "airflow", "airflow"),
-        ("changes", "demo", "airflow", "airflow"),
+        ("request_changes", "demo", "airflow", "airflow"),
         ("timeout", "", "airflow", "none"),
     ]
-    assert chain[0].reason == OVERRIDE_REASON and chain[0].overrides
+    assert chain[0].override_reason == OVERRIDE_REASON and chain[0].overrides
     assert model_registry.find_by_alias("champion") == model_registry.get_version(1)
     assert model_registry.find_by_alias("challenger") is None

@@ -58,7 +58,7 @@ def test_a_reviewer_sees_the_comparison(store: Store, settings: Settings) -> Non
     assert sentence in summary_markdown(summary)
     done = subprocess.run([sys.executable, "-m", "realframe", "registry", "show", "3"], capture_output=True, text=True, check=True)
     assert sentence in " ".join(done.stdout.split())
-    accounts.add(store, "rita", "reviewer", "correct horse battery")
+    accounts.add_account(store, "rita", "reviewer", "correct horse battery")
     with TestClient(create_app(settings), base_url="http://127.0.0.1:8000") as client:
         client.post("/sign-in", data={"name": "rita", "password": "correct horse battery", "next": "/"})
         assert sentence in client.get("/versions/3").text

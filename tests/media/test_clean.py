@@ -9,8 +9,8 @@ import pytest
 from PIL import Image, ImageCms, ImageFilter
 
 from realframe.config import CleanParams, Limits, Params, resolve_params
-from realframe.errors import NoUsableFrameError, OverLimitError, UndecodableError
-from realframe.files import sha256_of
+from realframe.errors import LimitExceededError, NoUsableFrameError, UndecodableError
+from realframe.files import compute_sha256
 from realframe.media.clean import clean_shard, hamming_distance, measure_quality, read_quality_rows
 from realframe.media.file_frames import load_file_frames
 from realframe.media.shards import read_shard_frames, write_shard
@@ -238,13 +238,13 @@ def test_the_shard_contains_the_rows_and_equal_input_gives_equal_bytes(limits: L
     rows = clean_shard(shard, keep_all(), limits, tmp_path / "one.tar")
     clean_shard(shard, keep_all(), limits, tmp_path / "two.tar")
     assert read_quality_rows(tmp_path / "one.tar") == rows
-    assert sha256_of(tmp_path / "one.tar") == sha256_of(tmp_path / "two.tar")
+    assert compute_sha256(tmp_path / "one.tar") == compute_sha256(tmp_path / "two.tar")
     with tarfile.open(tmp_path / "one.tar") as tar:
         assert {(member.mtime, member.uid, member.gid, member.uname) for member in tar} == {(0, 0, 0, "")}
 
 
 def test_a_frame_with_too_many_pixels_is_refused(limits: Limits, tmp_path: Path) -> None:
-    with pytest.raises(OverLimitError):
+    with pytest.raises(LimitExceededError):
         clean_shard(
             write_video_shard(tmp_path, make_texture()), keep_all(), limits.model_copy(update={"max_pixels": 100}), tmp_path / "clean.tar"
         )

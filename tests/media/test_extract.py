@@ -9,8 +9,8 @@ import psutil
 import pytest
 
 from realframe.config import Limits
-from realframe.errors import OverLimitError, UndecodableError
-from realframe.files import sha256_of
+from realframe.errors import LimitExceededError, UndecodableError
+from realframe.files import compute_sha256
 from realframe.media import decode
 from tests.media.numbered_media import (
     FPS,
@@ -153,11 +153,11 @@ def test_jpeg_is_smaller_and_keeps_full_color_resolution(numbered: MakeVideo, li
 
 def test_the_same_file_gives_the_same_bytes_and_is_not_changed(numbered: MakeVideo, limits: Limits, tmp_path: Path) -> None:
     source = numbered("h264", "mp4")
-    before = (sha256_of(source), source.stat().st_mtime_ns)
+    before = (compute_sha256(source), source.stat().st_mtime_ns)
     for name in ("one.tar", "two.tar"):
         extract_and_read(source, extract_params(fps=4), limits, tmp_path / name)
-    assert sha256_of(tmp_path / "one.tar") == sha256_of(tmp_path / "two.tar")
-    assert (sha256_of(source), source.stat().st_mtime_ns) == before
+    assert compute_sha256(tmp_path / "one.tar") == compute_sha256(tmp_path / "two.tar")
+    assert (compute_sha256(source), source.stat().st_mtime_ns) == before
 
 
 def test_one_process_decodes_a_video(numbered: MakeVideo, limits: Limits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +193,7 @@ def test_a_change_of_picture_size_does_not_shift_the_frame_numbers(numbered: Mak
 
 def test_a_decoder_over_the_time_limit_is_killed_with_its_process_group(numbered: MakeVideo, limits: Limits, tmp_path: Path) -> None:
     hurried = limits.model_copy(update={"timeout_s": 0.01})
-    with pytest.raises(OverLimitError, match=r"limits\.timeout_s"):
+    with pytest.raises(LimitExceededError, match=r"limits\.timeout_s"):
         extract_and_read(numbered("hevc", "mp4"), extract_params(every=1), hurried, tmp_path / "shard.tar")
     assert not any("ffmpeg" in child.name() for child in psutil.Process().children(recursive=True))
 
@@ -202,14 +202,14 @@ def test_a_decoder_over_the_memory_limit_is_refused(limits: Limits, tmp_path: Pa
     large = tmp_path / "large.mp4"
     run_ffmpeg_command("-f", "lavfi", "-i", "color=size=4096x4096:rate=5:duration=2", "-c:v", "libx264", "-preset", "ultrafast", str(large))
     tight = limits.model_copy(update={"max_memory_mb": 390})
-    with pytest.raises(OverLimitError, match=r"limits\.max_memory_mb"):
+    with pytest.raises(LimitExceededError, match=r"limits\.max_memory_mb"):
         extract_and_read(large, extract_params(every=1), tight, tmp_path / "shard.tar")
 
 
 def test_frames_larger_than_the_container_states_are_refused(numbered: MakeVideo, limits: Limits) -> None:
     small = limits.model_copy(update={"max_pixels": WIDTH * HEIGHT - 1})
     source = numbered("h264", "mp4")
-    with pytest.raises(OverLimitError, match=r"limits\.max_pixels"):
+    with pytest.raises(LimitExceededError, match=r"limits\.max_pixels"):
         decode.decode_pts(source, "mp4", 0, small)
 
 

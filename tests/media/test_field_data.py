@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from realframe.config import Limits, resolve_params
-from realframe.files import sha256_of
+from realframe.files import compute_sha256
 from realframe.media.file_frames import load_file_frames
 from realframe.media.probe import probe_media
 
@@ -33,4 +33,4 @@ def test_real_clips_and_photos_give_frames(field_data: Path, root: Path) -> None
     for row in manifest(field_data)[::60]:
         frames = load_file_frames(field_data / row["path"], params)
         assert frames.pictures.shape[1:] == (256, 256, 3)
-        assert sha256_of(field_data / row["path"]) == row["sha256"]
+        assert compute_sha256(field_data / row["path"]) == row["sha256"]

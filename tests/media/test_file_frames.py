@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from realframe.config import CleanParams, Crop, Params, resolve_params
-from realframe.errors import MediaError, OverLimitError
-from realframe.files import sha256_of
+from realframe.errors import LimitExceededError, MediaError
+from realframe.files import compute_sha256
 from realframe.media.clean import clean_shard
 from realframe.media.extract import extract_frames
 from realframe.media.file_frames import load_file_frames
@@ -49,7 +49,7 @@ def params(root: Path) -> Params:
 
 def run_stages(path: Path, params: Params, folder: Path) -> tuple[object, ...]:
     """What the functions of the stages leave in the clean shard, and their rows."""
-    media_id, facts, source = sha256_of(path), probe_media(path, params.limits), path
+    media_id, facts, source = compute_sha256(path), probe_media(path, params.limits), path
     if params.harmonize.rewrites_files:
         source = folder / harmonized_file_name(media_id, facts.kind, params.harmonize)
         harmonize_file(path, facts, params.harmonize, params.limits, source)
@@ -136,7 +136,7 @@ def test_progress_is_reported(numbered: MakeVideo, params: Params, photo: Path) 
 
 
 def test_the_digest_is_the_sha256_of_the_file(params: Params, photo: Path) -> None:
-    assert load_file_frames(photo, params).sha256 == sha256_of(photo)
+    assert load_file_frames(photo, params).sha256 == compute_sha256(photo)
 
 
 def test_no_frame_is_written_to_a_file(
@@ -163,7 +163,7 @@ def test_an_error_in_the_callback_stops_the_decoder(numbered: MakeVideo, params:
 
 def test_a_slow_callback_counts_toward_the_time_limit(numbered: MakeVideo, params: Params) -> None:
     hurried = params.model_copy(update={"limits": params.limits.model_copy(update={"timeout_s": 0.01})})
-    with pytest.raises(OverLimitError, match=r"limits\.timeout_s"):
+    with pytest.raises(LimitExceededError, match=r"limits\.timeout_s"):
         load_file_frames(numbered("h264", "mp4"), hurried)
 
 

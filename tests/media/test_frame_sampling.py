@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realframe.config import Sampling
-from realframe.media.frame_sampling import sample_indices, thin_evenly
+from realframe.media.frame_sampling import sample_evenly, sample_indices
 
 steps = st.lists(st.fractions(min_value=0, max_value=5, max_denominator=1000), min_size=0, max_size=60)
 clocks = steps.map(lambda gaps: [sum(gaps[:place], Fraction(0)) for place in range(len(gaps) + 1)])
@@ -59,7 +59,7 @@ def test_chosen_frames_rise_start_at_the_first_and_stay_within_the_limit(times: 
 
 @given(st.integers(1, 500), st.integers(1, 50))
 def test_evenly_spaced_gaps_differ_by_one_at_most(count: int, wanted: int) -> None:
-    chosen = thin_evenly(range(count), wanted)
+    chosen = sample_evenly(range(count), wanted)
     gaps = {later - earlier for earlier, later in pairwise(chosen)}
     assert len(chosen) == min(count, wanted)
     assert not gaps or max(gaps) - min(gaps) <= 1

@@ -9,7 +9,7 @@ from PIL import Image
 
 from realframe.config import HarmonizeParams, Limits
 from realframe.errors import TooSmallError, UndecodableError
-from realframe.files import sha256_of
+from realframe.files import compute_sha256
 from realframe.media.harmonize import harmonize_file
 from realframe.media.probe import MediaFacts, probe_media
 from realframe.media.video_stream import read_video_stream
@@ -102,7 +102,7 @@ def test_equal_input_gives_equal_bytes(numbered: MakeVideo, photo: Path, limits:
     for source in (numbered(), photo):
         for name in ("one", "two"):
             harmonize_file(source, probe_media(source, limits), params, limits, tmp_path / name)
-        assert sha256_of(tmp_path / "one") == sha256_of(tmp_path / "two")
+        assert compute_sha256(tmp_path / "one") == compute_sha256(tmp_path / "two")
 
 
 def test_items_that_are_too_small_or_too_short_are_refused(numbered: MakeVideo, photo: Path, limits: Limits, tmp_path: Path) -> None:

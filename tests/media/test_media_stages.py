@@ -16,7 +16,7 @@ from pipelines import clean_frames, extract_frames
 from realframe import artifacts
 from realframe.config import Params, ResolvedParams, resolve_params
 from realframe.errors import EmptyFileError
-from realframe.files import sha256_of
+from realframe.files import compute_sha256
 from realframe.media import quarantine
 from realframe.media.probe import probe_media
 from realframe.media.shards import read_shard_frames
@@ -42,7 +42,7 @@ def params(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Param
 def write_catalog(params: Params) -> None:
     """Write the part of media.parquet that the media stages read, and leave all items as they are."""
     files = [path for path in sorted(artifacts.RAW_MEDIA.iterdir()) if path.is_file()]
-    rows = [{"media_id": sha256_of(path), "path": path.name, **asdict(probe_media(path, params.limits))} for path in files]
+    rows = [{"media_id": compute_sha256(path), "path": path.name, **asdict(probe_media(path, params.limits))} for path in files]
     for table in (artifacts.MEDIA, artifacts.HARMONIZED):
         pd.DataFrame(rows).sort_values("media_id").to_parquet(table)
 
@@ -54,7 +54,7 @@ def add_file(name: str, content: Path | Image.Image) -> str:
         path.write_bytes(content.read_bytes())
     else:
         content.save(path)
-    return sha256_of(path)
+    return compute_sha256(path)
 
 
 def run_stages(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -65,7 +65,9 @@ def run_stages(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 def output_digests() -> dict[str, str]:
     return {
-        str(path): sha256_of(path) for path in sorted(Path("data").rglob("*")) if path.is_file() and artifacts.RAW_MEDIA not in path.parents
+        str(path): compute_sha256(path)
+        for path in sorted(Path("data").rglob("*"))
+        if path.is_file() and artifacts.RAW_MEDIA not in path.parents
     }
 
 
@@ -77,7 +79,7 @@ def test_from_originals_to_clean_frames(params: Params, numbered: MakeVideo, cap
     (artifacts.RAW_MEDIA / "damaged.mp4").write_bytes(damaged)
     ids = [add_file("clip.webm", numbered("vp9", "webm")), add_file("photo.jpg", make_texture(300, 200))]
     blank = add_file("grey.png", Image.new("RGB", (64, 64), "grey"))
-    before = {path: (sha256_of(path), path.stat().st_mtime_ns) for path in artifacts.RAW_MEDIA.iterdir()}
+    before = {path: (compute_sha256(path), path.stat().st_mtime_ns) for path in artifacts.RAW_MEDIA.iterdir()}
     write_catalog(params)
 
     lines = run_stages(capsys)
@@ -97,7 +99,7 @@ def test_from_originals_to_clean_frames(params: Params, numbered: MakeVideo, cap
     assert list(quality) == ["media_id", "index", "time_s", "is_kept", "reason", "std", "sharpness", "brightness", "phash"]
     assert quality.is_kept.sum() == 6
     assert set(quality.media_id) == {*ids, blank}
-    assert {path: (sha256_of(path), path.stat().st_mtime_ns) for path in artifacts.RAW_MEDIA.iterdir()} == before
+    assert {path: (compute_sha256(path), path.stat().st_mtime_ns) for path in artifacts.RAW_MEDIA.iterdir()} == before
 
 
 def test_one_new_video_costs_one_decoding(params: Params, numbered: MakeVideo, capsys: pytest.CaptureFixture[str]) -> None:
@@ -155,7 +157,7 @@ def test_the_quarantine_table_is_sorted_and_deterministic(tmp_path: Path) -> Non
     ]
     quarantine.write(tmp_path / "one.parquet", rows)
     quarantine.write(tmp_path / "two.parquet", reversed(rows))
-    assert sha256_of(tmp_path / "one.parquet") == sha256_of(tmp_path / "two.parquet")
+    assert compute_sha256(tmp_path / "one.parquet") == compute_sha256(tmp_path / "two.parquet")
     table = pd.read_parquet(tmp_path / "one.parquet")
     assert table.path.tolist() == ["a.mp4", "b.mp4"]
     assert table.code.tolist() == ["media.empty"] * 2

@@ -10,10 +10,10 @@ from PIL import Image
 from realframe.config import Limits
 from realframe.errors import (
     EmptyFileError,
+    LimitExceededError,
     MediaError,
     NotMediaError,
     NoVideoStreamError,
-    OverLimitError,
     UndecodableError,
     UnreadableFileError,
 )
@@ -179,11 +179,11 @@ def test_a_codec_that_is_not_allowed(limits: Limits, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("limit", [{"max_bytes": 100}, {"max_pixels": WIDTH * HEIGHT - 1}, {"max_duration_s": 1.0}])
 def test_a_video_over_a_limit(numbered: MakeVideo, limits: Limits, limit: dict[str, float]) -> None:
-    assert refusal(numbered(), limits.model_copy(update=limit)) is OverLimitError
+    assert refusal(numbered(), limits.model_copy(update=limit)) is LimitExceededError
 
 
 def test_an_image_with_too_many_pixels(limits: Limits, photo: Path) -> None:
-    assert refusal(photo, limits.model_copy(update={"max_pixels": 96 * 64 - 1})) is OverLimitError
+    assert refusal(photo, limits.model_copy(update={"max_pixels": 96 * 64 - 1})) is LimitExceededError
 
 
 def test_streaming_files_that_state_no_length_are_whole(numbered: MakeVideo, limits: Limits, tmp_path: Path) -> None:

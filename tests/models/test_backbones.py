@@ -95,7 +95,7 @@ def test_a_saved_detector_loads_in_safe_mode_and_scores_the_same(name: str, tmp_
     np.testing.assert_allclose(loaded.predict(frames, verbose=0), scores, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", [name for name in backbones.backbone_names() if name != "residual_cnn"])
+@pytest.mark.parametrize("name", [name for name in backbones.list_backbones() if name != "residual_cnn"])
 def test_every_keras_network_gets_the_pixels_of_its_preprocess_input(name: str, tmp_path: Path) -> None:
     backbone = backbones.get_backbone(name)
     frames = make_input(8)

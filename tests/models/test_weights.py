@@ -15,7 +15,7 @@ import pytest
 from keras import applications
 
 from realframe.errors import WeightsError
-from realframe.files import sha256_of
+from realframe.files import compute_sha256
 from realframe.models import backbones, detector_network, freezing, weights
 from realframe.settings import Settings
 from tests.head_params import make_head_params
@@ -41,7 +41,7 @@ def test_weights_in_the_folder_of_weights_are_found_and_loaded(folder: Settings,
 
     model, found = detector_network.create_detector("mobilenetv2", "imagenet", 64, HEAD, 0, folder)
 
-    assert (found.name, found.path, found.sha256) == ("imagenet", file, sha256_of(file))
+    assert (found.name, found.path, found.sha256) == ("imagenet", file, compute_sha256(file))
     loaded = freezing.split_network(model, freezing.get_pooling_layer(model))[0].get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(loaded, mobilenet.get_weights(), strict=True))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import pytest
 
-from realframe.config import parse_overrides, recipe_names, resolve_params
+from realframe.config import parse_overrides, list_recipes, resolve_params
 from realframe.errors import ParamsError
 from realframe.models import backbones
 from tests.trained_checkout import ROOT, copy_checkout
@@ -52,4 +52,4 @@ def test_every_documented_refusal_is_tested() -> None:
 
 def test_every_recipe_is_documented() -> None:
     explained = PAGE.split("## What each recipe reproduces")[1].split("\n## ")[0]
-    assert [recipe for recipe in recipe_names(ROOT / "recipes") if f"**`{recipe}`**" not in explained] == []
+    assert [recipe for recipe in list_recipes(ROOT / "recipes") if f"**`{recipe}`**" not in explained] == []

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from realframe.presentation.detection_view import Scale
 from realframe.presentation.formatting import format_percent
-from realframe.presentation.sprites import Sprite, sprite_of
+from realframe.presentation.sprites import Sprite
 from realframe.presentation.timeline import Timeline, time_ticks
 from realframe.store.detection_documents import FrameScore, ProbabilityInterval, Tiles
 from tests.detection_factory import make_detection
@@ -19,7 +19,7 @@ lengths = st.floats(0.01, 100_000)
 @given(shares, shares, shares)
 def test_the_scale_holds_the_probability_within_its_interval(one: float, two: float, three: float) -> None:
     low, probability, high = sorted((one, two, three))
-    scale = Scale.of(make_detection(probability=probability, interval=ProbabilityInterval(low=low, high=high)))
+    scale = Scale.from_detection(make_detection(probability=probability, interval=ProbabilityInterval(low=low, high=high)))
     assert scale
     assert scale.low is not None
     assert scale.high is not None
@@ -29,7 +29,7 @@ def test_the_scale_holds_the_probability_within_its_interval(one: float, two: fl
 
 
 def test_the_scale_never_reads_out_certainty() -> None:
-    scale = Scale.of(make_detection(probability=0.997, interval=ProbabilityInterval(low=0.004, high=0.9999)))
+    scale = Scale.from_detection(make_detection(probability=0.997, interval=ProbabilityInterval(low=0.004, high=0.9999)))
     assert scale
     words = scale.label.replace("\N{NO-BREAK SPACE}", " ")
     assert "AI-generated is >99 % (95 % interval: <1 % to >99 %)" in words
@@ -38,8 +38,8 @@ def test_the_scale_never_reads_out_certainty() -> None:
 
 def test_what_was_not_scored_has_no_scale_and_no_timeline() -> None:
     nothing = make_detection(probability=0.5, facts=None, frame_count=1).model_copy(update={"probability": None, "frames": ()})
-    assert Scale.of(nothing) is None
-    assert Timeline.of(nothing) is None
+    assert Scale.from_detection(nothing) is None
+    assert Timeline.from_detection(nothing) is None
 
 
 @given(st.lists(st.tuples(st.floats(0, 5000), shares), min_size=2, max_size=60), st.booleans())
@@ -48,7 +48,7 @@ def test_the_timeline_rises_in_time_and_is_higher_for_higher_scores(timed_values
         FrameScore(time_s=time, score=value if scored else None, attention=None if scored else value)
         for time, value in sorted(timed_values)
     )
-    line = Timeline.of(make_detection(moments=()).model_copy(update={"frames": frames}))
+    line = Timeline.from_detection(make_detection(moments=()).model_copy(update={"frames": frames}))
     assert line
     assert all(0 <= mark.x <= 100 and 0 <= mark.y <= 100 for mark in line.marks)
     assert all(one.x <= two.x for one, two in itertools.pairwise(line.marks))
@@ -61,27 +61,27 @@ def test_the_timeline_rises_in_time_and_is_higher_for_higher_scores(timed_values
 
 
 def test_the_script_gets_every_frame_with_its_picture() -> None:
-    line = Timeline.of(make_detection(frame_count=8))
+    line = Timeline.from_detection(make_detection(frame_count=8))
     assert line
     data = line.for_script()
     assert data["time_s"] == [float(index) for index in range(8)]
     assert data["box"][5] == "32 32 32 32"  # the second row's second tile
-    assert data["words"][0] == "Frame at 0:00: score 0.12"
+    assert data["text"][0] == "Frame at 0:00: score 0.12"
     assert (data["peak"], data["length_s"]) == (7, 8)
     assert line.spans == ((75.0, 12.5),)
 
 
 def test_the_values_beside_the_timeline_are_at_their_heights() -> None:
-    line = Timeline.of(make_detection(frame_count=8))
+    line = Timeline.from_detection(make_detection(frame_count=8))
     assert line
-    assert [(level.words, level.y) for level in line.levels] == [("1", 6.0), ("0.5", 50.0), ("0", 94.0)]
+    assert [(level.text, level.y) for level in line.levels] == [("1", 6.0), ("0.5", 50.0), ("0", 94.0)]
     assert line.threshold == 50.0
 
 
 def test_a_picture_and_a_clip_without_scores_of_frames_have_no_timeline() -> None:
-    assert Timeline.of(make_detection(frame_count=1)) is None
+    assert Timeline.from_detection(make_detection(frame_count=1)) is None
     unscored = tuple(FrameScore(time_s=time, score=None, attention=None) for time in (0.0, 1.0))
-    assert Timeline.of(make_detection(moments=()).model_copy(update={"frames": unscored})) is None
+    assert Timeline.from_detection(make_detection(moments=()).model_copy(update={"frames": unscored})) is None
 
 
 @given(lengths)
@@ -90,7 +90,7 @@ def test_at_most_six_round_times_are_under_the_timeline(length: float) -> None:
     assert 1 <= len(ticks) <= 6
     assert [tick.x for tick in ticks] == sorted(tick.x for tick in ticks)
     assert ticks[-1].x <= 100.01
-    assert len({tick.words for tick in ticks}) == len(ticks)
+    assert len({tick.text for tick in ticks}) == len(ticks)
 
 
 @given(st.sets(st.integers(0, 200), min_size=1, max_size=40), st.integers(1, 9), st.integers(0, 200))
@@ -107,5 +107,5 @@ def test_each_frame_shows_the_nearest_picture_that_was_made(pictured: set[int], 
 
 
 def test_without_pictures_there_is_no_sprite() -> None:
-    assert sprite_of(None) is None
-    assert sprite_of(Tiles(size=10, columns=2, frame_indices=())) is None
+    assert Sprite.from_tiles(None) is None
+    assert Sprite.from_tiles(Tiles(size=10, columns=2, frame_indices=())) is None

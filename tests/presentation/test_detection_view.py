@@ -25,7 +25,7 @@ def _late_peak() -> Detection:
 
 def test_one_moment_has_one_time_everywhere() -> None:
     detection = _late_peak()
-    view = DetectionView.of(detection)
+    view = DetectionView.from_detection(detection)
     assert view.timeline
     written = [
         view.moments[0].time,
@@ -40,12 +40,12 @@ def test_one_moment_has_one_time_everywhere() -> None:
 
 def test_page_and_report_have_the_same_words_and_facts() -> None:
     detection = _late_peak()
-    view, of_upload = DetectionView.of(detection), DetectionView.of_record(make_record(detection))
+    view, of_upload = DetectionView.from_detection(detection), DetectionView.from_record(make_record(detection))
     assert of_upload
-    assert (view.headline, view.meaning, view.limits, view.scale, view.timeline) == (
+    assert (view.headline, view.meaning, view.limitations, view.scale, view.timeline) == (
         of_upload.headline,
         of_upload.meaning,
-        of_upload.limits,
+        of_upload.limitations,
         of_upload.scale,
         of_upload.timeline,
     )
@@ -55,4 +55,4 @@ def test_page_and_report_have_the_same_words_and_facts() -> None:
 
 
 def test_an_upload_without_a_result_has_no_view() -> None:
-    assert DetectionView.of_record(make_record(None)) is None
+    assert DetectionView.from_record(make_record(None)) is None

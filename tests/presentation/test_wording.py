@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realframe.presentation import wording
-from realframe.presentation.wording import describe_limits, describe_moment, describe_verdict, verdict_headline
+from realframe.presentation.wording import describe_limitations, describe_moment, describe_verdict, verdict_headline
 from realframe.statistics.conformal import UncertaintyBand
 from realframe.store.detection_documents import Caution, Moment, ProbabilityInterval, Step
 from tests.detection_factory import PHOTO_FACTS, make_signed_detection, make_unscored_detection
@@ -16,7 +16,7 @@ from tests.detection_factory import PHOTO_FACTS, make_signed_detection, make_uns
 
 def _all_words(**changed: Any) -> str:
     detection = make_signed_detection(**changed)
-    words = [verdict_headline(detection), *describe_verdict(detection), *describe_limits(detection)]
+    words = [verdict_headline(detection), *describe_verdict(detection), *describe_limitations(detection)]
     return " ".join(words).replace("\N{NO-BREAK SPACE}", " ")
 
 
@@ -57,7 +57,7 @@ def test_a_file_that_could_not_be_scored_is_not_judged() -> None:
     assert describe_verdict(make_unscored_detection()) == [
         "evil.mp4: is no image or video. It was not scored; this says nothing about whether it is real."
     ]
-    assert describe_limits(make_unscored_detection()) == []
+    assert describe_limitations(make_unscored_detection()) == []
 
 
 @given(st.floats(0, 1, exclude_min=True, exclude_max=True), st.floats(0, 1, exclude_min=True, exclude_max=True))

@@ -31,7 +31,7 @@ def splits(tmp_path: Path) -> Path:
 
 
 def test_a_run_stores_params_metrics_and_tags(tracking_store: MlflowClient, splits: Path) -> None:
-    with mlflow_runs.open_run("efficientnetb0", PARAMS, splits, "d" * 64, {"note": "x"}) as run_id:
+    with mlflow_runs.start_mlflow_run("efficientnetb0", PARAMS, splits, "d" * 64, {"note": "x"}) as run_id:
         for step, loss in enumerate((0.7, 0.6), start=1):
             mlflow_runs.log_epoch({"phase": 1, "epoch": step, "loss": loss}, step)
         live = tracking_store.get_metric_history(run_id, "loss")
@@ -54,18 +54,18 @@ def test_the_artifacts_of_the_embedded_store_are_in_the_state_folder(settings: S
 
 
 def test_a_run_whose_block_raises_is_failed(tracking_store: MlflowClient, splits: Path) -> None:
-    with pytest.raises(RuntimeError, match="broken"), mlflow_runs.open_run("r", PARAMS, splits, "d" * 12) as run_id:
+    with pytest.raises(RuntimeError, match="broken"), mlflow_runs.start_mlflow_run("r", PARAMS, splits, "d" * 12) as run_id:
         raise RuntimeError("broken")
 
     assert tracking_store.get_run(run_id).info.status == "FAILED"
 
 
 def test_a_run_is_resumed(tracking_store: MlflowClient, splits: Path) -> None:
-    with mlflow_runs.open_run("r", PARAMS, splits, "d" * 12) as run_id:
+    with mlflow_runs.start_mlflow_run("r", PARAMS, splits, "d" * 12) as run_id:
         pass
-    with mlflow_runs.open_run("r", PARAMS, splits, "d" * 12, run_id=run_id) as same:
+    with mlflow_runs.start_mlflow_run("r", PARAMS, splits, "d" * 12, run_id=run_id) as same:
         mlflow.log_metric("late", 1)
-    with mlflow_runs.resume_run(run_id):
+    with mlflow_runs.resume_mlflow_run(run_id):
         mlflow.log_metric("evaluated", 2)
 
     assert same == run_id
@@ -74,7 +74,7 @@ def test_a_run_is_resumed(tracking_store: MlflowClient, splits: Path) -> None:
 
 
 def test_a_missing_or_deleted_run_does_not_exist(tracking_store: MlflowClient, splits: Path) -> None:
-    with mlflow_runs.open_run("r", PARAMS, splits, "d" * 12) as run_id:
+    with mlflow_runs.start_mlflow_run("r", PARAMS, splits, "d" * 12) as run_id:
         pass
     assert mlflow_runs.run_exists(run_id)
     assert not mlflow_runs.run_exists("0" * 32)
@@ -99,7 +99,7 @@ def test_processes_that_create_a_store_at_once_get_one_experiment(tmp_path: Path
 
 def test_system_metrics_are_logged(tracking_store: MlflowClient, splits: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mlflow_runs, "_SYSTEM_METRICS_S", 0.2)
-    with mlflow_runs.open_run("r", PARAMS, splits, "d" * 12) as run_id:
+    with mlflow_runs.start_mlflow_run("r", PARAMS, splits, "d" * 12) as run_id:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline and "system/cpu_utilization_percentage" not in tracking_store.get_run(run_id).data.metrics:
             time.sleep(0.2)

@@ -16,7 +16,7 @@ from mlflow.tracking import MlflowClient
 from realframe import artifacts
 from realframe.data import manifest
 from realframe.errors import RegistryError
-from realframe.files import sha256_of, write_text
+from realframe.files import compute_sha256, write_text
 from realframe.registry import evidence_bundle, mlflow_runs, model_registry
 from tests import run_folder
 from tests.state_fixtures import COMMIT
@@ -50,7 +50,7 @@ def test_a_model_is_registered_as_challenger_with_its_training_run(folder: Path)
 def test_the_registered_file_is_the_evaluated_one_and_loads_in_safe_mode(folder: Path) -> None:
     version = model_registry.get_version(model_registry.register_folder(folder, commit=COMMIT))
     file = Path(mlflow.artifacts.download_artifacts(version.uri)) / "data" / "model.keras"
-    assert sha256_of(file) == sha256_of(folder / artifacts.MODEL) == version.sha256
+    assert compute_sha256(file) == compute_sha256(folder / artifacts.MODEL) == version.sha256
     model = keras.models.load_model(file, safe_mode=True)
     frames = np.random.default_rng(0).uniform(0, 255, (2, run_folder.SIZE, run_folder.SIZE, 3)).astype(np.float32)
     assert model.predict(frames, verbose=0) == pytest.approx(1 / (1 + np.exp(-0.25)))
@@ -185,7 +185,7 @@ def test_a_new_evaluation_replaces_the_evidence_but_not_the_audit_mark(folder: P
     fetched = evidence_bundle.fetch(after)
     assert fetched != first
     assert not (fetched / artifacts.ROBUSTNESS.name).exists(), "a file of the earlier evaluation"
-    with pytest.raises(RegistryError, match="its evidence in MLflow is not what was registered with it"):
+    with pytest.raises(RegistryError, match="its evidence files in MLflow differ from the registered digest"):
         shutil.rmtree(first)
         evidence_bundle.fetch(before)
 
@@ -193,7 +193,7 @@ def test_a_new_evaluation_replaces_the_evidence_but_not_the_audit_mark(folder: P
 def test_the_evaluation_of_another_model_is_refused(folder: Path) -> None:
     version = model_registry.register_folder(folder, commit=COMMIT)
     run_folder.write_model(folder, bias=0.9)
-    with pytest.raises(RegistryError, match="is not the model that was evaluated again"):
+    with pytest.raises(RegistryError, match="has another SHA-256 than the model in"):
         model_registry.refresh_evidence(version, folder)
 
 

@@ -114,7 +114,7 @@ def test_attention_is_drawn_where_frames_have_no_score() -> None:
 
 def test_provenance_is_separate_and_escaped() -> None:
     words = Page(render_detection_report([(make_signed_detection(), None, None)])).words
-    assert "no part of it" in words
+    assert "do not affect the verdict" in words
     assert "<script>alert(1)</script>" in words
     assert "CN=<b>Maker</b>" in words
     assert "valid signature, but the signer is not on the trust list" in words

@@ -13,7 +13,7 @@ from PIL import Image
 from realframe import artifacts
 from realframe.errors import RunError
 from realframe.feedback.feedback_labels import add_vote
-from realframe.files import sha256_of
+from realframe.files import compute_sha256
 from realframe.runs import run_lifecycle, run_versions
 from realframe.runs.git_dvc import git
 from realframe.runs.stage_graph import run_stage
@@ -50,10 +50,10 @@ def store(home: Settings) -> Iterator[Store]:
 
 def test_a_taken_down_item_is_in_no_later_dataset(home: Settings, store: Store) -> None:
     gone = home.raw_dir / "real" / "0.png"
-    content, media_id = gone.read_bytes(), sha256_of(gone)
-    item = takedown.affected_by(store, home.root, str(gone))
+    content, media_id = gone.read_bytes(), compute_sha256(gone)
+    item = takedown.find_affected_versions(store, home.root, str(gone))
     takedown.record_takedown(store, item, "asked to", "anna")
-    assert takedown.delete_files(store, home, media_id) == [gone]
+    assert takedown.delete_item(store, home, media_id) == [gone]
     gone.write_bytes(content)  # someone restores it by hand, without `realframe ingest`
     run = run_lifecycle.open_run("prepare_data", home, name="one")
     folder = run.folder(home)
@@ -75,7 +75,7 @@ def test_a_training_refuses_a_dataset_with_items_taken_down_since(home: Settings
     store.upsert([Dataset(version="0123456789ab", items=1, counts=())])
     store.add_to_set(Media, [media_id], "datasets", Membership(version="0123456789ab", split="train"))
     git(home.root, "tag", "--annotate", "dataset/v1", "-m", "0123456789ab")
-    takedown.record_takedown(store, takedown.affected_by(store, home.root, media_id), "asked to", "anna")
+    takedown.record_takedown(store, takedown.find_affected_versions(store, home.root, media_id), "asked to", "anna")
     with pytest.raises(RunError, match=r"1 media items that were taken down since.*prepare_data"):
         run_lifecycle.open_run("train_model", home, name="one")
 
@@ -89,11 +89,11 @@ def test_a_run_imports_agreed_labels_and_a_training_contains_the_regression_set(
     empty = run_lifecycle.open_run("train_model", home, name="zero").folder(home) / artifacts.REGRESSION_MEDIA
     assert list(empty.iterdir()) == []
     prepared = run_lifecycle.open_run("prepare_data", home, name="one").folder(home)
-    digests = {sha256_of(path) for path in (prepared / artifacts.RAW_MEDIA).rglob("*.png")}
-    assert len(digests) == 7 and sha256_of(photo) in digests
+    digests = {compute_sha256(path) for path in (prepared / artifacts.RAW_MEDIA).rglob("*.png")}
+    assert len(digests) == 7 and compute_sha256(photo) in digests
     run = run_lifecycle.open_run("train_model", home, name="two")
-    carried = run.folder(home) / artifacts.REGRESSION_MEDIA / "real" / f"{sha256_of(photo)}.png"
-    assert sha256_of(carried) == sha256_of(photo)
+    carried = run.folder(home) / artifacts.REGRESSION_MEDIA / "real" / f"{compute_sha256(photo)}.png"
+    assert compute_sha256(carried) == compute_sha256(photo)
     run_versions.commit_run_files(run.folder(home), "x")
     carried.unlink()
     (home.regression_dir / "real" / carried.name).unlink()

@@ -94,12 +94,12 @@ def test_the_same_digest_is_the_same_dataset_version(home: Settings) -> None:
     assert run_versions.tag_dataset(folder, "aaaaaaaaaaaa", home) == "dataset/v1"
     assert run_versions.tag_dataset(folder, "aaaaaaaaaaaa", home) is None
     assert run_versions.tag_dataset(folder, "bbbbbbbbbbbb", home) == "dataset/v2"
-    assert run_versions.newest_dataset_tag(home.root) == "dataset/v2"
+    assert run_versions.find_newest_dataset_tag(home.root) == "dataset/v2"
 
 
 def test_uncommitted_edits_are_named(home: Settings) -> None:
     (home.root / "params.yaml").write_text((home.root / "params.yaml").read_text() + "# x\n")
-    assert worktree.uncommitted_edits(home.root) == ("params.yaml",)
+    assert worktree.list_uncommitted_files(home.root) == ("params.yaml",)
 
 
 def test_a_remote_set_by_hand_is_kept_and_copied_to_the_worktree(home: Settings) -> None:

@@ -69,4 +69,4 @@ def test_the_same_command_continues_after_ctrl_c(tmp_path: Path, settings: Setti
     assert _score("--job", "many", tmp_path / "many").exit_code == 0
     assert len(_table(settings, "many")) == FILES
     assert {path: path.stat().st_mtime_ns for path in written} == written  # none of them was computed again
-    assert json.loads((settings.state_dir / "scores" / "many" / "listing.json").read_text())["model"] == "3"
+    assert json.loads((settings.state_dir / "scores" / "many" / "listing.json").read_text())["model_version"] == "3"

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from realframe.detection.detector import Detector
 from realframe.detection.result import DecodedFile, DetectionResult
-from realframe.errors import DatasetError, OverLimitError, RealframeError, RunError
-from realframe.files import sha256_of
+from realframe.errors import DatasetError, LimitExceededError, RealframeError, RunError
+from realframe.files import compute_sha256
 from realframe.scoring.file_source import FileSource, SourceFile, resolve_source
 from realframe.scoring.scoring_job import SCORES_SCHEMA, ScoringJob
 from realframe.scoring.scoring_steps import JobSummary, gather_scores, plan_job, score_shards
@@ -67,7 +67,7 @@ def test_every_file_has_a_row_with_the_reason_if_it_is_not_scored(media: Path, s
     assert sorted(rows) == sorted([*GOOD, *BAD])
     assert {name: row["code"] for name, row in rows.items() if row["code"]} == BAD
     for name, row in rows.items():
-        assert row["sha256"] == sha256_of(media / name)
+        assert row["sha256"] == compute_sha256(media / name)
         assert row["model"] == "3"
         assert (row["verdict"] == "not scored") == (row["probability"] is None) == bool(row["message"]) == (name in BAD)
         assert str(media) not in row["message"]
@@ -141,7 +141,7 @@ def test_a_file_that_ends_its_process_is_given_up(media: Path, settings: Setting
     runs = [subprocess.run([sys.executable, "-c", code], check=False).returncode for _ in range(4)]
     assert runs == [9, 9, 9, 0]  # after the third attempt, the file is given up
     row = _rows(gather_scores(plan.job))["clip.mp4"]
-    assert (row["code"], row["verdict"]) == ("media.crashes", "not scored")
+    assert (row["code"], row["verdict"]) == ("media.detector-crash", "not scored")
     assert scored_names == []
     assert not list(settings.cache_dir.glob("results/*/attempts/*"))
 
@@ -202,7 +202,7 @@ def test_a_file_over_the_limit_is_not_fetched_completely_whatever_the_listing_sa
     source = FileSource("memory://box")
     (honest,) = source.list_files()
     for listed in (honest, SourceFile("big.bin", honest.location, 1, honest.stamp)):
-        with pytest.raises(OverLimitError, match="more than 4,000 bytes"), source.fetch(listed, 4000):
+        with pytest.raises(LimitExceededError, match="more than 4,000 bytes"), source.fetch(listed, 4000):
             pass
     with source.fetch(honest, 5000) as path:
         assert path.read_bytes() == b"x" * 5000

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from realframe.statistics.bootstrap import Resamples
-from realframe.statistics.classification_metrics import METRICS, compute_metrics, confusion_counts
+from realframe.statistics.classification_metrics import METRICS, compute_metrics, count_confusion
 
 ROWS = st.lists(st.tuples(st.booleans(), st.integers(0, 20).map(lambda n: n / 20), st.integers(0, 3)), min_size=2, max_size=40)
 
@@ -101,7 +101,7 @@ def test_confusion_counts() -> None:
     fake = np.array([True, True, True, False, False, False, False])
     scores = np.array([0.9, 0.5, 0.1, 0.9, 0.4, 0.3, 0.2])
     counts = {"real_called_real": 3, "real_called_fake": 1, "fake_called_real": 1, "fake_called_fake": 2}
-    assert confusion_counts(fake, scores, 0.5) == counts  # a score at the threshold is called fake
+    assert count_confusion(fake, scores, 0.5) == counts  # a score at the threshold is called fake
 
 
 def test_processing_in_blocks_gives_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,8 @@ PASSWORD, OTHER = "correct horse battery", "staple of another one"
 
 
 def test_only_the_correct_password_of_an_account_signs_in(store: Store) -> None:
-    accounts.add(store, "ada", "reviewer", PASSWORD)
-    accounts.add(store, "bob", "admin", OTHER)
+    accounts.add_account(store, "ada", "reviewer", PASSWORD)
+    accounts.add_account(store, "bob", "admin", OTHER)
     assert accounts.verify_password(store, "ada", PASSWORD).role == "reviewer"
     reasons = {}
     for name, password in (("ada", OTHER), ("bob", PASSWORD), ("ada", ""), ("mallory", PASSWORD)):
@@ -25,15 +25,15 @@ def test_only_the_correct_password_of_an_account_signs_in(store: Store) -> None:
 
 
 def test_the_store_holds_no_password_and_hashes_differ_by_salt(store: Store) -> None:
-    accounts.add(store, "ada", "reviewer", PASSWORD)
-    accounts.add(store, "bob", "reviewer", PASSWORD)
+    accounts.add_account(store, "ada", "reviewer", PASSWORD)
+    accounts.add_account(store, "bob", "reviewer", PASSWORD)
     ada, bob = accounts.list_accounts(store)
     assert PASSWORD not in ada.model_dump_json()
     assert ada.salt != bob.salt and ada.password_hash != bob.password_hash
 
 
 def test_a_new_password_replaces_the_old_one_and_keeps_the_role(store: Store) -> None:
-    accounts.add(store, "ada", "analyst", PASSWORD)
+    accounts.add_account(store, "ada", "analyst", PASSWORD)
     accounts.set_password(store, "ada", OTHER)
     assert accounts.verify_password(store, "ada", OTHER).role == "analyst"
     with pytest.raises(AccountError, match="not correct"):
@@ -49,9 +49,9 @@ def test_a_new_password_replaces_the_old_one_and_keeps_the_role(store: Store) ->
     ],
 )
 def test_an_invalid_account_is_refused_with_the_reason(name: str, password: str, reason: str, store: Store) -> None:
-    accounts.add(store, "ada", "reviewer", PASSWORD)
+    accounts.add_account(store, "ada", "reviewer", PASSWORD)
     with pytest.raises(AccountError, match=reason):
-        accounts.add(store, name, "reviewer", password)
+        accounts.add_account(store, name, "reviewer", password)
     assert [account.name for account in accounts.list_accounts(store)] == ["ada"]
 
 
@@ -61,7 +61,7 @@ def test_the_commands_create_list_and_remove_accounts(store: Store, monkeypatch:
         assert result.exit_code == 0, result.output
         return result.stdout
 
-    assert "ada: reviewer\n" in invoke("add", "ada", typed=f"{PASSWORD}\n{PASSWORD}\n")
+    assert "Account ada added with role reviewer.\n" in invoke("add", "ada", typed=f"{PASSWORD}\n{PASSWORD}\n")
     monkeypatch.setenv("REALFRAME_PASSWORD", OTHER)
     invoke("add", "bob", "--role", "admin")
     assert [line.split(",")[0] for line in invoke("list").splitlines()] == ["ada: reviewer", "bob: admin"]

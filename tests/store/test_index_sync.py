@@ -127,7 +127,15 @@ def test_documents_without_a_run_are_removed_and_the_ledger_is_kept(repository: 
     store.upsert([stray, version(9, "e" * 12), Dataset(version="e" * 12, items=0, counts=())])
     store.add_to_set(Media, [store.find(Media)[0].key, stray.key], "datasets", {"version": "e" * 12, "split": "train"})  # type: ignore[arg-type]
     store.add_to_set(Dataset, list(store.find_keys(Dataset)), "commits", "0" * 40)
-    facts = {"previous": "", "action": "approve", "version": 1, "model_sha256": "0" * 64, "reviewer": "r", "comment": "", "created": "now"}
+    facts = {
+        "previous_hash": "",
+        "action": "approve",
+        "version": 1,
+        "model_sha256": "0" * 64,
+        "reviewer": "r",
+        "comment": "",
+        "created": "now",
+    }
     store.insert(LedgerEntry(sequence=1, hash="f" * 64, evidence={}, **facts))  # type: ignore[arg-type]
     summary = sync_all(repository, store, list)
     assert summary.removed == 3
@@ -171,20 +179,20 @@ def test_lineage_of_a_model_is_the_train_split_of_its_dataset(repository: Path, 
     sync_all(repository, store, list)
     v1, v2 = datasets(store)["dataset/v1"], datasets(store)["dataset/v2"]
     sync_models(store, [version(1, v1), version(2, v2)])
-    found = lineage.lineage_of_model(store, 1)
+    found = lineage.get_model_lineage(store, 1)
     expected = run_folder.make_split_table(run_folder.make_media_table(42)).query("split == 'train'")["media_id"]
     assert [item.media_id for item in found.trained_on] == sorted(expected)
     assert found.run and found.run.run_id == run_folder.RUN_ID
     assert found.tags == ("dataset/v1",)
     assert sum(count.items for count in found.counts if count.split == "train") == len(expected)
-    assert len(lineage.lineage_of_model(store, 2).trained_on) > len(expected)
+    assert len(lineage.get_model_lineage(store, 2).trained_on) > len(expected)
 
 
 def test_lineage_of_a_media_item_is_every_version_that_used_it(repository: Path, store: Store) -> None:
     sync_all(repository, store, list)
     v1, v2 = datasets(store)["dataset/v1"], datasets(store)["dataset/v2"]
     sync_models(store, [version(1, v1), version(2, v2), version(10, v2)])
-    old, new, unused = (lineage.lineage_of_media(store, run_folder.media_id(number)[:10]) for number in (0, 47, 49))
+    old, new, unused = (lineage.get_media_lineage(store, run_folder.media_id(number)[:10]) for number in (0, 47, 49))
     assert {(s.tags, s.split, tuple(m.version for m in s.models)) for s in old.uses} == {
         (("dataset/v1",), "train", (1,)),
         (("dataset/v2",), "train", (2, 10)),

@@ -12,7 +12,7 @@ from realframe.registry import model_registry
 from realframe.store import takedown
 from realframe.store.document_base import Membership
 from realframe.store.index_documents import Dataset, Media, Model, SplitCount, TrainingRun
-from realframe.store.lineage import DatasetLineage, MediaLineage, ModelLineage, find_lineage, lineage_of_media, lineage_of_model
+from realframe.store.lineage import DatasetLineage, MediaLineage, ModelLineage, find_lineage, get_media_lineage, get_model_lineage
 from realframe.store.repository import Store
 from realframe.store.user_documents import Takedown
 from tests import run_folder
@@ -103,7 +103,7 @@ def test_a_missing_champion_is_an_error(chain: Store, empty_registry: Path) -> N
 def test_a_takedown_records_every_dataset_and_model_version_that_used_the_item(chain: Store, three_versions: Path) -> None:
     model_registry.set_alias(model_registry.CHAMPION, 2)
     media_id = run_folder.media_id(2)
-    command = ["takedown", media_id[:9], "-m", "the person in it asked", "--by", "anna"]
+    command = ["takedown", media_id[:9], "-m", "the person in it asked", "--user", "anna"]
     refused = CliRunner().invoke(app, command, input="n\n")
     assert refused.exit_code == 1 and not chain.find_keys(Takedown)
     done = CliRunner().invoke(app, [*command, "--yes"])
@@ -115,7 +115,7 @@ def test_a_takedown_records_every_dataset_and_model_version_that_used_the_item(c
     assert request and (request.models, request.requested_by, request.reason) == ((1, 2, 3), "anna", "the person in it asked")
     assert {membership.version for membership in request.datasets} == {OLD, NEW}
     again = CliRunner().invoke(app, ["takedown", media_id, "-m", "another reason", "--yes"]).stdout
-    assert "the person in it asked" in again and takedown.taken_down_ids(chain) == {media_id}
+    assert "the person in it asked" in again and takedown.list_taken_down_ids(chain) == {media_id}
     shown = CliRunner().invoke(app, ["lineage", media_id]).stdout
     assert "taken down" in shown and "anna" in shown
     assert "1 of its items were taken down" in CliRunner().invoke(app, ["lineage", "3"]).stdout
@@ -127,7 +127,7 @@ def test_an_item_that_no_run_used_can_be_taken_down(chain: Store, empty_registry
     (tmp_path / "new.jpg").write_bytes(b"never seen")
     done = CliRunner().invoke(app, ["takedown", str(tmp_path / "new.jpg"), "-m", "asked to", "--yes"])
     assert done.exit_code == 0, done.output
-    assert "No dataset version contains it" in done.stdout and len(takedown.taken_down_ids(chain)) == 1
+    assert "No dataset version contains it" in done.stdout and len(takedown.list_taken_down_ids(chain)) == 1
     assert (tmp_path / "new.jpg").exists()  # a user's own file is the user's
 
 
@@ -136,7 +136,7 @@ def test_a_file_is_found_by_its_bytes(store: Store, tmp_path: Path) -> None:
     file.write_bytes(b"0")  # media item 0 of the table is the hash of its number
     row = run_folder.make_media_table(1).iloc[0].to_dict()
     store.upsert([Media.model_validate({name: row[name] for name in Media.model_fields if name in row})])
-    assert lineage_of_media(store, str(file)).media.path == "clips/0.mp4"
+    assert get_media_lineage(store, str(file)).media.path == "clips/0.mp4"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_file_is_found_by_its_bytes(store: Store, tmp_path: Path) -> None:
 )
 def test_an_unknown_media_item_is_an_error(identifier: str, reason: str, store: Store) -> None:
     with pytest.raises(MetadataError, match=reason):
-        lineage_of_media(store, identifier)
+        get_media_lineage(store, identifier)
 
 
 def test_a_prefix_of_several_media_items_is_an_error(store: Store) -> None:
@@ -153,11 +153,11 @@ def test_a_prefix_of_several_media_items_is_an_error(store: Store) -> None:
     facts = {name: row[name] for name in Media.model_fields if name in row}
     store.upsert([Media.model_validate(facts | {"media_id": "abcdef" + digit * 58}) for digit in "01"])
     with pytest.raises(MetadataError, match="ids of 2 media items begin"):
-        lineage_of_media(store, "ABCDEF")
+        get_media_lineage(store, "ABCDEF")
 
 
 def test_an_unknown_model_version_is_an_error_that_lists_the_known_ones(store: Store) -> None:
     facts = {"run_id": "r", "commit": "c", "recipe": "scratch", "created": "2026-01-01T00:00:00+00:00", "dataset": "a" * 12}
     store.upsert([Model(version=number, sha256=run_folder.media_id(number), **facts) for number in (2, 10)])
     with pytest.raises(MetadataError, match=r"not in the index \(known: 2, 10\)"):
-        lineage_of_model(store, 3)
+        get_model_lineage(store, 3)

@@ -43,7 +43,15 @@ def model(version: int, dataset: str = "a" * 12) -> Model:
 
 
 def entry(sequence: int, digest: str) -> LedgerEntry:
-    facts = {"previous": "", "action": "approve", "version": 1, "model_sha256": "0" * 64, "reviewer": "r", "comment": "", "created": "now"}
+    facts = {
+        "previous_hash": "",
+        "action": "approve",
+        "version": 1,
+        "model_sha256": "0" * 64,
+        "reviewer": "r",
+        "comment": "",
+        "created": "now",
+    }
     return LedgerEntry(
         sequence=sequence, hash=digest, evidence={"one": 1.0, "tiny": 1e-300, "none": None, "a.b": {"$c": "é\u2028"}}, **facts
     )

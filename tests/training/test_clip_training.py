@@ -54,7 +54,7 @@ def test_it_separates_separable_clips_and_keeps_its_best_epoch(network: Network,
     )
     head, val = detector_network.get_clip_head(model), clip_training.build_clip_table(job.frames["val"])
     assert head is not None
-    sequences = [clip_training.thin_sequence(job.features.load_item(media_id), 2) for media_id in val["media_id"]]
+    sequences = [clip_training.subsample_sequence(job.features.load_item(media_id), 2) for media_id in val["media_id"]]
     scores = np.asarray(head(np.stack([np.pad(clip, ((0, 2 - len(clip)), (0, 0))) for clip in sequences])))[:, 0]
     losses = -np.log(np.where(val["label"] == 1, scores, 1 - scores))
     assert losses.mean() == pytest.approx(outcome.best["val_loss"], rel=1e-3)
@@ -113,7 +113,7 @@ def test_long_clips_are_thinned_evenly_and_short_ones_padded(
 def test_a_longer_clip_keeps_its_ends_and_even_steps() -> None:
     features = np.arange(20, dtype=np.float32)[:, None]
     for length, expected in ((1, [0]), (2, [0, 19]), (5, [0, 5, 10, 14, 19]), (20, range(20)), (99, range(20))):
-        assert clip_training.thin_sequence(features, length)[:, 0].tolist() == pytest.approx(list(expected))
+        assert clip_training.subsample_sequence(features, length)[:, 0].tolist() == pytest.approx(list(expected))
 
 
 def test_padding_does_not_change_the_score_of_a_trained_head(network: Network, make_job: MakeJob, tiny: Params) -> None:

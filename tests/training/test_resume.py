@@ -24,7 +24,8 @@ SCRIPT = """
 import os, pickle, signal, sys
 from pathlib import Path
 from realframe.models import detector_network
-from realframe.settings import Settings, configure_tensorflow
+from realframe.settings import Settings
+from realframe.threads import configure_tensorflow
 from realframe.training import two_phase
 from realframe.training.training_job import TrainingJob
 

@@ -165,8 +165,8 @@ def test_a_clip_training_uses_synthetic_clips(
     assert inputs.keys() == set(range(16))
     for row, item in enumerate(expected, start=len(clips)):
         assert table["label"][row] == 0 == table["label"][item.base]
-        pair = [clip_training.thin_sequence(job.features.load_item(clips["media_id"][at]), 2) for at in (item.base, item.neighbor)]
+        pair = [clip_training.subsample_sequence(job.features.load_item(clips["media_id"][at]), 2) for at in (item.base, item.neighbor)]
         count = min(map(len, pair))
-        low, high = (clip_training.thin_sequence(features, count) for features in pair)
+        low, high = (clip_training.subsample_sequence(features, count) for features in pair)
         np.testing.assert_allclose(inputs[row][:count], low + item.share * (high - low), rtol=1e-5)
         assert not inputs[row][count:].any()

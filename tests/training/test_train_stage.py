@@ -80,7 +80,7 @@ def test_a_killed_and_resumed_stage_writes_its_outputs(
     assert (record["recipe"], record["backbone"], record["weights"]) == (tiny.recipe, "residual_cnn", {"name": "random", "sha256": ""})
     assert record["unfrozen"] == ["block3_conv", "block3_relu", "block4_conv", "block4_relu"]
     assert record["best"]["val_loss"] == pytest.approx(history["val_loss"].min())
-    assert record["dataset"] == manifest.dataset_version(splits)
+    assert record["dataset"] == manifest.compute_dataset_digest(splits)
     assert record["counts"]["train"]["items"] == 16
     assert list((tmp_path / "home" / "training").glob("*/")) == []
 

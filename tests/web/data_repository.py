@@ -54,7 +54,7 @@ def _commit(root: Path, splits: pd.DataFrame) -> None:
     _dvc(root, "commit", "-q", "--force")
     _git(root, "add", "-A")
     _git(root, "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "-q", "-m", "data")
-    tag_dataset(root, manifest.dataset_version(splits), Settings(root=root, home=root / ".git" / "state"))
+    tag_dataset(root, manifest.compute_dataset_digest(splits), Settings(root=root, home=root / ".git" / "state"))
 
 
 def _write_shard(path: Path, frames: int) -> None:

@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from realframe.data.manifest import dataset_version
+from realframe.data.manifest import compute_dataset_digest
 from realframe.settings import Settings
 from realframe.store import accounts, takedown
 from realframe.store.index_documents import Model
@@ -46,7 +46,7 @@ def client(repository: tuple[Path, pd.DataFrame], settings: Settings, store: Sto
 def _sign_in(settings: Settings, store: Store) -> TestClient:
     """Return a client that is signed in as an analyst."""
     sign_in_page._limiter.storage.reset()
-    accounts.add(store, "ann", "analyst", PASSWORD)
+    accounts.add_account(store, "ann", "analyst", PASSWORD)
     client = TestClient(create_app(settings), base_url="http://127.0.0.1:8000")
     with client:
         assert client.post("/sign-in", data={"name": "ann", "password": PASSWORD}, follow_redirects=False).status_code == 303
@@ -76,7 +76,7 @@ def _list_ids(client: TestClient, url: str) -> list[str]:
 def test_the_newest_version_comes_first_and_all_are_listed(client: TestClient, repository: tuple[Path, pd.DataFrame], store: Store) -> None:
     assert _find_row(client.get(V1).text, "dataset/v1")[1] == "not indexed"
     facts = {
-        "dataset": dataset_version(repository[1]),
+        "dataset": compute_dataset_digest(repository[1]),
         "sha256": "a" * 64,
         "commit": "c" * 40,
         "recipe": "scratch",
@@ -140,7 +140,7 @@ def test_a_missing_shard_is_reported_and_the_others_are_shown(client: TestClient
 def test_frames_of_taken_down_items_are_not_shown(client: TestClient, splits: pd.DataFrame, store: Store, settings: Settings) -> None:
     taken_down = splits["media_id"][5]
     assert client.get(f"{V1}/items/{taken_down}.jpg").status_code == 200
-    takedown.record_takedown(store, takedown.affected_by(store, settings.root, taken_down), "asked for", "ann")
+    takedown.record_takedown(store, takedown.find_affected_versions(store, settings.root, taken_down), "asked for", "ann")
     assert client.get(f"{V1}/items/{taken_down}.jpg").status_code == 404
     assert taken_down not in _list_ids(client, f"{V1}/items")
     assert "1 of these items was taken down" in client.get(V1).text

@@ -22,8 +22,8 @@ PASSWORD = "correct horse battery"
 @pytest.fixture
 def client(three_versions: Path, settings: Settings, store: Store) -> Iterator[TestClient]:
     sign_in_page._limiter.storage.reset()
-    accounts.add(store, "ada", "reviewer", PASSWORD)
-    accounts.add(store, "ann", "analyst", PASSWORD)
+    accounts.add_account(store, "ada", "reviewer", PASSWORD)
+    accounts.add_account(store, "ann", "analyst", PASSWORD)
     sync_models(store, model_registry.list_versions())
     with TestClient(create_app(settings), base_url="http://127.0.0.1:8000") as client:
         yield client
@@ -94,13 +94,13 @@ def test_a_reviewer_approves_with_an_override_reason_and_the_ledger_records_it(c
     refused = client.post("/versions/3/decision", data=form)
     assert refused.status_code == 409
     assert "does not meet" in refused.text
-    assert not ledger.entries(store)
+    assert not ledger.list_entries(store)
     approved = client.post("/versions/3/decision", data={**form, "override": "a pilot"})
     assert approved.status_code == 200
-    (entry,) = ledger.entries(store)
+    (entry,) = ledger.list_entries(store)
     assert (entry.action, entry.reviewer, entry.channel, entry.authentication) == ("approve", "ada", "web", "password")
     assert entry.overrides
-    assert entry.reason == "a pilot"
+    assert entry.override_reason == "a pilot"
     champion = model_registry.find_champion()
     assert champion
     assert champion.version == 3
@@ -115,7 +115,7 @@ def test_an_analyst_cannot_decide(client: TestClient, store: Store) -> None:
     assert "Only reviewers and admins can decide." in page.text
     response = client.post("/versions/3/decision", data={"choice": "reject", "csrf": find_csrf_token(page.text)})
     assert response.status_code == 403
-    assert not ledger.entries(store)
+    assert not ledger.list_entries(store)
 
 
 def test_forms_from_other_sites_are_refused(client: TestClient, store: Store) -> None:
@@ -126,10 +126,10 @@ def test_forms_from_other_sites_are_refused(client: TestClient, store: Store) ->
     assert client.post("/versions/3/decision", data={**form, "csrf": "0" * 64}).status_code == 403
     cross_origin = client.post("/versions/3/decision", data={**form, "csrf": csrf}, headers={"Origin": "https://evil.example"})
     assert cross_origin.status_code == 403
-    assert not ledger.entries(store)
+    assert not ledger.list_entries(store)
     same_origin = client.post("/versions/3/decision", data={**form, "csrf": csrf}, headers={"Origin": "http://127.0.0.1:8000"})
     assert same_origin.status_code == 200
-    assert [entry.action for entry in ledger.entries(store)] == ["reject"]
+    assert [entry.action for entry in ledger.list_entries(store)] == ["reject"]
 
 
 def test_a_session_ends_with_its_password_and_cannot_be_forged(client: TestClient, store: Store) -> None:

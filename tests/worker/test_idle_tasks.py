@@ -89,11 +89,11 @@ def test_expired_files_are_removed_and_their_results_stay(worker: TestWorker, up
     uploads.settings.uploads_dir.mkdir(parents=True)
     old, young = uploads.add_photo(state="done", created=days_ago(31)), uploads.add_photo(state="done", created=days_ago(29))
     waiting = uploads.add_photo(state="running", worker="busy", claimed_until="2999", created=days_ago(40))
-    orphan = uploads.settings.uploads_dir / upload_queue.new_detection_id()
+    orphan = uploads.settings.uploads_dir / upload_queue.create_detection_id()
     orphan.mkdir()
     (orphan / "media").write_bytes(b"x")
     os.utime(orphan, (time.time() - 2 * 86400,) * 2)
-    arriving = uploads.settings.uploads_dir / upload_queue.new_detection_id()
+    arriving = uploads.settings.uploads_dir / upload_queue.create_detection_id()
     arriving.mkdir()
     worker.run_until_idle()
     assert {folder.name for folder in uploads.settings.uploads_dir.iterdir()} == {young, waiting, arriving.name}

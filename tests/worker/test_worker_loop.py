@@ -92,7 +92,7 @@ def test_a_new_champion_takes_over_within_ten_seconds_and_no_file_is_dropped(wor
 
 
 def test_a_champion_that_was_changed_on_disk_scores_nothing(worker: TestWorker, uploads: Uploads, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("realframe.detection.loaded_model.sha256_of", lambda _: "0" * 64)
+    monkeypatch.setattr("realframe.detection.loaded_model.compute_sha256", lambda _: "0" * 64)
     model_registry.set_alias(model_registry.CHAMPION, 2)
     wait_until(lambda: worker.models.champion is None, 15)
     assert "not the one that was registered" in worker.models.problem
@@ -178,8 +178,8 @@ def test_a_file_that_ends_the_worker_is_given_up_after_three_attempts(worker: Te
     worker.run_until_idle()
     record = uploads.record(fatal)
     assert record.result
-    assert (record.state, record.verdict, record.result.code) == ("done", "not scored", "media.crashes")
-    assert "photo.jpg: could not be scored: 3 times" in record.result.message
+    assert (record.state, record.verdict, record.result.code) == ("done", "not scored", "media.detector-crash")
+    assert "photo.jpg: cannot be scored: the detector failed or crashed on it in 3 attempts" in record.result.message
     assert (record.attempts, len(record.result.sha256)) == (4, 64)
 
 
@@ -196,7 +196,7 @@ def test_a_file_at_which_the_detector_fails_is_given_up_and_the_next_is_scored(
     worker.run_until_idle()
     assert uploads.record(good).model == "1"
     result = uploads.record(bad).result
-    assert result and result.code == "media.crashes"
+    assert result and result.code == "media.detector-crash"
 
 
 def test_a_full_disk_prevents_only_the_sprites(worker: TestWorker, uploads: Uploads, monkeypatch: pytest.MonkeyPatch) -> None:

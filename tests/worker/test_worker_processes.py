@@ -59,8 +59,8 @@ def test_another_worker_scores_the_file_of_a_killed_worker_and_a_shutdown_releas
         assert (released.state, released.attempts, released.worker) == ("queued", 0, "")
         assert second.stderr
         lines = [json.loads(line) for line in second.stderr.read().splitlines()]
-    assert {line["message"] for line in lines} == {"worker starts", "version 1 is loaded", "scored", "worker stops"}
-    assert [line["detection_id"] for line in lines if line["message"] == "scored"] == [killed]
+    assert {line["message"] for line in lines} == {"worker started", "version 1 is loaded", "file scored", "worker stops"}
+    assert [line["detection_id"] for line in lines if line["message"] == "file scored"] == [killed]
 
 
 def test_the_connection_reopens_a_store_that_was_killed(tmp_path: Path) -> None:

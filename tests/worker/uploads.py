@@ -14,7 +14,7 @@ from realframe.media.ffmpeg import ffmpeg_executable
 from realframe.settings import Settings
 from realframe.store import upload_queue
 from realframe.store.detection_documents import DetectionRecord
-from realframe.store.document_base import now
+from realframe.store.document_base import format_current_time
 from realframe.store.repository import Store
 from realframe.store.upload_queue import MEDIA_NAME
 from realframe.worker.model_manager import ModelManager
@@ -72,10 +72,10 @@ class Uploads:
 
     def add(self, source: Path, **fields: object) -> str:
         """Upload a file; return the id of its record."""
-        detection_id = upload_queue.new_detection_id()
+        detection_id = upload_queue.create_detection_id()
         self.folder(detection_id).mkdir(parents=True)
         (self.folder(detection_id) / MEDIA_NAME).write_bytes(source.read_bytes())
-        defaults = {"owner": "ann", "file": source.name, "bytes": source.stat().st_size, "created": now()}
+        defaults = {"owner": "ann", "file": source.name, "bytes": source.stat().st_size, "created": format_current_time()}
         self.store.insert(DetectionRecord.model_validate({"detection_id": detection_id} | defaults | fields))
         return detection_id
 

@@ -2,6 +2,9 @@
 
 A stage looks an item up before it computes it, so that one new video in a folder of a thousand costs the work of one video, also in
 a fresh worktree and after switching to another recipe and back. The cache may be deleted at any time.
+
+Each stage states what its cache key depends on, in ``_cache_key`` of its module in ``pipelines/`` (and of ``data/catalog.py``). The digest
+of the code in a key comes from ``code_digest.py``.
 """
 
 import hashlib

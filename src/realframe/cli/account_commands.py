@@ -37,8 +37,8 @@ def add_user(name: _UserName, password: _Password, role: _UserRole = "reviewer")
 
     checked_role = _parse_role(role)
     with open_store(get_settings()) as store:
-        accounts.add(store, name, checked_role, password)
-    typer.echo(f"{name}: {role}")
+        accounts.add_account(store, name, checked_role, password)
+    typer.echo(f"Account {name} added with role {role}.")
 
 
 @users_app.command("list")
@@ -72,7 +72,7 @@ def set_user_password(name: _UserName, password: _Password) -> None:
 
     with open_store(get_settings()) as store:
         accounts.set_password(store, name, password)
-    typer.echo(f"{name}: a new password is set")
+    typer.echo(f"Password of {name} changed.")
 
 
 @users_app.command("remove")
@@ -88,8 +88,8 @@ def remove_user(name: _UserName) -> None:
     from realframe.store.repository import open_store
 
     with open_store(get_settings()) as store:
-        accounts.remove(store, name)
-    typer.echo(f"{name}: removed")
+        accounts.remove_account(store, name)
+    typer.echo(f"Account {name} removed.")
 
 
 @keys_app.command("add")
@@ -106,7 +106,7 @@ def add_key(name: _KeyName, role: _KeyRole = "analyst", owner: _Owner = "admin")
 
     checked_role = _parse_role(role)
     with open_store(get_settings()) as store:
-        key = api_keys.add(store, name, checked_role, owner)
+        key = api_keys.add_key(store, name, checked_role, owner)
     typer.echo("The key is printed only this once. Send it as `Authorization: Bearer KEY`.", err=True)
     typer.echo(key)
 
@@ -141,8 +141,8 @@ def remove_key(name: _KeyName) -> None:
     from realframe.store.repository import open_store
 
     with open_store(get_settings()) as store:
-        api_keys.remove(store, name)
-    typer.echo(f"{name}: removed")
+        api_keys.remove_key(store, name)
+    typer.echo(f"API key {name} removed.")
 
 
 def _parse_role(role: str) -> "Role":

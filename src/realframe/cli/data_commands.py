@@ -15,7 +15,7 @@ def ingest(
             help="a folder, a media file, or a CSV of labels (then only the files that it names); default: the inbox", show_default=False
         ),
     ] = None,
-    manifest: Annotated[Path | None, typer.Option(help="the CSV of labels, if it is not in the folder itself", show_default=False)] = None,
+    label_csv: Annotated[Path | None, typer.Option(help="the CSV of labels, if it is not in the folder itself", show_default=False)] = None,
     label: Annotated[Literal["real", "fake"] | None, typer.Option(help="label of all these files", show_default=False)] = None,
     generator: Annotated[str, typer.Option(help="generator of all these files")] = "",
     source: Annotated[str, typer.Option(help="source of all these files: a camera, a collection, a customer")] = "",
@@ -30,7 +30,7 @@ def ingest(
 
     Examples:
 
-        realframe ingest ~/videos --manifest labels.csv
+        realframe ingest ~/videos --label-csv labels.csv
 
         realframe ingest labels.csv
 
@@ -42,29 +42,29 @@ def ingest(
     from realframe.data.labels import FileEntry
     from realframe.settings import get_settings
     from realframe.store.repository import open_store
-    from realframe.store.takedown import taken_down_ids
+    from realframe.store.takedown import list_taken_down_ids
 
     settings = get_settings()
     with open_store(settings) as store:
-        taken_down = taken_down_ids(store)
+        taken_down = list_taken_down_ids(store)
     summary = ingest_files(
         path or settings.inbox_dir,
         settings.raw_dir,
         cache_dir=settings.cache_dir,
-        label_csv=manifest,
+        label_csv=label_csv,
         overrides=FileEntry("", label or "", generator, source, group, licence=license_name),
         workers=settings.workers,
         taken_down_ids=taken_down,
     )
     settings.regression_dir.mkdir(parents=True, exist_ok=True)  # a dependency of dvc.yaml, also where it is empty
     typer.echo(summary)
-    for file, problem in list(summary.problems.items())[:_LISTED_PROBLEMS]:
+    for file, problem in list(summary.rejected.items())[:_LISTED_PROBLEMS]:
         typer.echo(f"  {file} {problem.reason}. {problem.hint}")
-    if len(summary.problems) > _LISTED_PROBLEMS:
-        typer.echo(f"  ... and {len(summary.problems) - _LISTED_PROBLEMS} more")
+    if len(summary.rejected) > _LISTED_PROBLEMS:
+        typer.echo(f"  ... and {len(summary.rejected) - _LISTED_PROBLEMS} more")
     if summary.labels[""]:
-        typer.echo("Unlabeled files will be quarantined. Use --label or --manifest, or move them into folders named real/ and fake/.")
-    if summary.copied:
+        typer.echo("Unlabeled files will be quarantined. Use --label or --label-csv, or move them into folders named real/ and fake/.")
+    if summary.copied_count:
         typer.echo(f"Copied to {summary.batch}. Next: realframe run")
 
 
@@ -119,7 +119,7 @@ def sync() -> None:
         summary = sync_all(settings.root, store, model_registry.list_versions)
     typer.echo(", ".join(f"{number} {name}" for name, number in summary.documents.items()))
     if summary.removed:
-        typer.echo(f"{summary.removed} removed that belong to no run any more")
+        typer.echo(f"{summary.removed} documents removed: no run contains them")
     for problem in summary.unreadable:
         typer.secho(problem, fg=typer.colors.YELLOW, err=True)
     if summary.unreadable:

@@ -19,7 +19,7 @@ from realframe.detection.result import BatchItem, DetectionResult
 from realframe.errors import MetadataError
 from realframe.files import atomic_path, write_text
 from realframe.presentation.formatting import format_figure
-from realframe.presentation.result_rows import COLUMNS, FRAME_COLUMNS, detection_row, escape_formulas, frame_rows
+from realframe.presentation.result_rows import COLUMNS, FRAME_COLUMNS, build_detection_row, escape_formulas, iter_frame_rows
 from realframe.presentation.wording import VERDICT_NAMES, describe_caution, describe_detector
 from realframe.provenance.origin import Provenance
 from realframe.reports.detection_report import OverviewRow, render_detection_report
@@ -41,7 +41,7 @@ class ResultWriter(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+    def __exit__(self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None) -> None: ...
 
     def add(self, item: BatchItem) -> None:
         """Write an item."""
@@ -61,7 +61,7 @@ class TableWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None) -> None:
         pass
 
     def add(self, item: BatchItem) -> None:
@@ -90,8 +90,8 @@ class JsonWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if kind is None:
+    def __exit__(self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None) -> None:
+        if exc_type is None:
             typer.echo("[]" if self._separator == "[" else "\n]")
 
     def add(self, item: BatchItem) -> None:
@@ -121,13 +121,13 @@ class CsvWriter:
         self._writer.writeheader()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._stack.__exit__(kind, error, trace)
+    def __exit__(self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None) -> None:
+        self._stack.__exit__(exc_type, exc, traceback)
 
     def add(self, item: BatchItem) -> None:
         """Write the rows of a detection."""
         detection = item.result.detection
-        rows = frame_rows(detection) if self._frames else iter([detection_row(detection)])
+        rows = iter_frame_rows(detection) if self._frames else iter([build_detection_row(detection)])
         self._writer.writerows(map(escape_formulas, rows))
 
 
@@ -150,8 +150,8 @@ class HtmlReportWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if kind is None and self._overview:
+    def __exit__(self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None) -> None:
+        if exc_type is None and self._overview:
             write_text(self._target, self._render())
 
     def add(self, item: BatchItem) -> None:
@@ -200,7 +200,7 @@ class PredictionWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None) -> None:
         self._flush()
 
     def add(self, item: BatchItem) -> None:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -32,6 +32,7 @@ from realframe.cli.detect_output import (
 from realframe.data.layouts import find_media_files
 from realframe.detection.batch import BatchDetector
 from realframe.detection.result import BatchFile, BatchItem
+from realframe.logs import silence_stderr
 from realframe.presentation.wording import VERDICT_NAMES
 from realframe.settings import get_settings
 
@@ -47,9 +48,9 @@ class DetectOptions:
     as_json: bool
     csv: str
     html: Path | None
-    frames: bool
+    includes_frames: bool
     model: str
-    store: bool
+    stores_predictions: bool
     no_cache: bool
 
     @property
@@ -71,13 +72,13 @@ class DetectSummary:
 
     total: int
     verdicts: Counter[str] = field(default_factory=Counter)
-    cached: int = 0
+    cached_count: int = 0
     is_stopped: bool = False
 
     def add(self, item: BatchItem) -> None:
         """Count a file."""
         self.verdicts[item.result.detection.verdict] += 1
-        self.cached += item.is_cached
+        self.cached_count += item.is_cached
 
     @property
     def exit_status(self) -> int:
@@ -86,7 +87,7 @@ class DetectSummary:
 
     def __str__(self) -> str:
         verdicts = ", ".join(f"{count:,} {VERDICT_NAMES[verdict]}" for verdict, count in sorted(self.verdicts.items()))
-        cached = f" ({self.cached:,} scored before)" if self.cached else ""
+        cached = f" ({self.cached_count:,} scored before)" if self.cached_count else ""
         return f"{self.verdicts.total():,} files: {verdicts}{cached}"
 
 
@@ -94,11 +95,12 @@ def detect_files(files: Sequence[Path], options: DetectOptions) -> int:
     """Score files and write their results; return the exit status."""
     summary, settings = DetectSummary(len(files)), get_settings()
     predictions = PredictionWriter(settings)
-    with tempfile.TemporaryDirectory() as workspace, _silenced_stderr() as terminal, _progress_bar(options, terminal) as bar:
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    with tempfile.TemporaryDirectory() as workspace, silence_stderr() as terminal, _progress_bar(options, terminal) as bar:
         task = bar.add_task("loading the detector", total=len(files))
         detector = BatchDetector.open(options.model, settings, Path(workspace))
         writers = list(_create_writers(options, detector, bar, len(files)))
-        writers += [predictions] if options.store and detector.is_registered else []
+        writers += [predictions] if options.stores_predictions and detector.is_registered else []
         with ExitStack() as stack:
             for writer in writers:
                 stack.enter_context(writer)
@@ -121,9 +123,9 @@ def _create_writers(options: DetectOptions, detector: BatchDetector, bar: Progre
     if options.as_json:
         yield JsonWriter()
     if options.prints_table:
-        yield TableWriter(bar.console if bar.console.file is sys.stdout else Console(), options.frames)
+        yield TableWriter(bar.console if bar.console.file is sys.stdout else Console(), options.includes_frames)
     if options.csv:
-        yield CsvWriter(options.csv, options.frames)
+        yield CsvWriter(options.csv, options.includes_frames)
     if options.html:
         yield HtmlReportWriter(options.html, detector, bar, total)
 
@@ -158,21 +160,6 @@ def _kill_decoders() -> None:
         with suppress(psutil.Error):
             if child.name().startswith("ffmpeg"):
                 child.kill()
-
-
-@contextmanager
-def _silenced_stderr() -> Iterator[TextIO]:
-    """Discard what the C++ code of TensorFlow and CUDA writes to standard error; yield a stream that still writes there."""
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    with Path(os.devnull).open("w") as null, os.fdopen(stderr, "w") as terminal:
-        os.dup2(null.fileno(), 2)
-        try:
-            yield terminal
-        finally:
-            sys.stderr.flush()
-            os.dup2(stderr, 2)
 
 
 def list_media_files(paths: Iterable[Path]) -> list[Path]:

@@ -26,11 +26,11 @@ regression_app = typer.Typer(
 _File = Annotated[Path, typer.Argument(help="an image or a video", exists=True, dir_okay=False, show_default=False)]
 _Label = Annotated[Literal["real", "fake"], typer.Option(help="label of the file; `fake` is AI-generated", show_default=False)]
 _Reason = Annotated[str, typer.Option("--reason", "-m", help="how you know", show_default=False)]
-_Person = Annotated[str, typer.Option("--by", help="who labels it; default: your login name", show_default=False)]
+_Person = Annotated[str, typer.Option("--user", help="who labels it; default: your login name", show_default=False)]
 
 
 @feedback_app.command("add")
-def add_label(file: _File, label: _Label, reason: _Reason, by: _Person = "") -> None:
+def add_label(file: _File, label: _Label, reason: _Reason, user: _Person = "") -> None:
     """Label a file. When two people agree and nobody disagrees, the file joins the next dataset version and the regression set.
 
     A copy of the file is stored. Every later model is scored on the regression set. A second label by the same person replaces the first.
@@ -39,7 +39,7 @@ def add_label(file: _File, label: _Label, reason: _Reason, by: _Person = "") -> 
 
         realframe feedback add holiday.mp4 --label real -m "I shot it myself"
 
-        realframe feedback add ad.jpg --label fake --by anna -m "the studio confirmed it"
+        realframe feedback add ad.jpg --label fake --user anna -m "the studio confirmed it"
     """
     from realframe.feedback.feedback_labels import add_vote
     from realframe.settings import get_settings
@@ -47,8 +47,8 @@ def add_label(file: _File, label: _Label, reason: _Reason, by: _Person = "") -> 
 
     settings = get_settings()
     with open_store(settings) as store:
-        case = add_vote(store, settings.feedback_dir, file, label, reason, by or getpass.getuser())
-    typer.echo(f"{case.media_id[:12]} {case.state}: " + ", ".join(f"{opinion.label} ({opinion.person})" for opinion in case.votes))
+        case = add_vote(store, settings.feedback_dir, file, label, reason, user or getpass.getuser())
+    typer.echo(f"{case.media_id[:12]} {case.state}: " + ", ".join(f"{vote.label} ({vote.person})" for vote in case.votes))
 
 
 @feedback_app.command("list")
@@ -72,7 +72,7 @@ def list_cases() -> None:
         label_cases = list_cases(store)
     table = Table("media", Column("file", overflow="fold"), "state", Column("labels", overflow="fold"), box=SIMPLE)
     for case in label_cases:
-        labels = "\n".join(f"{opinion.label}: {opinion.person}, {opinion.reason}" for opinion in case.votes)
+        labels = "\n".join(f"{vote.label}: {vote.person}, {vote.reason}" for vote in case.votes)
         table.add_row(case.media_id[:12], escape(case.votes[-1].file), f"[{_STATE_COLORS[case.state]}]{case.state}[/]", escape(labels))
     hint = "There are no labels yet. Add one: realframe feedback add FILE --label real -m REASON"
     Console().print(table if label_cases else hint)
@@ -83,7 +83,7 @@ def add_regression_item(
     file: _File,
     label: _Label,
     reason: Annotated[str, typer.Option("--reason", "-m", help="why the file is in the set", show_default=False)],
-    by: Annotated[str, typer.Option(help="who adds it; default: your login name", show_default=False)] = "",
+    user: Annotated[str, typer.Option(help="who adds it; default: your login name", show_default=False)] = "",
 ) -> None:
     """Add a file to the regression set. Every later model is scored on it. It stays in the set permanently.
 
@@ -97,7 +97,7 @@ def add_regression_item(
 
     settings = get_settings()
     with open_store(settings) as store:
-        item = accepted_items.add_regression_item(store, settings.regression_dir, file, label, reason, by or getpass.getuser())
+        item = accepted_items.add_regression_item(store, settings.regression_dir, file, label, reason, user or getpass.getuser())
     typer.echo(f"{item.media_id[:12]} {item.label}: in the regression set since {item.created} ({item.added_by}: {item.reason})")
 
 
@@ -152,7 +152,7 @@ def drift(
         _print_drift(status)
         drifting = sum(window.is_drifting for window in status.windows)
         outcome = "drift" if status.has_drifted else "no drift"
-        rule = f"{rules.min_drifting} of {rules.recent_windows} count as drift"
+        rule = f"{rules.min_drifting_windows} of {rules.recent_windows} count as drift"
         typer.echo(f"{outcome}: {drifting} of the last {len(status.windows)} windows drift; {rule}")
     raise typer.Exit(status.has_drifted)
 

@@ -163,7 +163,7 @@ def _escape(text: str) -> str:
 def takedown(
     item: Annotated[str, typer.Argument(metavar="MEDIA_ID|FILE", help="a file, or the first hex digits of a media id", show_default=False)],
     reason: Annotated[str, typer.Option("--reason", "-m", help="why it must not be used; stored with the request", show_default=False)],
-    by: Annotated[str, typer.Option(help="who requests it; default: your login name", show_default=False)] = "",
+    user: Annotated[str, typer.Option(help="who requests it; default: your login name", show_default=False)] = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask for confirmation")] = False,
 ) -> None:
     """Take down a media item: list the dataset and model versions that contain it, delete its files, and exclude it from now on.
@@ -186,15 +186,17 @@ def takedown(
 
     settings, console = get_settings(), Console(soft_wrap=True, highlight=False)
     with open_store(settings) as store:
-        affected = takedowns.affected_by(store, settings.root, item)
+        affected = takedowns.find_affected_versions(store, settings.root, item)
         _print_affected(affected, console)
         if not yes:
             typer.confirm("Take it down?", abort=True)
-        recorded = takedowns.record_takedown(store, affected, reason, by or getpass.getuser())
-        deleted = takedowns.delete_files(store, settings, affected.media_id)
+        recorded = takedowns.record_takedown(store, affected, reason, user or getpass.getuser())
+        deleted = takedowns.delete_item(store, settings, affected.media_id)
     for file in deleted:
         console.print(f"deleted {file.relative_to(settings.root) if file.is_relative_to(settings.root) else file}", markup=False)
-    console.print(f"recorded: {recorded.requested_by}, {recorded.created}: {recorded.reason}", markup=False)
+    console.print(
+        f"Takedown recorded for {affected.media_id} by {recorded.requested_by}, {recorded.created}: {recorded.reason}", markup=False
+    )
     console.print("Next: `realframe run prepare_data` makes a dataset version without it.")
 
 
@@ -215,7 +217,7 @@ def _print_affected(affected: "AffectedVersions", console: "Console") -> None:
         console.print("[bold red]The champion is among them.[/]")
     if affected.related_paths:
         console.print(
-            f"{len(affected.related_paths)} items of its group, or that look like it, are not taken down. Check whether they should be:"
+            f"{len(affected.related_paths)} items of the same group or near-duplicates are not taken down. Check whether they should be:"
         )
         for path in affected.related_paths[:_LISTED_ITEMS]:
             console.print(f"  {path}", markup=False)

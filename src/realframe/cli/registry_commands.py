@@ -50,13 +50,13 @@ def list_versions() -> None:
     from realframe.registry import model_registry
 
     with _watched_store() as store:
-        versions, chain = model_registry.list_versions(), ledger.entries(store)
-    decisions = {ledger.entry_reference(entry): f"{entry.action} {entry.reviewer}".strip() for entry in chain}
-    ungated = champion_history.ungated_entry(chain, versions)
+        versions, chain = model_registry.list_versions(), ledger.list_entries(store)
+    decisions = {ledger.format_entry_id(entry): f"{entry.action.replace('_', ' ')} {entry.reviewer}".strip() for entry in chain}
+    unapproved = champion_history.find_unapproved_promotion(chain, versions)
     table = _table(("version", "recipe", "ROC-AUC per item", "dataset", "last decision"))
     for version in versions:
-        marks = ("UNGATED",) if ungated and "champion" in version.aliases else ()
-        figure = model_registry.format_figure(version.figures["item"]["roc_auc"]).replace(" (", "\n(")
+        marks = ("unreviewed",) if unapproved and "champion" in version.aliases else ()
+        figure = model_registry.format_metric_with_interval(version.figures["item"]["roc_auc"]).replace(" (", "\n(")
         name = " ".join((str(version.version), *version.aliases, *marks))
         table.add_row(name, version.recipe, figure, version.dataset, decisions.get(version.decision, ""))
     Console().print(table if table.row_count else "No version yet. Train one: realframe run")
@@ -86,15 +86,15 @@ def gate(version: _Version = "challenger") -> None:
 
         realframe registry gate challenger
     """
-    from realframe.governance import gate as checks
+    from realframe.governance.gate import check_gate
 
     with _watched_store() as store:
-        result = checks.check(_version_number(version), store)
+        result = check_gate(_version_number(version), store)
     for rule in result.rules:
         typer.secho(
-            f"{rule.status:8} {rule.name}: {rule.observed} (required: {rule.required})", fg=None if rule.met else typer.colors.YELLOW
+            f"{rule.status:8} {rule.name}: {rule.observed} (required: {rule.required})", fg=None if rule.is_met else typer.colors.YELLOW
         )
-    if result.unmet:
+    if result.unmet_rules:
         raise typer.Exit(1)
 
 
@@ -130,8 +130,8 @@ def verify() -> None:
     from realframe.store.repository import open_store
 
     with open_store(get_settings()) as store:
-        noted = [version.decision for version in model_registry.list_versions() if version.decision]
-        typer.echo(f"the ledger is intact: {ledger.verify(store, noted)} entries")
+        entry_ids = [version.decision for version in model_registry.list_versions() if version.decision]
+        typer.echo(f"the ledger is intact: {ledger.verify_chain(store, entry_ids)} entries")
     with _watched_store():  # after the check, so that an alias moved by hand is recorded on a verified chain
         pass
 
@@ -184,8 +184,8 @@ def request_changes(version: _Version, comment: _Comment, reviewer: _ReviewerNam
 
 @registry_app.command()
 def rollback(
-    to: Annotated[
-        int | None, typer.Option(help="version number of a former champion; default: the previous one", show_default=False)
+    version: Annotated[
+        int | None, typer.Argument(help="version number of a former champion; default: the previous one", show_default=False)
     ] = None,
     reviewer: _ReviewerName = "",
     comment: _Comment = "",
@@ -196,11 +196,11 @@ def rollback(
 
         realframe registry rollback -m "false alarms since Monday"
 
-        realframe registry rollback --to 2
+        realframe registry rollback 2
     """
     from realframe.governance.decisions import rollback as decide
 
-    _print_decision(decide(_identify_reviewer(reviewer), comment, to))
+    _print_decision(decide(_identify_reviewer(reviewer), comment, version))
 
 
 @contextmanager
@@ -212,7 +212,7 @@ def _watched_store() -> Iterator["Store"]:
 
     with open_store(get_settings()) as store:
         reconcile.detect_manual_changes(store)
-        for sentence in review_summary.ungated_warnings(store):
+        for sentence in review_summary.list_unapproved_champion_warnings(store):
             typer.secho(sentence, fg=typer.colors.RED, err=True)
         yield store
 
@@ -266,4 +266,4 @@ def _ask_password(name: str) -> str:
 def _print_decision(entry: "LedgerEntry") -> None:
     typer.echo(f"{entry.action}: version {entry.version} by {entry.reviewer} (ledger entry {entry.sequence})")
     if entry.overrides:
-        typer.secho(f"overridden: {', '.join(entry.overrides)}. Reason: {entry.reason}", fg=typer.colors.YELLOW)
+        typer.secho(f"overridden: {', '.join(entry.overrides)}. Reason: {entry.override_reason}", fg=typer.colors.YELLOW)

@@ -157,11 +157,11 @@ def up(
 
 def _figure_lines(version: int, metrics: dict[str, Any]) -> list[str]:
     """Return the main figures as lines: on the test split, then on unseen generators."""
-    from realframe.registry.model_registry import format_figure
+    from realframe.registry.model_registry import format_metric_with_interval
 
-    test = f"version {version}: ROC-AUC of test items {format_figure(metrics['test']['item']['roc_auc'])}"
+    test = f"version {version}: ROC-AUC of test items {format_metric_with_interval(metrics['test']['item']['roc_auc'])}"
     held_out = metrics["held_out"]
     if held_out is None:
         return [test, "not measured on unseen generators"]
-    generators = [f"  without {row['name']}: {format_figure(row['roc_auc'])}" for row in held_out["generators"]]
-    return [test, *generators, f"on unseen generators, mean: {format_figure(held_out['macro'])}"]
+    generators = [f"  without {row['name']}: {format_metric_with_interval(row['roc_auc'])}" for row in held_out["generators"]]
+    return [test, *generators, f"on unseen generators, mean: {format_metric_with_interval(held_out['macro'])}"]

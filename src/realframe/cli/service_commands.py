@@ -64,7 +64,7 @@ def doctor() -> None:
     from realframe.settings import get_settings
 
     findings = run_checks(get_settings())
-    table = Table("", "part", "found", "fix")
+    table = Table("", "check", "result", "fix")
     marks = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "missing": "[red]missing[/]"}
     for finding in findings:
         table.add_row(marks[finding.status], finding.check, finding.detail, finding.hint)
@@ -93,8 +93,9 @@ def demo_data(
     """
     from realframe.demo.render import CAVEAT, render_demo_data
 
-    done = render_demo_data(folder, clips=clips, images=images, unseen=unseen, seed=seed)
-    typer.echo(f"{done.folder}: {done.files} files, {done.new} of them rendered now; unseen clips: {done.unseen}")
+    rendered_set = render_demo_data(folder, clips=clips, images=images, unseen=unseen, seed=seed)
+    counts = f"{rendered_set.file_count} files, {rendered_set.rendered_count} of them rendered now"
+    typer.echo(f"{rendered_set.folder}: {counts}; unseen clips: {rendered_set.unseen_dir}")
     typer.secho(CAVEAT, fg=typer.colors.YELLOW)
 
 

@@ -1,6 +1,10 @@
-"""The parameters of a run: one strict, frozen model, resolved from params.yaml, a recipe and overrides."""
+"""The parameters of a run: one strict, frozen model, resolved from params.yaml, a recipe and overrides.
 
-from realframe.config.parameters import Params, ResolvedParams, load_params, parse_overrides, parse_params, recipe_names, resolve_params
+To add a parameter: one line with a comment in ``params.yaml``, one field with its bounds in ``sections.py``, and the key (or its section)
+under ``params`` of the stage in ``dvc.yaml`` that reads it.
+"""
+
+from realframe.config.parameters import Params, ResolvedParams, list_recipes, load_params, parse_overrides, parse_params, resolve_params
 from realframe.config.search_space import TUNABLE, SearchRange, TuneParams, replace_train_values
 from realframe.config.sections import (
     ActivationParams,
@@ -49,11 +53,11 @@ __all__ = [
     "TrainParams",
     "TuneParams",
     "flatten",
+    "list_recipes",
     "load_params",
     "parse_overrides",
     "parse_params",
     "read_yaml",
-    "recipe_names",
     "replace_train_values",
     "resolve_params",
 ]

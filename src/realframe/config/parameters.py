@@ -70,14 +70,17 @@ class Params(Section):
         if head.length > frame_count:
             name = "extract.sampling.uniform" if sampling.uniform == frame_count else "extract.max_frames"
             raise ValueError(
-                f"train.head.length {head.length} is more frames than {name} {frame_count} gives; lower the one or raise the other"
+                f"train.head.length {head.length} is more frames than {name} {frame_count} gives; lower train.head.length or raise {name}"
             )
         return self
 
     @model_validator(mode="after")
     def _check_smote(self) -> Self:
         if self.balance.method == "smote" and not self.train.phase1.frozen:
-            raise ValueError("balance.method smote interpolates features of a frozen backbone, and train.phase1.frozen is false")
+            raise ValueError(
+                "balance.method smote interpolates features of a frozen backbone, and train.phase1.frozen is false; "
+                "set train.phase1.frozen to true or choose another balance.method"
+            )
         return self
 
 
@@ -124,7 +127,7 @@ def resolve_params(
     base["recipe"] = recipe = recipe or base.get("recipe")
     recipe_file = recipes / f"{recipe}.yaml"
     if not recipe_file.exists():
-        raise ParamsError(f"recipe: {recipe}", "there is no such recipe", f"Choose one of: {', '.join(recipe_names(recipes))}.")
+        raise ParamsError(f"recipe: {recipe}", "there is no such recipe", f"Choose one of: {', '.join(list_recipes(recipes))}.")
     overlay = read_yaml(recipe_file)
     origins = {key: params_file.name for key, _ in flatten(base)}
     origins |= {key: str(recipe_file) for key, _ in flatten(overlay)}
@@ -148,7 +151,7 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
     return values
 
 
-def recipe_names(recipes: Path) -> list[str]:
+def list_recipes(recipes: Path) -> list[str]:
     """Return the names of the recipes in a folder."""
     return sorted(file.stem for file in recipes.glob("*.yaml"))
 

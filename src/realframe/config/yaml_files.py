@@ -17,9 +17,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         values = YAML(typ="safe").load(path)
     except (OSError, YAMLError) as error:
-        raise ParamsError(path, f"cannot be read as YAML: {error}") from error
+        hint = f"Correct the file, or restore it: `git checkout -- {path}`."
+        raise ParamsError(path, f"cannot be read as YAML: {error}", hint) from error
     if not isinstance(values or {}, dict):
-        raise ParamsError(path, "is not a mapping of keys to values")
+        raise ParamsError(path, "is not a mapping of keys to values", "Write one `key: value` per line.")
     return values or {}
 
 

@@ -18,7 +18,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from realframe.errors import DatasetError
-from realframe.files import sha256_of
+from realframe.files import compute_sha256
 
 _POSITIVE_LABEL = "fake"
 _RESIDENT_BYTES = 1 << 30  # of decoded frames kept in memory; the others are decoded at each use
@@ -27,7 +27,7 @@ Gather = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(rows of a frame table, views), both int64 (B,) -> the inputs of the model, (B, ...)."""
 
 
-def build_frame_table(splits: pd.DataFrame, clean: Path, split: str) -> pd.DataFrame:
+def build_frame_table(splits: pd.DataFrame, clean_frames_dir: Path, split: str) -> pd.DataFrame:
     """List the clean frames of one split.
 
     The weight of an item is divided evenly among its frames, so that a video of 256 frames counts as much as a photo. The weights are then
@@ -35,7 +35,7 @@ def build_frame_table(splits: pd.DataFrame, clean: Path, split: str) -> pd.DataF
 
     Args:
         splits: the rows of ``splits.parquet``.
-        clean: the folder of clean shards.
+        clean_frames_dir: the folder of clean shards.
         split: ``train``, ``val`` or ``test``.
 
     Returns:
@@ -47,7 +47,11 @@ def build_frame_table(splits: pd.DataFrame, clean: Path, split: str) -> pd.DataF
         DatasetError: an item has no shard, or the split has no frames.
     """
     items = splits[splits["split"] == split].sort_values("media_id")
-    rows = [row for item in tqdm(items.itertuples(), f"index {split}", len(items), unit="item") for row in _list_item_frames(item, clean)]
+    rows = [
+        row
+        for item in tqdm(items.itertuples(), f"index {split}", len(items), unit="item")
+        for row in _list_item_frames(item, clean_frames_dir)
+    ]
     if not rows:
         raise DatasetError(f"split {split}", "has no frames", "Add media, or give the split a larger share in params.yaml.")
     table = pd.DataFrame(rows)
@@ -55,15 +59,15 @@ def build_frame_table(splits: pd.DataFrame, clean: Path, split: str) -> pd.DataF
     return table
 
 
-def _list_item_frames(item: Any, clean: Path) -> list[dict[str, object]]:
+def _list_item_frames(item: Any, clean_frames_dir: Path) -> list[dict[str, object]]:
     media_id, label, weight, repeat = item.media_id, item.label, item.weight, item.repeat
-    shard = clean / f"{media_id}.tar"
+    shard = clean_frames_dir / f"{media_id}.tar"
     if not shard.exists():
         raise DatasetError(shard, "does not exist: the item is in a split but has no clean frames", "Run the stage clean_frames again.")
     with tarfile.open(shard) as tar:
         members = sorted((member for member in tar.getmembers() if member.name.endswith(".png")), key=lambda member: member.name)
     facts = {"media_id": media_id, "cluster": item.cluster, "label": int(label == _POSITIVE_LABEL), "repeat": int(repeat)}
-    shared = {**facts, "shard": str(shard), "digest": sha256_of(shard)}
+    shared = {**facts, "shard": str(shard), "digest": compute_sha256(shard)}
     return [
         {
             **shared,

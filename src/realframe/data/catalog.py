@@ -22,35 +22,35 @@ from realframe.data.manifest import MEDIA_SCHEMA
 from realframe.errors import DatasetError, MediaError, UnlabeledError
 from realframe.files import write_text
 from realframe.media import encoding_facts, limits, probe, quarantine, signature, still_image, video_stream
-from realframe.media.parallel import process_items
 from realframe.media.probe import MediaFacts
+from realframe.media.process_pool import process_items
 
 _PROBE_CODE = (probe, signature, still_image, video_stream, limits, encoding_facts)  # the modules that file facts depend on
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """The files of the originals: ``found`` = media + rejected + duplicates.
+    """The files of the originals: ``file_count`` = media + rejected + duplicates.
 
     Attributes:
         media: the rows of ``data/media.parquet``.
         rejected: the rows of the quarantine table.
-        found: number of files, including those that a CSV names but that do not exist.
-        duplicates: number of files whose bytes occur under an earlier path.
-        probed: number of files that were opened; the facts of the others were cached.
+        file_count: number of files, including those that a CSV names but that do not exist.
+        duplicate_count: number of files whose bytes occur under an earlier path.
+        probed_count: number of files that were opened; the facts of the others were cached.
     """
 
     media: pd.DataFrame
     rejected: list[quarantine.QuarantineRow]
-    found: int
-    duplicates: int
-    probed: int
+    file_count: int
+    duplicate_count: int
+    probed_count: int
 
     def __str__(self) -> str:
         counts = sorted(Counter(self.media["label"] + " " + self.media["kind"] + "s").items())
         used = ", ".join(f"{count} {name}" for name, count in counts)
-        parts = f"{len(self.media)} used ({used or 'none'}), {len(self.rejected)} quarantined, {self.duplicates} duplicates"
-        return f"catalog: {self.found} files = {parts}; {self.probed} newly probed"
+        parts = f"{len(self.media)} used ({used or 'none'}), {len(self.rejected)} quarantined, {self.duplicate_count} duplicates"
+        return f"catalog: {self.file_count} files = {parts}; {self.probed_count} newly probed"
 
 
 def build_catalog(raw_dir: Path, limits: Limits, cache_dir: Path, workers: int, taken_down_ids: frozenset[str] = frozenset()) -> Catalog:
@@ -79,7 +79,7 @@ def build_catalog(raw_dir: Path, limits: Limits, cache_dir: Path, workers: int, 
     rows = []
     for path, (sha256, entry) in files.items():
         result = facts[path] if entry.label or isinstance(facts[path], MediaError) else _unlabeled_error(path)
-        result = takedown_list.taken_down_error(path) if sha256 in taken_down_ids else result
+        result = takedown_list.make_taken_down_error(path, sha256) if sha256 in taken_down_ids else result
         if isinstance(result, MediaError):
             rejected.append(quarantine.make_row(path, sha256, result))
         else:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from realframe.data.labels import FileEntry, merge_entries
 from realframe.errors import MediaError, UnreadableFileError
-from realframe.files import sha256_of
+from realframe.files import compute_sha256
 from realframe.media.signature import HEAD_BYTES, detect_signature
 
 HASH_INDEX_FILE = "hashes.sqlite"  # in the settings' cache_dir
@@ -44,7 +44,7 @@ class HashIndex:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None) -> None:
         self._flush()
         self._connection.close()
 
@@ -147,7 +147,7 @@ def sha256_of_content(content: str) -> str:
 
 def _hash_file(file: Path) -> str | OSError:
     try:
-        return sha256_of(file)
+        return compute_sha256(file)
     except OSError as error:
         return error
 

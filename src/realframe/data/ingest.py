@@ -27,32 +27,32 @@ _NO_OVERRIDES = FileEntry("")
 
 @dataclass
 class IngestSummary:
-    """The result of an ingest: ``found`` = ``copied`` + ``known`` + ``duplicates`` + ``problems``.
+    """The result of an ingest: ``file_count`` = ``copied_count`` + ``present_count`` + ``duplicate_count`` + rejected files.
 
     Attributes:
         batch: the batch folder in ``data/raw``.
-        found: number of files in the source, including those that a CSV names but that do not exist.
-        copied: number of files copied.
-        known: number of files whose bytes were in ``data/raw`` already.
-        duplicates: number of files whose bytes occur twice in the source.
+        file_count: number of files in the source, including those that a CSV names but that do not exist.
+        copied_count: number of files copied.
+        present_count: number of files whose bytes were in ``data/raw`` already.
+        duplicate_count: number of files whose bytes occur twice in the source.
         labels: number of copied files that are ``real``, ``fake`` and (an empty string) unlabeled.
         bytes: total size of the copied files.
-        problems: path -> why the file was not copied.
+        rejected: path -> why the file was not copied.
     """
 
     batch: Path
-    found: int = 0
-    copied: int = 0
-    known: int = 0
-    duplicates: int = 0
+    file_count: int = 0
+    copied_count: int = 0
+    present_count: int = 0
+    duplicate_count: int = 0
     labels: Counter[str] = field(default_factory=Counter)
     bytes: int = 0
-    problems: dict[str, MediaError] = field(default_factory=dict)
+    rejected: dict[str, MediaError] = field(default_factory=dict)
 
     def __str__(self) -> str:
         labels = ", ".join(f"{self.labels[label]} {label or 'unlabeled'}" for label in ("real", "fake", "") if self.labels[label])
-        rest = f"{self.known} already present, {self.duplicates} duplicates, {len(self.problems)} rejected"
-        return f"{self.found} files: {self.copied} copied{f' ({labels})' if labels else ''}, {rest}"
+        skipped = f"{self.present_count} already present, {self.duplicate_count} duplicates, {len(self.rejected)} rejected"
+        return f"{self.file_count} files: {self.copied_count} copied{f' ({labels})' if labels else ''}, {skipped}"
 
 
 def ingest(
@@ -92,8 +92,8 @@ def ingest(
         _reject_taken_down(source, taken_down_ids)
         present = group_by_content(raw_dir, read_layout(raw_dir), hashes, workers).items
         new = [content for content in source.items if content not in present]
-        summary = IngestSummary(batch.path, len(entries), duplicates=source.duplicates, problems=source.problems)
-        summary.known = len(source.items) - len(new)
+        summary = IngestSummary(batch.path, len(entries), duplicate_count=source.duplicates, rejected=source.problems)
+        summary.present_count = len(source.items) - len(new)
         updates = _merge_with_present(source, present, folder, raw_dir)
         _check_free_space(raw_dir, [folder / source.items[content].path for content in new])
         for content in tqdm(new, desc="copying", unit="file", disable=None):
@@ -130,7 +130,7 @@ def _check_entry(entry: FileEntry, folder: Path, min_age_s: float) -> FileEntry:
 def _reject_taken_down(source: FolderContents, taken_down_ids: frozenset[str]) -> None:
     for content in [content for content in source.items if sha256_of_content(content) in taken_down_ids]:
         path = source.items.pop(content).path
-        source.problems[path] = takedown_list.taken_down_error(path)
+        source.problems[path] = takedown_list.make_taken_down_error(path, sha256_of_content(content))
 
 
 def _merge_with_present(source: FolderContents, present: dict[str, FileEntry], folder: Path, raw_dir: Path) -> list[FileEntry]:
@@ -153,15 +153,15 @@ def _copy_file(
     try:
         target, copied = batch.copy_file(folder / entry.path, entry.path, sha256)
     except BlockingIOError:
-        summary.problems[entry.path] = UnreadableFileError(entry.path, "changed while it was being copied", "Ingest it again.")
+        summary.rejected[entry.path] = UnreadableFileError(entry.path, "changed while it was being copied", "Ingest it again.")
         return []
     hashes.add(target, sha256)
     if copied:
-        summary.copied += 1
+        summary.copied_count += 1
         summary.labels[entry.label] += 1
         summary.bytes += target.stat().st_size
     else:
-        summary.known += 1
+        summary.present_count += 1
     return [replace(entry, path=target.relative_to(batch.raw_dir).as_posix())]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from realframe.data.labels import ENTRY_COLUMNS, FileEntry, read_label_csv
-from realframe.files import atomic_path, sha256_of, write_text
+from realframe.files import atomic_path, compute_sha256, write_text
 
 LABELS_FILE = "labels.csv"
 _CHUNK = 1 << 20
@@ -75,7 +75,7 @@ class IngestBatch:
 
 
 def _has_sha256(file: Path, sha256: str) -> bool:
-    return file.is_file() and sha256_of(file) == sha256
+    return file.is_file() and compute_sha256(file) == sha256
 
 
 def _copy_and_hash(source: Path, target: Path) -> str:

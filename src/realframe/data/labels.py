@@ -1,5 +1,7 @@
 """Parse the labels and splits in folder names and in CSV files, and combine the entries of one file.
 
+``layouts.py`` reads the labels of a whole folder with these functions.
+
 A :class:`FileEntry` holds what is known of a file before it is opened. The columns of a CSV file are
 ``file_path,label[,generator,source,group,split,licence]``.
 """
@@ -179,5 +181,5 @@ def _resolve_path(name: str, row_name: str, csv_folder: Path, folder: Path) -> t
     if file is None:
         return path, UnreadableFileError(path, f"is named in {row_name}, but there is no such file", "Add the file or delete the row.")
     if not file.is_relative_to(root):
-        return path, UnreadableFileError(path, f"is named in {row_name}, but lies outside of the folder", "Move it into the folder.")
+        return path, UnreadableFileError(path, f"is named in {row_name}, but is not inside {folder}", "Move it into that folder.")
     return file.relative_to(root).as_posix(), None

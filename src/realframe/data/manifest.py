@@ -1,4 +1,4 @@
-"""Read and write the manifests, the Parquet tables of the dataset, and compute the version of a dataset.
+"""Read and write the manifests, the Parquet tables of the dataset, and compute the digest of a dataset.
 
 Tables with equal content have equal bytes, wherever and whenever they are written: rows are sorted by ``media_id``, and the file holds no
 metadata of the writing program but its Arrow version.
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from realframe.errors import DatasetError
 from realframe.tables import to_arrow, write_table
 
+_RERUN = "Run the pipeline again: `realframe run`."
 MEDIA_SCHEMA = pa.schema(
     {
         "media_id": pa.string(),  # SHA-256 of the bytes
@@ -57,9 +58,9 @@ def write(frame: pd.DataFrame, path: Path, schema: pa.Schema) -> None:
     table = to_arrow(rows, path, schema)
     with_nulls = [name for name in schema.names if table.column(name).null_count]
     if with_nulls:
-        raise DatasetError(path.name, f"has empty cells in {', '.join(with_nulls)}")
+        raise DatasetError(path.name, f"has empty cells in {', '.join(with_nulls)}", _RERUN)
     if rows["media_id"].duplicated().any():
-        raise DatasetError(path.name, f"lists {rows['media_id'][rows['media_id'].duplicated()].iloc[0]} twice")
+        raise DatasetError(path.name, f"lists {rows['media_id'][rows['media_id'].duplicated()].iloc[0]} twice", _RERUN)
     write_table(table, path, schema)
 
 
@@ -75,12 +76,12 @@ def read(path: Path, schema: pa.Schema) -> pd.DataFrame:
         raise DatasetError(path, "does not exist", "Run the pipeline up to this stage: `realframe run`.") from error
     missing = [name for name in schema.names if name not in table.column_names]
     if missing:
-        raise DatasetError(path, f"lacks the columns {', '.join(missing)}", "Run the pipeline again: `realframe run`.")
+        raise DatasetError(path, f"lacks the columns {', '.join(missing)}", _RERUN)
     return table.select(schema.names).cast(schema).to_pandas()
 
 
-def dataset_version(splits: pd.DataFrame) -> str:
-    """Return the version of a dataset: the first 12 hex digits of a SHA-256 over its items, with label, split and repeat.
+def compute_dataset_digest(splits: pd.DataFrame) -> str:
+    """Return the digest of a dataset: the first 12 hex digits of a SHA-256 over its items, with label, split and repeat.
 
     It depends on nothing else: neither on paths, nor on the order of the rows, nor on when and where the dataset was made.
     """

@@ -42,10 +42,10 @@ def read(path: Path, split: SplitParams, seed: int) -> pd.DataFrame:
     content = json.loads(path.read_text())
     is_valid = content.get("params") == _split_params(split.model_dump(mode="json"), seed)
     rows = content.get("items", {}) if is_valid else {}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["split", "cluster"], dtype=str) if rows else empty()
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["split", "cluster"], dtype=str) if rows else create_empty()
 
 
-def empty() -> pd.DataFrame:
+def create_empty() -> pd.DataFrame:
     """Return the table of :func:`read` without rows."""
     return pd.DataFrame({"split": pd.Series(dtype=str), "cluster": pd.Series(dtype=str)}, index=pd.Index([], dtype=str))
 

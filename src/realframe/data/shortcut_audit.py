@@ -76,8 +76,8 @@ def has_shortcut(report: AuditReport, limit: float) -> bool:
     return isinstance(value, float) and isinstance(low, float) and value > limit and low > _CHANCE
 
 
-def find_revealing_facts(facts: Mapping[str, float], limit: float) -> list[str]:
-    """Return the facts that each tell the classes apart beyond ``limit``, the most revealing first, but at least the first three."""
+def find_predictive_facts(facts: Mapping[str, float], limit: float) -> list[str]:
+    """Return the facts that each tell the classes apart beyond ``limit``, the most predictive first, but at least the first three."""
     return [name for rank, (name, accuracy) in enumerate(facts.items()) if rank < _NAMED_FACTS or accuracy > limit]
 
 
@@ -184,14 +184,14 @@ def _make_folds(fake: Bools, groups: "pd.Series[str]", folds: int, seed: int) ->
     if possible < 2:
         return []
     candidates = StratifiedGroupKFold(possible, shuffle=True, random_state=seed).split(groups, fake, groups)
-    return [(train, held_out) for train, held_out in candidates if len(set(fake[train])) == 2 and len(held_out)]
+    return [(train, test_rows) for train, test_rows in candidates if len(set(fake[train])) == 2 and len(test_rows)]
 
 
 def _cross_validate(model: ClassifierMixin, facts: pd.DataFrame, fake: Bools, folds: Folds) -> Floats:
     """Return the score of each item by a model that was not trained on its group, (n,); NaN for an item that no fold held out."""
     scores = np.full(len(facts), np.nan)
-    for train, held_out in folds:
-        scores[held_out] = make_classifier(facts, model).fit(facts.iloc[train], fake[train]).predict_proba(facts.iloc[held_out])[:, 1]
+    for train, test_rows in folds:
+        scores[test_rows] = make_classifier(facts, model).fit(facts.iloc[train], fake[train]).predict_proba(facts.iloc[test_rows])[:, 1]
     return scores
 
 

@@ -1,7 +1,8 @@
 """Split the items into train, val and test by group: all items of a cluster stay in one split, so that no test item was seen in training.
 
-The assignment is greedy. The clusters go, the largest first, each to the split that it brings nearest to its share of the items, of each
-class, of each class and kind, and of each generator and source: the idea of scikit-learn's StratifiedGroupKFold, with unequal shares.
+The assignment is greedy: clusters are assigned in descending size, each to the split that it brings nearest to its share of the items, of
+each class, of each class and kind, and of each generator and source. This is the idea of scikit-learn's StratifiedGroupKFold, with unequal
+shares.
 """
 
 import numpy as np
@@ -46,7 +47,7 @@ def assign_splits(
     """
     items = balanced[balanced["included"]].sort_values("media_id", ignore_index=True)
     _check_classes(balanced, items)
-    previous = previous_split.empty() if previous is None else previous
+    previous = previous_split.create_empty() if previous is None else previous
     items["cluster"] = find_clusters(items, quality, split.near_duplicate_distance, previous["cluster"]).to_numpy()
     names, cluster = np.unique(items["cluster"].to_numpy(dtype=str), return_inverse=True)
     _check_assigned_splits(items)
@@ -54,9 +55,9 @@ def assign_splits(
     allowed = _find_allowed_splits(items, cluster, len(names))
     order = np.array([shuffle_key(name, seed) for name in names]).argsort()
     shares = np.array([1 - split.val - split.test, split.val, split.test])
-    split_of = _assign_clusters(_count_strata(items, cluster), allowed, order, shares)
-    _fill_small_splits(split_of, _count_labels(items, cluster), allowed, order, split.min_per_class)
-    items["split"] = np.array(SPLITS)[split_of[cluster]]
+    split_by_cluster = _assign_clusters(_count_strata(items, cluster), allowed, order, shares)
+    _fill_small_splits(split_by_cluster, _count_labels(items, cluster), allowed, order, split.min_per_class)
+    items["split"] = np.array(SPLITS)[split_by_cluster[cluster]]
     items = balance_train(items, balance, seed)
     check_splits(items)
     return items
@@ -141,41 +142,43 @@ def _assign_clusters(counts: np.ndarray, allowed: np.ndarray, order: np.ndarray,
     """Return the split of each cluster, int64 (clusters,): that of least chi-square distance to the shares, one cluster after another."""
     target = shares[:, None] * counts.sum(axis=0)
     current = np.zeros_like(target)
-    split_of = np.zeros(len(counts), np.int64)
+    split_by_cluster = np.zeros(len(counts), np.int64)
     by_size = order[np.argsort(-counts[order, 0], kind="stable")]
-    fixed_first = by_size[np.argsort(allowed[by_size].sum(axis=1) > 1, kind="stable")]
-    for index in fixed_first:
+    fixed_then_size = by_size[np.argsort(allowed[by_size].sum(axis=1) > 1, kind="stable")]
+    for index in fixed_then_size:
         cost = (counts[index] * (2 * (current - target) + counts[index]) / target).sum(axis=1)
-        split_of[index] = np.where(allowed[index], cost, np.inf).argmin()
-        current[split_of[index]] += counts[index]
-    return split_of
+        split_by_cluster[index] = np.where(allowed[index], cost, np.inf).argmin()
+        current[split_by_cluster[index]] += counts[index]
+    return split_by_cluster
 
 
-def _fill_small_splits(split_of: np.ndarray, label_counts: np.ndarray, allowed: np.ndarray, order: np.ndarray, least: int) -> None:
+def _fill_small_splits(
+    split_by_cluster: np.ndarray, label_counts: np.ndarray, allowed: np.ndarray, order: np.ndarray, min_count: int
+) -> None:
     """Move clusters, in place, until each split has ``least`` items of each label. Raises TooFewItemsError where none can be moved."""
     while True:
-        current = np.stack([label_counts[split_of == index].sum(axis=0) for index in range(len(SPLITS))])
-        if (current >= least).all():
+        current = np.stack([label_counts[split_by_cluster == index].sum(axis=0) for index in range(len(SPLITS))])
+        if (current >= min_count).all():
             return
-        to_split, label = np.argwhere(current < least)[0]
-        can_leave = ((current[split_of] - label_counts >= least) | (label_counts == 0)).all(axis=1)
-        movable = order[((label_counts[:, label] > 0) & allowed[:, to_split] & (split_of != to_split) & can_leave)[order]]
+        to_split, label = np.argwhere(current < min_count)[0]
+        can_leave = ((current[split_by_cluster] - label_counts >= min_count) | (label_counts == 0)).all(axis=1)
+        movable = order[((label_counts[:, label] > 0) & allowed[:, to_split] & (split_by_cluster != to_split) & can_leave)[order]]
         if not len(movable):
-            raise TooFewItemsError("split", _describe_shortage(current, label_counts, least), _shortage_hint(LABELS[label], least))
-        split_of[movable[label_counts[movable].sum(axis=1).argmin()]] = to_split
+            raise TooFewItemsError("split", _describe_shortage(current, label_counts, min_count), _shortage_hint(LABELS[label], min_count))
+        split_by_cluster[movable[label_counts[movable].sum(axis=1).argmin()]] = to_split
 
 
-def _describe_shortage(current: np.ndarray, label_counts: np.ndarray, least: int) -> str:
+def _describe_shortage(current: np.ndarray, label_counts: np.ndarray, min_count: int) -> str:
     labels = []
     for index, label in enumerate(LABELS):
         clusters = (label_counts[:, index] > 0).sum()
         placed = ", ".join(f"{count} in {split}" for split, count in zip(SPLITS, current[:, index], strict=True))
         labels.append(f"{label} has {label_counts[:, index].sum()} items in {clusters} independent sets, of which {placed}")
-    return f"each class needs {least} items in each of train, val and test; {'; '.join(labels)}"
+    return f"each class needs {min_count} items in each of train, val and test; {'; '.join(labels)}"
 
 
-def _shortage_hint(label: str, least: int) -> str:
+def _shortage_hint(label: str, min_count: int) -> str:
     return (
-        f"Add {label} items that share no group or near-duplicate with the others: at least 3 independent sets of {least} are needed. "
+        f"Add {label} items that share no group or near-duplicate with the others: at least 3 independent sets of {min_count} are needed. "
         "Or lower split.min_per_class or split.near_duplicate_distance."
     )

@@ -22,13 +22,13 @@ def read(path: Path) -> frozenset[str]:
     return frozenset(json.loads(path.read_text())) if path.exists() else frozenset()
 
 
-def taken_down_error(subject: object) -> TakenDownError:
+def make_taken_down_error(subject: object, media_id: str) -> TakenDownError:
     """Return the error for a file with the bytes of a taken-down item."""
-    hint = "Delete the file. `realframe lineage` with its id shows who requested the takedown and why."
+    hint = f"Delete the file. Who requested the takedown, and why: `realframe lineage {media_id}`."
     return TakenDownError(subject, "was taken down on request", hint)
 
 
-def delete_files(folder: Path, media_id: str, hashes: HashIndex, workers: int) -> list[Path]:
+def delete_originals(folder: Path, media_id: str, hashes: HashIndex, workers: int) -> list[Path]:
     """Delete every file below ``folder`` with an item's bytes, and its rows in the batches' CSV files; return the deleted files."""
     files = [file for file in folder.rglob("*") if file.is_file() and not file.is_symlink()] if folder.exists() else []
     copies = sorted(file for file, sha256 in hashes.hash_files(files, workers).items() if sha256 == media_id)

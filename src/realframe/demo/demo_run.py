@@ -41,7 +41,7 @@ def run_demo(settings: Settings) -> None:
         approval = ["--approve-as", "demo", "--override", _OVERRIDE_REASON]
         _run_command([*headless, "--conf", json.dumps({"recipe": recipe}), *approval], env, sandbox, filtered=True)
     with _step("detect clips that the run did not see"):
-        _run_command([sys.executable, "-m", "realframe", "detect", str(rendered.unseen)], env, sandbox)
+        _run_command([sys.executable, "-m", "realframe", "detect", str(rendered.unseen_dir)], env, sandbox)
     _run_command([sys.executable, "-m", "realframe", "registry", "list"], env, sandbox)
     _print_next_steps(sandbox, time.monotonic() - start)
 

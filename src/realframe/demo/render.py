@@ -43,15 +43,15 @@ class RenderedSet:
 
     Attributes:
         folder: folder of the labeled set.
-        unseen: folder of the clips that no run sees.
-        files: number of files in both folders.
-        new: number of files that this call rendered.
+        unseen_dir: folder of the clips that no run sees.
+        file_count: number of files in both folders.
+        rendered_count: number of files that this call rendered.
     """
 
     folder: Path
-    unseen: Path
-    files: int
-    new: int
+    unseen_dir: Path
+    file_count: int
+    rendered_count: int
 
 
 def render_demo_data(folder: Path, *, clips: int = 120, images: int = 80, unseen: int = 6, seed: int = 42) -> RenderedSet:
@@ -85,7 +85,7 @@ def render_demo_data(folder: Path, *, clips: int = 120, images: int = 80, unseen
             write_text(home / "README.txt", _README)
         _render_all(missing_pairs)
     if missing_pairs or not (folder / "media.csv").exists():
-        write_text(folder / "media.csv", _manifest_csv(set_pairs))
+        write_text(folder / "media.csv", _format_label_csv(set_pairs))
     files = sum(len(pair.files) for pair in set_pairs) + unseen
     return RenderedSet(folder, unseen_folder, files, new)
 
@@ -124,7 +124,7 @@ def _render_all(pairs: list[ScenePair]) -> None:
             raise
 
 
-def _manifest_csv(pairs: list[ScenePair]) -> str:
+def _format_label_csv(pairs: list[ScenePair]) -> str:
     text = io.StringIO()
     sheet = csv.writer(text, lineterminator="\n")
     sheet.writerow(("file_path", "label", "generator", "source", "group"))

@@ -37,7 +37,7 @@ class Camera:
         demosaic: ``BILINEAR`` or ``MALVAR``.
         blur: of the lens, standard deviation in pixels.
         vignette: share of light lost in the corners.
-        balance: white balance, the gains of red and blue.
+        white_balance: the gains of red and blue.
         shot_noise: variance of the photon noise per unit of signal; the signal is 0 to 1.
         read_noise: variance of the electronic noise.
         pattern_std: standard deviation of the pixel gains, the fixed pattern.
@@ -50,7 +50,7 @@ class Camera:
     demosaic: tuple[np.ndarray, np.ndarray, np.ndarray]
     blur: float
     vignette: float
-    balance: tuple[float, float]
+    white_balance: tuple[float, float]
     shot_noise: float
     read_noise: float
     pattern_std: float
@@ -68,7 +68,7 @@ class Camera:
         Returns:
             float32 (HEIGHT, WIDTH, 3), 0 to 1, as displayed.
         """
-        gains = np.asarray((self.balance[0], 1.0, self.balance[1]), np.float32)
+        gains = np.asarray((self.white_balance[0], 1.0, self.white_balance[1]), np.float32)
         return self._develop(self._demosaic(self._sense(focused / gains, amplification, rng)) * gains)
 
     def ideal_picture(self, focused: np.ndarray) -> np.ndarray:

@@ -18,20 +18,19 @@ from typing import TYPE_CHECKING, Self
 from realframe.data.file_hashes import HASH_INDEX_FILE, HashIndex
 from realframe.detection.crash_counter import MAX_ATTEMPTS, AttemptCounter, CrashCounter, RecordedAttempts
 from realframe.detection.result import (
-    FRAMES,
-    HEAT,
     BatchFile,
     BatchItem,
     DecodedFile,
     DetectionResult,
     RemoteFile,
     StepTimer,
-    compute_digest,
+    compute_sha256_or_empty,
 )
 from realframe.detection.result_cache import ResultCache
-from realframe.errors import CrashesDetectorError, MediaError, RealframeError
+from realframe.errors import DetectorCrashError, MediaError, RealframeError
 from realframe.registry import model_registry
 from realframe.settings import Settings
+from realframe.store.detection_documents import FRAMES_SPRITE, HEATMAPS_SPRITE
 
 if TYPE_CHECKING:
     from realframe.detection.detector import Detector
@@ -104,25 +103,25 @@ class BatchDetector:
         self.storage_error = ""
 
     @classmethod
-    def open(cls, which: str, settings: Settings, workspace: Path) -> Self:
+    def open(cls, model_ref: str, settings: Settings, workspace: Path) -> Self:
         """Return the batch detector of a version, with its cache on this machine.
 
         Args:
-            which: a version's number or alias, or the folder of a run.
+            model_ref: a version's number or alias, or the folder of a run.
             settings: of this machine.
             workspace: the cache's folder for the model of a run's folder, whose results are worth nothing once it is trained again.
 
         Raises:
             RegistryError: there is no such version.
         """
-        is_registered = which.isdecimal() or not Path(which).is_dir()
+        is_registered = model_ref.isdecimal() or not Path(model_ref).is_dir()
         if is_registered:
-            version = model_registry.resolve_version(which)
-            which, cache = str(version.version), ResultCache(settings.cache_dir, (version.sha256, version.evidence))
+            version = model_registry.resolve_version(model_ref)
+            model_ref, cache = str(version.version), ResultCache(settings.cache_dir, (version.sha256, version.evidence_digest))
         else:
-            cache = ResultCache(workspace, (which, ""))
+            cache = ResultCache(workspace, (model_ref, ""))
         counter = CrashCounter(cache.attempts_folder)
-        batch = cls(partial(_load_detector, which), counter, cache, settings, min(settings.workers, _MAX_READ_AHEAD))
+        batch = cls(partial(_load_detector, model_ref), counter, cache, settings, min(settings.workers, _MAX_READ_AHEAD))
         batch.is_registered = is_registered
         return batch
 
@@ -139,7 +138,7 @@ class BatchDetector:
 
         Args:
             files: to score.
-            with_sprites: write ``frames.jpg`` and ``heat.jpg`` for each scored file.
+            with_sprites: write the sprites ``FRAMES_SPRITE`` and ``HEATMAPS_SPRITE`` for each scored file.
             use_cache: return cached results; results are stored in either case.
 
         Raises:
@@ -212,7 +211,7 @@ class BatchDetector:
             return detector.decode(file.source, file.name, file.on_progress)
         try:
             with file.source.fetch(detector.loaded.params.limits.max_bytes) as path:
-                cached = self._find_cached(file, compute_digest(path), with_sprites) if use_cache else None
+                cached = self._find_cached(file, compute_sha256_or_empty(path), with_sprites) if use_cache else None
                 return cached or detector.decode(path, file.name, file.on_progress)
         except MediaError as error:
             return _undecoded(file, "", error)
@@ -267,26 +266,26 @@ class BatchDetector:
         return file.folder or (self._cache.folder(sha256) if self._cache and sha256 else None)
 
 
-def _load_detector(which: str) -> "Detector":
+def _load_detector(model_ref: str) -> "Detector":
     from realframe.detection.detector import Detector  # imports TensorFlow
 
-    return Detector.load(which)
+    return Detector.load(model_ref)
 
 
 def _give_up(task: _Task) -> DecodedFile:
-    reason = f"could not be scored: {MAX_ATTEMPTS} times the detector failed at it or its process ended"
+    reason = f"cannot be scored: the detector failed or crashed on it in {MAX_ATTEMPTS} attempts"
     hint = "Export the file again in a common format, such as JPEG, PNG or H.264 in MP4. If that does not help, please report it."
-    return _undecoded(task.file, task.sha256, CrashesDetectorError(task.file.name, reason, hint))
+    return _undecoded(task.file, task.sha256, DetectorCrashError(task.file.name, reason, hint))
 
 
 def _undecoded(file: BatchFile, sha256: str, error: MediaError) -> DecodedFile:
     """Return a decoded file that has an error in place of frames."""
     if not sha256 and isinstance(file.source, Path):
-        sha256 = compute_digest(file.source)
+        sha256 = compute_sha256_or_empty(file.source)
     return DecodedFile(file.name, sha256, error, None, StepTimer(file.on_progress))
 
 
 def _has_sprites(result: DetectionResult, folder: Path | None) -> bool:
     if folder is None or result.detection.tiles is None:
         return False
-    return all((folder / name).exists() for name in (FRAMES, HEAT))
+    return all((folder / name).exists() for name in (FRAMES_SPRITE, HEATMAPS_SPRITE))

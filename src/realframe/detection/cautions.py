@@ -1,7 +1,8 @@
 """Find the cautions of a detection: why its verdict may be less reliable than the evaluation states.
 
 Quality cautions come from the facts of the file: it is tiny, heavily compressed, or has few frames. The domain caution ``domain.far``
-comes from its features: the file is unlike the training items. Pages and reports show them as ``realframe.presentation`` words them.
+comes from its features: the file is unlike the training items. A new caution also needs its code in ``Caution``
+(``store/detection_documents.py``) and its title in ``CAUTION_TITLES`` (``presentation/wording.py``).
 
 The domain caution uses the distance of the features to the k-th nearest training item (Sun et al., "Out-of-Distribution Detection with
 Deep Nearest Neighbors", ICML 2022). The limit comes from the validation items, on which the network was not trained either: a conformal
@@ -59,8 +60,9 @@ def find_quality_cautions(facts: MediaFacts, frame_count: int, params: Params) -
         message = f"The file is heavily compressed ({compression}), which removes the traces of a generator."
         yield Caution(code="quality.compressed", message=message)
     if facts.kind == "video" and frame_count <= _FEW_FRAMES:
-        frames = "one frame" if frame_count == 1 else f"{frame_count} frames"
-        yield Caution(code="quality.few-frames", message=f"Only {frames} of this video could be used, so the verdict rests on very little.")
+        usable = "one frame of this video is" if frame_count == 1 else f"{frame_count} frames of this video are"
+        message = f"Only {usable} usable, so the verdict is based on few frames and less reliable."
+        yield Caution(code="quality.few-frames", message=message)
 
 
 def _enlarged_side(facts: MediaFacts, params: Params) -> int:
@@ -107,8 +109,8 @@ class TrainingDomain:
         as_far = items - int(np.searchsorted(self.distances, distance, side="left"))
         if (1 + as_far) / (items + 1) > max(_OUTLIER_RATE, 1 / (items + 1)):
             return None
-        nearer = "99 % of the validation items" if as_far else f"all {items} validation items"
-        message = f"The file is unlike the training data of this detector: farther from it than {nearer}. The verdict may mean nothing."
+        share = "99 % of the validation items" if as_far else f"all {items} validation items"
+        message = f"The file is unlike the training data of this detector: farther from it than {share}. The verdict is unreliable."
         return Caution(code="domain.far", message=message)
 
 

@@ -59,14 +59,14 @@ class VerdictRule:
             subject: what an error is about.
 
         Raises:
-            RegistryError: the figures have no band, because an older realframe wrote them.
+            RegistryError: the figures have no band, because an older version of realframe wrote them.
         """
         try:
             band = UncertaintyBand(*(float(evaluation["band"][name]) for name in ("low", "high", "error")))
             return cls(float(evaluation["threshold"]), float(evaluation["temperature"]), band)
         except KeyError as error:
-            reason = "was evaluated by a realframe whose verdicts had no `uncertain`"
-            raise RegistryError(subject, reason, "Train a new version with this realframe: `realframe run`.") from error
+            reason = "was evaluated by an older version of realframe, without the verdict `uncertain`"
+            raise RegistryError(subject, reason, "Train a new version: `realframe run`.") from error
 
     def probability(self, score: float) -> float:
         """Return the calibrated probability of ``fake`` for a score."""
@@ -75,7 +75,7 @@ class VerdictRule:
 
 @dataclass(frozen=True)
 class TrainingReference:
-    """What the evaluation left of the training and validation items of a version.
+    """The training reference of a version: temperatures and feature domain.
 
     Attributes:
         temperatures: of resampled validation items, (n,); empty where there are too few items.

@@ -8,8 +8,8 @@ from realframe.files import write_text
 MAX_ATTEMPTS = 3
 """Attempts at one file that may fail or end the process before it is given up; the same for the command, the scoring job and the worker.
 
-The worker has always made three and the scoring job made two. Three holds everywhere: a process also ends for reasons that lie outside
-the file, such as a restarted machine or another program that takes the memory, and a file is given up for good.
+Three, because a process also ends for reasons outside the file, such as a restarted machine or another program that takes the memory,
+and a file is given up for good.
 """
 
 

@@ -116,7 +116,7 @@ def find_moments(frames: Sequence[FrameScore], verdict: str) -> tuple[Moment, ..
         frames: in the order of time.
         verdict: on the video.
     """
-    weights, limit = _frame_weights(frames)
+    weights, limit = _frame_values(frames)
     if not len(weights):
         return ()
     runs = list(_find_runs(weights > limit))
@@ -126,7 +126,7 @@ def find_moments(frames: Sequence[FrameScore], verdict: str) -> tuple[Moment, ..
     return tuple(sorted(moments, key=lambda moment: (-moment.score, moment.start_s))[:MAX_MOMENTS])
 
 
-def _frame_weights(frames: Sequence[FrameScore]) -> tuple[NDArray[np.float64], float]:
+def _frame_values(frames: Sequence[FrameScore]) -> tuple[NDArray[np.float64], float]:
     """Return the score (or attention) of each frame, and the limit above which a frame is suspicious; empty where there are none."""
     scores = [frame.score for frame in frames if frame.score is not None]
     if len(scores) == len(frames):

@@ -5,7 +5,7 @@ from typing import Self
 
 from realframe.detection import heatmaps, loaded_model
 from realframe.detection.detection_builder import build_scored_detection, build_unscored_detection
-from realframe.detection.result import DecodedFile, DetectionResult, StepTimer, compute_digest, display_path
+from realframe.detection.result import DecodedFile, DetectionResult, StepTimer, compute_sha256_or_empty, display_path
 from realframe.errors import MediaError, NotMediaError
 from realframe.evaluation.item_scores import ItemScore, ItemScorer
 from realframe.media.file_frames import FileFrames, load_file_frames
@@ -27,13 +27,13 @@ class Detector:
         self._scorer = ItemScorer(loaded.model, loaded.params, loaded.aggregate)
 
     @classmethod
-    def load(cls, which: str = model_registry.CHAMPION) -> Self:
+    def load(cls, model_ref: str = model_registry.CHAMPION) -> Self:
         """Load a version of the registry by number or alias, or the model in the folder of a run.
 
         Raises:
             RegistryError: there is no such version, no version is approved, or its file is not the registered one.
         """
-        return cls(loaded_model.load_detector_model(which))
+        return cls(loaded_model.load_detector_model(model_ref))
 
     @property
     def version(self) -> str:
@@ -62,7 +62,7 @@ class Detector:
         except MediaError as error:
             frames = error
         timer.stop()
-        sha256 = compute_digest(path) if isinstance(frames, MediaError) else frames.sha256
+        sha256 = compute_sha256_or_empty(path) if isinstance(frames, MediaError) else frames.sha256
         return DecodedFile(name or display_path(path), sha256, frames, provenance, timer)
 
     def score(self, decoded: DecodedFile) -> DetectionResult:
@@ -75,7 +75,7 @@ class Detector:
         return DetectionResult(detection, item.features, frames.pictures[item.positions])
 
     def explain(self, result: DetectionResult, folder: Path, on_progress: ProgressCallback = no_progress) -> Detection:
-        """Write the sprites ``frames.jpg`` and ``heat.jpg`` into ``folder``; return the detection with its tiles.
+        """Write the sprites of the frames and of their heatmaps into ``folder``; return the detection with its tiles.
 
         A result without pictures has no sprites; its detection is returned as it is.
         """

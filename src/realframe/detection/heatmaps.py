@@ -1,7 +1,7 @@
-"""Draw the sprites of a detection: the scored frames, and the same frames with Grad-CAM heat maps of the evidence for AI-generated.
+"""Draw the sprites of a detection: the scored frames, and the same frames with Grad-CAM heatmaps.
 
-The heat maps (``realframe.models.gradcam``) show where the network found what it takes for traces of a generator. They do not prove that
-anything was done there.
+The heatmaps (``realframe.models.gradcam``) show which regions the network weights as traces of a generator. They are not proof of
+manipulation.
 """
 
 import warnings
@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from realframe.detection.result import FRAMES, HEAT
 from realframe.files import atomic_path
-from realframe.media.frame_sampling import thin_evenly
+from realframe.media.frame_sampling import sample_evenly
 from realframe.models import gradcam
-from realframe.store.detection_documents import Detection, Tiles
+from realframe.store.detection_documents import FRAMES_SPRITE, HEATMAPS_SPRITE, Detection, Tiles
 
 MAX_FRAMES = 64
 """Frames in a sprite."""
@@ -31,11 +30,11 @@ def select_frames(detection: Detection) -> tuple[int, ...]:
     times = [frame.time_s for frame in detection.frames]
     peaks = {times.index(moment.peak_s) for moment in detection.moments}
     others = [index for index in range(len(times)) if index not in peaks]
-    return tuple(sorted({*peaks, *thin_evenly(others, MAX_FRAMES - len(peaks))}))
+    return tuple(sorted({*peaks, *sample_evenly(others, MAX_FRAMES - len(peaks))}))
 
 
 def write_heatmaps(model: keras.Model, pictures: NDArray[np.uint8], selected: Sequence[int], folder: Path) -> Tiles:
-    """Write ``frames.jpg`` and ``heat.jpg`` into ``folder``, each atomically.
+    """Write ``FRAMES_SPRITE`` and ``HEATMAPS_SPRITE`` into ``folder``, each atomically.
 
     Args:
         model: the detector's network.
@@ -49,8 +48,8 @@ def write_heatmaps(model: keras.Model, pictures: NDArray[np.uint8], selected: Se
         heat = gradcam.compute_heatmaps(model, frames)
     tiles = Tiles(size=min(_TILE_SIZE, frames.shape[1]), columns=min(_COLUMNS, len(selected)), frame_indices=tuple(selected))
     overlays = [gradcam.overlay_heatmap(frame, frame_heat) for frame, frame_heat in zip(frames, heat, strict=True)]
-    _write_sprite(list(frames), tiles, folder / FRAMES)
-    _write_sprite(overlays, tiles, folder / HEAT)
+    _write_sprite(list(frames), tiles, folder / FRAMES_SPRITE)
+    _write_sprite(overlays, tiles, folder / HEATMAPS_SPRITE)
     return tiles
 
 

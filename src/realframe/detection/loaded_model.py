@@ -16,7 +16,7 @@ from realframe.config import Params
 from realframe.detection.confidence import TrainingReference, VerdictRule
 from realframe.errors import RegistryError
 from realframe.evaluation.network_scores import load_model
-from realframe.files import sha256_of
+from realframe.files import compute_sha256
 from realframe.models.aggregate import Aggregate
 from realframe.registry import evidence_bundle, model_registry
 
@@ -44,15 +44,15 @@ class LoadedModel:
     digests: tuple[str, str] | None
 
 
-def load_detector_model(which: str) -> LoadedModel:
+def load_detector_model(model_ref: str) -> LoadedModel:
     """Load a version by number or alias, or the model in a folder.
 
     Raises:
         RegistryError: there is no such version, no version is approved, or its file is not the registered one.
     """
-    if not which.isdecimal() and Path(which).is_dir():
-        return _load_from_folder(Path(which))
-    return _load_from_registry(model_registry.resolve_version(which))
+    if not model_ref.isdecimal() and Path(model_ref).is_dir():
+        return _load_from_folder(Path(model_ref))
+    return _load_from_registry(model_registry.resolve_version(model_ref))
 
 
 def _load_from_folder(folder: Path) -> LoadedModel:
@@ -73,17 +73,17 @@ def _load_from_registry(version: model_registry.ModelVersion) -> LoadedModel:
     try:
         params = Params.model_validate(metadata["params"])
     except ValidationError as error:
-        reason = f"was registered by a realframe with other parameters ({error.errors()[0]['loc']})"
-        raise RegistryError(name, reason, "Train a new version with this realframe: `realframe run`.") from error
-    rule, digests = VerdictRule.from_evaluation(metadata, name), (version.sha256, version.evidence)
+        reason = f"was registered by another version of realframe: parameter {'.'.join(map(str, error.errors()[0]['loc']))} is not valid"
+        raise RegistryError(name, reason, "Train a new version: `realframe run`.") from error
+    rule, digests = VerdictRule.from_evaluation(metadata, name), (version.sha256, version.evidence_digest)
     return LoadedModel(model, params, metadata["aggregate"], rule, _read_reference(version), str(version.version), digests)
 
 
 def _load_registered_file(version: model_registry.ModelVersion, downloaded: Path) -> keras.Model:
     """Load the model file of a version after a check of its digest."""
     file = next(downloaded.rglob("*.keras"), None)
-    if file is None or sha256_of(file) != version.sha256:
-        reason = "its file is not the one that was registered and reviewed"
+    if file is None or compute_sha256(file) != version.sha256:
+        reason = "the SHA-256 of its file differs from the registered one"
         raise RegistryError(f"version {version.version}", reason, "Roll back: `realframe registry rollback`.")
     return load_model(file)
 
@@ -96,5 +96,5 @@ def _read_metadata(downloaded: Path) -> dict[str, Any]:
 
 def _read_reference(version: model_registry.ModelVersion) -> TrainingReference:
     """Return the training reference of a version; an empty one where it was registered without evidence."""
-    folder = evidence_bundle.fetch(version) if version.evidence else Path()
+    folder = evidence_bundle.fetch(version) if version.evidence_digest else Path()
     return TrainingReference.read(folder / artifacts.TRAINING_REFERENCE.name, folder / artifacts.SPLITS.name)

@@ -12,14 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realframe.errors import MediaError
-from realframe.files import sha256_of
+from realframe.files import compute_sha256
 from realframe.media.file_frames import FileFrames
 from realframe.progress import ProgressCallback, no_progress
 from realframe.provenance.origin import Provenance
-from realframe.store.detection_documents import Detection
-
-FRAMES, HEAT = "frames.jpg", "heat.jpg"
-"""The sprites of a detection: the frames that were scored, and the same frames with their heat maps."""
+from realframe.store.detection_documents import FRAMES_SPRITE, HEATMAPS_SPRITE, Detection
 
 
 class StepTimer:
@@ -95,10 +92,10 @@ def display_path(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "replace")
 
 
-def compute_digest(path: Path) -> str:
+def compute_sha256_or_empty(path: Path) -> str:
     """Return the hex SHA-256 of a file; empty where it is not a regular file or cannot be read."""
     try:
-        return sha256_of(path) if path.is_file() else ""
+        return compute_sha256(path) if path.is_file() else ""
     except OSError:
         return ""
 
@@ -163,7 +160,7 @@ class BatchItem:
         return replace(self, result=self.result.without_pictures())
 
     def read_sprites(self) -> tuple[bytes, bytes] | None:
-        """Return the JPEG bytes of the frames and of the heat maps; None where the file has no sprites."""
+        """Return the JPEG bytes of the frames and of the heatmaps; None where the file has no sprites."""
         if self.folder is None or self.result.detection.tiles is None:
             return None
-        return (self.folder / FRAMES).read_bytes(), (self.folder / HEAT).read_bytes()
+        return (self.folder / FRAMES_SPRITE).read_bytes(), (self.folder / HEATMAPS_SPRITE).read_bytes()

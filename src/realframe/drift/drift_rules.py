@@ -34,16 +34,18 @@ class DriftRules(_Strict):
     window: WindowSize
     min_items: int = Field(ge=2)
     recent_windows: int = Field(ge=1)
-    min_drifting: int = Field(ge=1)
+    min_drifting_windows: int = Field(ge=1)
     max_psi: float = Field(gt=0)
     significance: float = Field(gt=0, lt=1)
 
     @model_validator(mode="after")
     def _check_consistency(self) -> Self:
-        if self.min_drifting > self.recent_windows:
-            raise ValueError(f"min_drifting ({self.min_drifting}) is greater than recent_windows ({self.recent_windows})")
+        if self.min_drifting_windows > self.recent_windows:
+            raise ValueError(
+                f"min_drifting_windows ({self.min_drifting_windows}) is greater than recent_windows ({self.recent_windows}): lower it"
+            )
         if self.window.items is not None and self.window.items < self.min_items:
-            raise ValueError(f"window.items ({self.window.items}) is less than min_items ({self.min_items})")
+            raise ValueError(f"window.items ({self.window.items}) is less than min_items ({self.min_items}): raise it")
         return self
 
 

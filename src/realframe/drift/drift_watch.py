@@ -23,7 +23,7 @@ from realframe.registry.model_version import ModelVersion
 from realframe.settings import Settings
 from realframe.statistics import distribution_shift
 from realframe.statistics.hypothesis_tests import holm_adjust
-from realframe.store.document_base import now
+from realframe.store.document_base import format_current_time
 from realframe.store.predictions import list_predictions
 from realframe.store.repository import Store
 from realframe.store.user_documents import DriftMeasure, DriftWindow, Prediction
@@ -192,7 +192,7 @@ def _measure(window: PredictionWindow, model: int, reference: ReferenceSample, r
         measures=measures,
         is_drifting=any(measure.exceeds_limit for measure in measures),
         alarm_raised=False,
-        created=now(),
+        created=format_current_time(),
     )
 
 
@@ -201,4 +201,4 @@ def _key(window: PredictionWindow, model: int) -> str:
 
 
 def _enough_drift(windows: list[DriftWindow], rules: DriftRules) -> bool:
-    return sum(window.is_drifting for window in windows) >= rules.min_drifting
+    return sum(window.is_drifting for window in windows) >= rules.min_drifting_windows

@@ -1,4 +1,9 @@
-"""Fit the temperature and the band of uncertain verdicts on the validation items, and measure both on the test items."""
+"""Fit the temperature and the band of uncertain verdicts on the validation items, and measure both on the test items.
+
+The stage ``evaluate`` writes temperature, threshold and band to ``reports/metrics.json``; registration stores them with the version
+(``realframe.registry.model_logging``); ``realframe detect`` reads them from it (``realframe.detection.loaded_model``) and calibrates each
+score with them (``realframe.detection.confidence``).
+"""
 
 from dataclasses import asdict
 

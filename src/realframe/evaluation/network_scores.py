@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from realframe.data.batches import FrameReader
-from realframe.media.frame_sampling import thin_evenly
+from realframe.media.frame_sampling import sample_evenly
 from realframe.models import detector_network, freezing, heads
 from realframe.progress import ProgressCallback, no_progress
 
@@ -123,7 +123,7 @@ class ClipScorer:
 
     def select_positions(self, count: int) -> NDArray[np.int64]:
         """Return the positions of the frames to score in a clip of ``count`` frames, int64 (T,)."""
-        return np.array(thin_evenly(range(count), self._length), np.int64)
+        return np.array(sample_evenly(range(count), self._length), np.int64)
 
     def score(self, frames: NDArray[np.uint8], positions: NDArray[np.int64], on_progress: ProgressCallback = no_progress) -> ClipScore:
         """Score a clip.

@@ -19,7 +19,7 @@ from PIL import Image, ImageFilter, ImageOps
 from realframe.config import HarmonizeParams, Params
 from realframe.errors import MediaError
 from realframe.media.file_frames import load_file_frames
-from realframe.media.frame_sampling import thin_evenly
+from realframe.media.frame_sampling import sample_evenly
 from realframe.media.harmonize import reencode_video
 from realframe.media.probe import probe_media
 from realframe.media.shards import open_shard, read_shard_frames
@@ -116,15 +116,15 @@ class ItemFiles:
 
     Attributes:
         media_id: id of the item.
-        original: the original file.
-        sampled: shard of the sampled frames.
-        clean: shard of the frames that cleaning kept.
+        original_file: the original file.
+        frames_shard: shard of the sampled frames.
+        clean_shard: shard of the frames that cleaning kept.
     """
 
     media_id: str
-    original: Path
-    sampled: Path
-    clean: Path
+    original_file: Path
+    frames_shard: Path
+    clean_shard: Path
 
 
 def perturb_item(item: ItemFiles, params: Params) -> dict[Perturbation, NDArray[np.uint8]]:
@@ -140,8 +140,8 @@ def perturb_item(item: ItemFiles, params: Params) -> dict[Perturbation, NDArray[
     Raises:
         UndecodableError: a frame cannot be decoded.
     """
-    indices = read_shard_frames(item.clean)[1]
-    chosen = indices[thin_evenly(range(len(indices)), params.evaluate.robustness_frames)]
+    indices = read_shard_frames(item.clean_shard)[1]
+    chosen = indices[sample_evenly(range(len(indices)), params.evaluate.robustness_frames)]
     originals = list(_read_chosen_frames(item, set(chosen.tolist()), params))
     squares = {
         perturbation: np.stack([_make_square(frame, perturbation, item, number, params) for number, frame in originals])
@@ -152,7 +152,7 @@ def perturb_item(item: ItemFiles, params: Params) -> dict[Perturbation, NDArray[
 
 def _read_chosen_frames(item: ItemFiles, chosen: set[int], params: Params) -> Iterator[tuple[int, Image.Image]]:
     """Yield the index and the upright image of each chosen frame, at native size."""
-    with open_shard(item.sampled) as shard:
+    with open_shard(item.frames_shard) as shard:
         still = shard.facts["container"] if shard.facts["kind"] == "image" else ""
         for number, (member, data) in enumerate(shard.frames()):
             if number not in chosen:
@@ -173,7 +173,7 @@ def _make_square(frame: Image.Image, perturbation: Perturbation, item: ItemFiles
 
 def _perturb_video(item: ItemFiles, chosen: NDArray[np.int64], params: Params) -> dict[Perturbation, NDArray[np.uint8]]:
     """Re-encode the video at each level, process it like any file, and return the chosen frames."""
-    facts = probe_media(item.original, params.limits)
+    facts = probe_media(item.original_file, params.limits)
     if facts.kind != "video":
         return {}
     keep_all = params.clean.model_copy(update={"min_std": 0.0, "min_sharpness": 0.0, "duplicate_distance": -1})
@@ -182,10 +182,10 @@ def _perturb_video(item: ItemFiles, chosen: NDArray[np.int64], params: Params) -
         for perturbation in VIDEO_PERTURBATIONS:
             target = Path(folder) / f"{perturbation.level}.mp4"
             try:
-                reencode_video(item.original, facts, _encoding_params(params, perturbation), params.limits, target)
+                reencode_video(item.original_file, facts, _encoding_params(params, perturbation), params.limits, target)
                 frames = load_file_frames(target, params.model_copy(update={"clean": keep_all}))
             except MediaError as error:
-                _log.warning("%s: skipped perturbation %s %g: %s", item.original.name, perturbation.name, perturbation.level, error)
+                _log.warning("%s: skipped perturbation %s %g: %s", item.original_file.name, perturbation.name, perturbation.level, error)
                 continue
             is_chosen = np.isin(frames.indices, chosen)
             if is_chosen.sum() == len(chosen):  # otherwise the encoder dropped frames, and the frames do not match

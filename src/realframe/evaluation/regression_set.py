@@ -13,7 +13,7 @@ from realframe.data.split import LABELS
 from realframe.errors import MediaError
 from realframe.evaluation import scored_rows
 from realframe.evaluation.scored_rows import Figures
-from realframe.files import sha256_of
+from realframe.files import compute_sha256
 from realframe.media.file_frames import load_file_frames
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def _iter_rows(files: list[tuple[str, Path]], scorer: "ItemScorer", params: Para
         if scorer.scores_clips and frames.facts.kind != "video":
             _log.warning("regression set: skipped %s: it is an image, and this recipe scores videos only", path.name)
             continue
-        media_id = sha256_of(path)
+        media_id = compute_sha256(path)
         score = scorer.score(frames.pictures).score
         yield {"media_id": media_id, "label": label, "kind": frames.facts.kind, "split": known.get(media_id, ""), "score": score}
 

@@ -15,7 +15,7 @@ from realframe.errors import MediaError
 from realframe.evaluation import scored_rows
 from realframe.evaluation.perturbations import UNCHANGED, VIDEO_PERTURBATIONS, ItemFiles, perturb_item
 from realframe.evaluation.scored_rows import Figures, ScoredRows
-from realframe.media.parallel import process_items
+from realframe.media.process_pool import process_items
 from realframe.statistics.hypothesis_tests import ModelScores
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ import pandas as pd
 import pyarrow as pa
 
 from realframe.statistics import bootstrap
-from realframe.statistics.arrays import Bools, Floats, divide_or
+from realframe.statistics.arrays import Bools, Floats, divide_safe
 from realframe.statistics.bootstrap import Resamples
-from realframe.statistics.classification_metrics import METRICS, compute_metrics, confusion_counts
+from realframe.statistics.classification_metrics import METRICS, compute_metrics, count_confusion
 from realframe.statistics.hypothesis_tests import ModelScores, paired_difference
 
 _ITEM = ("media_id", "label", "kind")
@@ -40,12 +40,12 @@ class ScoredRows:
 
     Attributes:
         table: rows with ``label``, ``cluster`` and the score columns.
-        resamples: number of bootstrap resamples of an interval.
+        resample_count: number of bootstrap resamples of an interval.
         seed: seed of the resamples.
     """
 
     table: pd.DataFrame
-    resamples: int
+    resample_count: int
     seed: int
 
     @cached_property
@@ -54,9 +54,9 @@ class ScoredRows:
         return (self.table["label"] == "fake").to_numpy()
 
     @cached_property
-    def draws(self) -> Resamples:
+    def resamples(self) -> Resamples:
         """The resamples. They are the same for every score column, so differences are paired."""
-        return bootstrap.draw_resamples(self.table["cluster"], self.is_fake, self.resamples, self.seed)
+        return bootstrap.draw_resamples(self.table["cluster"], self.is_fake, self.resample_count, self.seed)
 
     @cached_property
     def minority_clusters(self) -> int:
@@ -85,21 +85,23 @@ class ScoredRows:
             probabilities: probabilities for log loss, Brier score and ECE, (n,); default: the scores.
         """
         values = compute_metrics(self.is_fake, self.scores(column), threshold, None, probabilities)
-        drawn = compute_metrics(self.is_fake, self.scores(column), threshold, self.draws, probabilities)
+        resampled = compute_metrics(self.is_fake, self.scores(column), threshold, self.resamples, probabilities)
         metrics: Figures = {
-            m: bootstrap.percentile_interval(float(values[m][0]), drawn[m], self.minority_clusters).as_dict() for m in METRICS
+            m: bootstrap.percentile_interval(float(values[m][0]), resampled[m], self.minority_clusters).as_dict() for m in METRICS
         }
-        return metrics | {"confusion": confusion_counts(self.is_fake, self.scores(column), threshold)} | self.missing_interval_note()
+        return metrics | {"confusion": count_confusion(self.is_fake, self.scores(column), threshold)} | self.missing_interval_note()
 
-    def compute_share(self, hit: Bools, among: Bools) -> Figures:
-        """Return the share of the rows ``among`` that are ``hit``, with its interval; both are masks (n,)."""
-        value = float(hit[among].mean()) if among.any() else np.nan
-        drawn = np.concatenate([divide_or(block @ (hit & among), block @ among) for block in self.draws.iter_row_weights()])
-        return bootstrap.percentile_interval(value, drawn, int(self.table["cluster"][among].nunique())).as_dict()
+    def compute_share(self, successes: Bools, population: Bools) -> Figures:
+        """Return the share of ``successes`` among the rows of ``population``, with its interval; both are masks (n,)."""
+        value = float(successes[population].mean()) if population.any() else np.nan
+        resampled = np.concatenate(
+            [divide_safe(block @ (successes & population), block @ population) for block in self.resamples.iter_row_weights()]
+        )
+        return bootstrap.percentile_interval(value, resampled, int(self.table["cluster"][population].nunique())).as_dict()
 
     def metric_difference(self, a: ModelScores, b: ModelScores, metric: str) -> Figures:
         """Return a metric of ``a`` minus that of ``b`` on these rows, with an interval from paired resamples."""
-        return paired_difference(self.is_fake, self.table["cluster"], a, b, metric, self.resamples, self.seed).as_dict()
+        return paired_difference(self.is_fake, self.table["cluster"], a, b, metric, self.resample_count, self.seed).as_dict()
 
     def missing_interval_note(self) -> dict[str, str]:
         """Return ``too_few``: a sentence that says why there is no interval. Empty if there is one."""

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from realframe.data.batches import FrameReader
 from realframe.evaluation.item_scores import ItemFrames, ItemScorer
-from realframe.media.frame_sampling import thin_evenly
+from realframe.media.frame_sampling import sample_evenly
 
 MAX_TRAIN_ITEMS = 300
 MAX_FRAMES = 4
@@ -49,6 +49,6 @@ def _iter_rows(scorer: ItemScorer, frames: pd.DataFrame, workers: int) -> Iterat
     items = sorted((str(media_id), [int(row) for row in rows]) for media_id, rows in frames.groupby("media_id").indices.items())
     for start in range(0, len(items), _BATCH_ITEMS):
         batch = items[start : start + _BATCH_ITEMS]
-        pixels: list[ItemFrames] = [reader.read(np.array(thin_evenly(rows, MAX_FRAMES), np.int64)) for _, rows in batch]
+        pixels: list[ItemFrames] = [reader.read(np.array(sample_evenly(rows, MAX_FRAMES), np.int64)) for _, rows in batch]
         for (media_id, _), scored in zip(batch, scorer.score_many(pixels), strict=True):
             yield {"media_id": media_id, "score": scored.score, "features": scored.features}

@@ -40,7 +40,7 @@ class Fold:
     splits: pd.DataFrame
 
     @property
-    def obstacle(self) -> str:
+    def skip_reason(self) -> str:
         """Why no detector can be trained and tested on this fold; empty if it can."""
         for split in ("train", "val"):
             if missing := {"real", "fake"} - set(self._rows(split)["label"]):
@@ -52,7 +52,7 @@ class Fold:
         )
 
     @property
-    def limitation(self) -> str:
+    def missing_kinds_note(self) -> str:
         """Which kinds have no AI-generated training item in this fold, as a sentence; empty if there are none."""
         made, left = (set(rows.loc[rows["label"] == "fake", "kind"]) for rows in (self._rows("test"), self._rows("train")))
         unseen = " and ".join(f"{kind}s" for kind in sorted(made - left))
@@ -67,8 +67,8 @@ class Fold:
 def list_generators(splits: pd.DataFrame) -> list[str]:
     """Return the generators that can be held out, sorted: those with at least 5 items. A single one gives an empty list."""
     counts = splits.loc[(splits["label"] == "fake") & (splits["generator"] != ""), "generator"].value_counts()
-    enough = sorted(counts.index[counts >= MIN_ITEMS])
-    return enough if len(enough) > 1 else []
+    frequent = sorted(counts.index[counts >= MIN_ITEMS])
+    return frequent if len(frequent) > 1 else []
 
 
 def leave_out_generator(generator: str, splits: pd.DataFrame, balance: BalanceParams, seed: int) -> Fold:
@@ -80,12 +80,12 @@ def leave_out_generator(generator: str, splits: pd.DataFrame, balance: BalancePa
         balance: the parameters of the balancing.
         seed: decides which items are repeated.
     """
-    own = (splits["generator"] == generator) & (splits["label"] == "fake")
-    related = splits["cluster"].isin(splits.loc[own, "cluster"])
-    remaining = splits[splits["split"].isin(["train", "val"]) & ~own & ~related]
-    real = (splits["split"] == "test") & (splits["label"] == "real") & splits["kind"].isin(splits.loc[own, "kind"])
-    tested = splits[own | real].assign(split="test")
-    return Fold(generator, balance_train(pd.concat([remaining, tested], ignore_index=True), balance, seed))
+    generator_rows = (splits["generator"] == generator) & (splits["label"] == "fake")
+    related = splits["cluster"].isin(splits.loc[generator_rows, "cluster"])
+    remaining = splits[splits["split"].isin(["train", "val"]) & ~generator_rows & ~related]
+    real = (splits["split"] == "test") & (splits["label"] == "real") & splits["kind"].isin(splits.loc[generator_rows, "kind"])
+    test_rows = splits[generator_rows | real].assign(split="test")
+    return Fold(generator, balance_train(pd.concat([remaining, test_rows], ignore_index=True), balance, seed))
 
 
 def build_held_out_rows(fold: Fold, scores: dict[str, float]) -> pd.DataFrame:
@@ -142,7 +142,7 @@ class _PooledFolds(ScoredRows):
     def draws(self) -> Resamples:
         """Resamples of the clusters of all folds together. Each contains every generator."""
         return bootstrap.draw_resamples(
-            self.table["cluster"], np.where(self.is_fake, self.table["held_out"], ""), self.resamples, self.seed
+            self.table["cluster"], np.where(self.is_fake, self.table["held_out"], ""), self.resample_count, self.seed
         )
 
     @cached_property

@@ -12,7 +12,7 @@ from realframe.data.labels import FileEntry
 from realframe.errors import DatasetError, MediaError
 from realframe.feedback.feedback_labels import LabelCase, check_media, copy_if_missing, list_cases, select_agreed
 from realframe.settings import Settings
-from realframe.store.document_base import Label, now
+from realframe.store.document_base import Label, format_current_time
 from realframe.store.repository import Store
 from realframe.store.user_documents import RegressionItem
 
@@ -42,10 +42,10 @@ def add_regression_item(store: Store, folder: Path, file: Path, label: Label, re
     known = store.get(RegressionItem, media_id)
     if known and known.label != label:
         conflict = f"is in the regression set as {known.label} (added by {known.added_by}: {known.reason})"
-        raise DatasetError(file, conflict, "Settle which label is correct first.")
+        raise DatasetError(file, conflict, "Find out which label is correct, then remove the other one.")
     path = f"{label}/{media_id}{file.suffix.lower()}"
     item = known or RegressionItem(
-        media_id=media_id, label=label, path=path, file=name or file.name, reason=reason, added_by=added_by, created=now()
+        media_id=media_id, label=label, path=path, file=name or file.name, reason=reason, added_by=added_by, created=format_current_time()
     )
     copy_if_missing(file, folder / item.path)
     store.upsert([item])

@@ -8,9 +8,9 @@ from typing import Literal
 
 from realframe.data import takedown_list
 from realframe.errors import NotMediaError
-from realframe.files import atomic_path, sha256_of
+from realframe.files import atomic_path, compute_sha256
 from realframe.media.signature import HEAD_BYTES, Signature, detect_signature
-from realframe.store.document_base import Label, now
+from realframe.store.document_base import Label, format_current_time
 from realframe.store.repository import Store
 from realframe.store.user_documents import Feedback, RegressionItem, Takedown
 
@@ -81,7 +81,7 @@ def add_vote(store: Store, folder: Path, file: Path, label: Label, reason: str, 
         label=label,
         reason=reason,
         person=person,
-        created=now(),
+        created=format_current_time(),
     )
     store.upsert([vote])
     return next(case for case in list_cases(store) if case.media_id == media_id)
@@ -106,9 +106,9 @@ def check_media(store: Store, file: Path) -> str:
     """Check that a file is a media file and was not taken down; return its media id. Raises NotMediaError, TakenDownError."""
     if _read_signature(file) is None:
         raise NotMediaError(file, "is neither an image nor a video", "Name a media file.")
-    media_id = sha256_of(file)
+    media_id = compute_sha256(file)
     if store.get(Takedown, media_id):
-        raise takedown_list.taken_down_error(file)
+        raise takedown_list.make_taken_down_error(file, media_id)
     return media_id
 
 

@@ -10,7 +10,7 @@ from realframe.registry.model_registry import ModelVersion
 from realframe.settings import get_settings
 from realframe.statistics.hypothesis_tests import mcnemar_test, paired_difference
 
-RANKING, MISTAKES, REGRESSION = "ranks no worse than the champion", "no more mistakes than the champion", "regression set no worse"
+RANKING, MISTAKES, REGRESSION = "ROC-AUC vs. champion", "McNemar vs. champion", "regression set vs. champion"
 _NO_CHAMPION = "there is no other champion to compare with"
 _RESAMPLES, _SEED = 2000, 0
 
@@ -65,15 +65,21 @@ def check_regression_set(rule: RegressionRule, candidate: EvidenceFiles, champio
     if champion is None:
         mistakes = _count_mistakes(items, candidate.threshold)
         return RuleResult(REGRESSION, True, f"{mistakes} mistakes on {len(items)} items; {_NO_CHAMPION}", required)
-    other = EvidenceFiles.fetch(champion)
-    scores = {} if other.regression is None else dict(zip(other.regression["media_id"], other.regression[SCORE], strict=True))
+    champion_evidence = EvidenceFiles.fetch(champion)
+    scores = (
+        {}
+        if champion_evidence.regression is None
+        else dict(zip(champion_evidence.regression["media_id"], champion_evidence.regression[SCORE], strict=True))
+    )
     unscored = [media_id for media_id in items["media_id"] if media_id not in scores]
     scores |= score_items(champion, unscored, regression_originals(get_settings()))
     common = items[items["media_id"].isin(scores)]
-    mine = _count_mistakes(common, candidate.threshold)
-    theirs = _count_mistakes(common.assign(score=common["media_id"].map(scores)), other.threshold)
-    observed = f"{mine} mistakes on {len(common)} items, version {champion.version} makes {theirs}"
-    return RuleResult(REGRESSION, None if common.empty else mine - theirs <= rule.extra_mistakes_at_most, observed, required)
+    candidate_mistakes = _count_mistakes(common, candidate.threshold)
+    champion_mistakes = _count_mistakes(common.assign(score=common["media_id"].map(scores)), champion_evidence.threshold)
+    observed = f"{candidate_mistakes} mistakes on {len(common)} items, version {champion.version} makes {champion_mistakes}"
+    return RuleResult(
+        REGRESSION, None if common.empty else candidate_mistakes - champion_mistakes <= rule.extra_mistakes_at_most, observed, required
+    )
 
 
 def _count_mistakes(items: pd.DataFrame, threshold: float) -> int:

@@ -50,12 +50,12 @@ def reviewer_from_login(name: str) -> Reviewer:
     return Reviewer(name, "cli", "os")
 
 
-def reviewer_from_password(name: str, password: str, via: Channel) -> Reviewer:
+def reviewer_from_password(name: str, password: str, channel: Channel) -> Reviewer:
     """Return the owner of an account as the reviewer. Raises AccountError if the password is wrong or the role cannot decide."""
     with open_store(get_settings()) as store:
         account = accounts.verify_password(store, name, password)
     _require_decision_role(account)
-    return Reviewer(account.name, via, "password")
+    return Reviewer(account.name, channel, "password")
 
 
 def _require_decision_role(account: Account) -> None:
@@ -87,8 +87,7 @@ class _Request:
 def approve(version: int, reviewer: Reviewer, comment: str, override: str = "") -> LedgerEntry:
     """Make a version the champion and return the ledger entry.
 
-    Refused are an unknown version, the current champion (unless it was set without a review), a version that does not meet every gate rule
-    when no override reason is given, and, under ``four_eyes``, the approval of a model by the person who trained it.
+    Stores the gate result with the decision. A champion that was set without a review can be approved afterwards.
 
     Args:
         version: its number.
@@ -97,15 +96,15 @@ def approve(version: int, reviewer: Reviewer, comment: str, override: str = "") 
         override: why unmet rules do not count; stored in the ledger with their names.
 
     Raises:
-        GateError: a rule is not met, or the reviewer is the trainer.
-        RegistryError: refused for another reason, or MLflow lacks a file of the version.
-        LedgerError: other writers came first every time.
+        GateError: a gate rule is not met and no override reason is given, or ``four_eyes`` is set and the reviewer trained the version.
+        RegistryError: there is no such version, it is already the champion after a review, or MLflow lacks a file of the version.
+        LedgerError: other processes appended an entry first in every attempt.
         MetadataError: the store cannot be reached.
     """
 
     def check(store: Store) -> int:
         chosen, versions = model_registry.get_version(version), model_registry.list_versions()
-        if CHAMPION in chosen.aliases and champion_history.ungated_entry(ledger.entries(store), versions) is None:
+        if CHAMPION in chosen.aliases and champion_history.find_unapproved_promotion(ledger.list_entries(store), versions) is None:
             raise RegistryError(f"version {version}", "is already the champion", "Show it with `realframe registry show champion`.")
         gate.require_second_reviewer(chosen, reviewer.name)
         return version
@@ -125,12 +124,12 @@ def request_changes(version: int, reviewer: Reviewer, comment: str) -> LedgerEnt
     """
     if not comment.strip():
         raise RegistryError(f"version {version}", "asking for changes needs a comment that names them", "Add a comment with -m.")
-    return _decide(_Request("changes", version, reviewer, comment), lambda _: _require_not_champion(version))
+    return _decide(_Request("request_changes", version, reviewer, comment), lambda _: _require_not_champion(version))
 
 
 def record_timeout(version: int) -> LedgerEntry:
-    """Record that nobody decided in time and return the ledger entry. The aliases do not change: a time-out is not an approval."""
-    return _decide(_Request("timeout", version, None, "nobody decided in time"), lambda _: version)
+    """Record that the review timed out and return the ledger entry. The aliases do not change: a time-out is not an approval."""
+    return _decide(_Request("timeout", version, None, "review timed out"), lambda _: version)
 
 
 def rollback(reviewer: Reviewer, comment: str, version: int | None = None) -> LedgerEntry:
@@ -143,7 +142,7 @@ def rollback(reviewer: Reviewer, comment: str, version: int | None = None) -> Le
     """
 
     def choose_former(store: Store) -> int:
-        former = champion_history.former_champions(ledger.entries(store), model_registry.list_versions())
+        former = champion_history.list_former_champions(ledger.list_entries(store), model_registry.list_versions())
         target = former[-1] if version is None and former else version
         if target not in former:
             subject = "champion" if version is None else f"version {version}"
@@ -166,13 +165,13 @@ def _decide(request: _Request, choose_version: Callable[[Store], int]) -> Ledger
         pending = apply_ledger(store)
         if pending and request.matches(pending):
             return pending
-        entry = ledger.append(store, lambda: _build_decision(request, model_registry.get_version(choose_version(store)), store))
+        entry = ledger.append_entry(store, lambda: _build_decision(request, model_registry.get_version(choose_version(store)), store))
         apply_ledger(store)
         return entry
 
 
 def _build_decision(request: _Request, candidate: ModelVersion, store: Store) -> Decision:
-    gate_result = gate.check(candidate.version, store) if request.action in champion_history.TEST_SPLIT_ACTIONS else None
+    gate_result = gate.check_gate(candidate.version, store) if request.action in champion_history.TEST_SPLIT_ACTIONS else None
     return Decision(
         action=request.action,
         version=candidate.version,
@@ -182,8 +181,8 @@ def _build_decision(request: _Request, candidate: ModelVersion, store: Store) ->
         evidence=ledger.evidence_record(candidate, model_registry.find_champion()) | _review_facts(candidate, gate_result, store),
         channel=request.reviewer.channel if request.reviewer else "airflow",
         authentication=request.reviewer.authentication if request.reviewer else "none",
-        overrides=gate.overridden_rules(gate_result, request.override) if gate_result and request.action == "approve" else (),
-        reason=request.override,
+        overrides=gate.require_override_reason(gate_result, request.override) if gate_result and request.action == "approve" else (),
+        override_reason=request.override,
     )
 
 
@@ -191,5 +190,5 @@ def _review_facts(candidate: ModelVersion, gate_result: GateResult | None, store
     """Return the gate result and the earlier uses of the test split, for the ledger."""
     return {
         "gate": gate_result.as_dict() if gate_result else None,
-        "test_split": asdict(champion_history.count_split_usage(candidate, store)),
+        "test_split_usage": asdict(champion_history.count_split_usage(candidate, store)),
     }

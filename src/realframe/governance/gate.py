@@ -30,16 +30,16 @@ class GateResult:
     rules: tuple[RuleResult, ...]
 
     @property
-    def unmet(self) -> tuple[RuleResult, ...]:
+    def unmet_rules(self) -> tuple[RuleResult, ...]:
         """The rules that are not met or whose outcome is unknown."""
-        return tuple(rule for rule in self.rules if rule.met is not True)
+        return tuple(rule for rule in self.rules if rule.is_met is not True)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the outcome as JSON-compatible values, for the ledger."""
         return asdict(self) | {"rules": [asdict(rule) for rule in self.rules]}
 
 
-def check(version: int, store: Store) -> GateResult:
+def check_gate(version: int, store: Store) -> GateResult:
     """Check every rule for a version. This may take a while: the champion may have to score the candidate's test items.
 
     Raises:
@@ -48,14 +48,14 @@ def check(version: int, store: Store) -> GateResult:
         MetadataError: the store cannot be reached.
     """
     rules, candidate = gate_rules.load_gate_rules(get_settings()), model_registry.get_version(version)
-    champion = comparison_champion(candidate, store)
+    champion = find_comparison_champion(candidate, store)
     return GateResult(version, champion.version if champion else None, tuple(_check_rules(rules, candidate, champion)))
 
 
-def comparison_champion(candidate: ModelVersion, store: Store) -> ModelVersion | None:
+def find_comparison_champion(candidate: ModelVersion, store: Store) -> ModelVersion | None:
     """Return the champion to compare a version with: the current one or, if that is the version itself, the one before it."""
     versions = {version.version: version for version in model_registry.list_versions()}
-    periods = champion_history.champion_periods(champion_history.valid_entries(ledger.entries(store), versions.values()))
+    periods = champion_history.build_champion_periods(champion_history.select_valid_entries(ledger.list_entries(store), versions.values()))
     former = [other.version for other in periods if other.version not in (None, candidate.version)]
     return versions[former[-1]] if former else None
 
@@ -71,13 +71,13 @@ def require_second_reviewer(candidate: ModelVersion, reviewer: str) -> None:
         raise GateError(f"version {candidate.version}", "has no recorded trainer (four_eyes)", "Train it again: `realframe run`.")
 
 
-def overridden_rules(gate: GateResult, reason: str) -> tuple[str, ...]:
+def require_override_reason(gate: GateResult, reason: str) -> tuple[str, ...]:
     """Return the names of the unmet rules, which ``reason`` overrides. Raises GateError if there are any and the reason is empty."""
-    unmet = gate.unmet
+    unmet = gate.unmet_rules
     if unmet and not reason.strip():
-        unmet_rules = "; ".join(f"{rule.name} is {rule.status} ({rule.observed}; required: {rule.required})" for rule in unmet)
+        descriptions = "; ".join(f"{rule.name} is {rule.status} ({rule.observed}; required: {rule.required})" for rule in unmet)
         hint = "Reject it, or override them with a reason: --override WHY."
-        raise GateError(f"version {gate.version}", f"does not meet {len(unmet)} of {len(gate.rules)} rules: {unmet_rules}", hint)
+        raise GateError(f"version {gate.version}", f"does not meet {len(unmet)} of {len(gate.rules)} rules: {descriptions}", hint)
     return tuple(rule.name for rule in unmet)
 
 

@@ -1,4 +1,7 @@
-"""Load and validate the gate rules of ``mlflow/gate.yaml``, and hold the result of one rule."""
+"""Load and validate the gate rules of ``mlflow/gate.yaml``, and hold the result of one rule.
+
+The checks of the rules are in ``metric_rules.py`` and ``champion_rules.py``; ``gate.py`` calls them.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +42,7 @@ class SliceRule(_Strict):
 
 
 class RobustnessRule(_Strict):
-    """A bound on the ROC-AUC lost to the worst perturbation."""
+    """A bound on the ROC-AUC drop under the worst perturbation."""
 
     drop_at_most: float = Field(ge=0, le=1)
 
@@ -89,17 +92,17 @@ class RuleResult:
 
     Attributes:
         name: of the rule.
-        met: whether it is met; None if unknown, which counts as not met.
+        is_met: whether it is met; None if unknown, which counts as not met.
         observed: the measured values, in words.
         required: the bound, in words.
     """
 
     name: str
-    met: bool | None
+    is_met: bool | None
     observed: str
     required: str
 
     @property
     def status(self) -> str:
         """Return ``met``, ``not met`` or ``unknown``."""
-        return "unknown" if self.met is None else "met" if self.met else "not met"
+        return "unknown" if self.is_met is None else "met" if self.is_met else "not met"

@@ -1,8 +1,8 @@
 """Append decisions to the ledger, a hash chain: each entry holds the hash of the one before.
 
 The store has no safe transactions. An entry therefore claims its sequence number under a unique index: of two writers at once the second
-is refused, reads again and decides again. ``verify`` detects an entry that was changed or removed from the middle; newest entries that were
-removed show by the references stored on the model versions.
+is refused, reads the ledger again and repeats its decision. ``verify_chain`` detects an entry that was changed or removed from the middle;
+newest entries that were removed are detected by the entry ids stored on the model versions.
 """
 
 import hashlib
@@ -19,8 +19,9 @@ from realframe.store.repository import Store
 from realframe.store.user_documents import Action, Authentication, Channel, LedgerEntry
 
 _ATTEMPTS = 20
+_RESTORE_HINT = "Restore the metadata store from a backup."
 _NO_PREVIOUS_HASH = ""  # the previous hash of the first entry
-_FIELDS_ADDED_LATER = ("channel", "authentication", "overrides", "reason")  # older entries were hashed without these fields
+_FIELDS_ADDED_LATER = ("channel", "authentication", "overrides", "override_reason")  # older entries were hashed without these fields
 _FACTS = (
     "version",
     "sha256",
@@ -33,7 +34,7 @@ _FACTS = (
     "below_baseline",
     "shortcuts",
     "test_split",
-    "evidence",
+    "evidence_digest",
     "figures",
     "baseline",
 )
@@ -52,7 +53,7 @@ class Decision(BaseModel):
         channel: the interface that the decision was entered in.
         authentication: how the reviewer's name was verified.
         overrides: names of the unmet rules that are overridden.
-        reason: why they are overridden.
+        override_reason: why they are overridden.
     """
 
     action: Action
@@ -64,30 +65,30 @@ class Decision(BaseModel):
     channel: Channel
     authentication: Authentication
     overrides: tuple[str, ...] = ()
-    reason: str = ""
+    override_reason: str = ""
 
 
-def entries(store: Store) -> list[LedgerEntry]:
+def list_entries(store: Store) -> list[LedgerEntry]:
     """Return all entries, oldest first."""
     return sorted(store.find(LedgerEntry), key=lambda entry: entry.sequence)
 
 
-def append(store: Store, decide: Callable[[], Decision]) -> LedgerEntry:
+def append_entry(store: Store, decide: Callable[[], Decision]) -> LedgerEntry:
     """Write the next entry and return it once it is on disk.
 
     Args:
         store: of the ledger.
-        decide: returns the decision or raises; called again if another writer came first, since that may change the decision.
+        decide: returns the decision or raises; called again if another process appended an entry first, since that may change the decision.
 
     Raises:
-        LedgerError: other writers came first every time.
+        LedgerError: other processes appended an entry first in every attempt.
     """
     for _ in range(_ATTEMPTS):
         last = store.find_highest(LedgerEntry, "sequence")
         decision = decide()
         facts = {
             "sequence": last.sequence + 1 if last else 1,
-            "previous": last.hash if last else _NO_PREVIOUS_HASH,
+            "previous_hash": last.hash if last else _NO_PREVIOUS_HASH,
             **decision.model_dump(mode="json"),
             "created": datetime.now(UTC).isoformat(timespec="milliseconds"),
         }
@@ -97,7 +98,7 @@ def append(store: Store, decide: Callable[[], Decision]) -> LedgerEntry:
         except LedgerError:
             continue
         return entry
-    raise LedgerError("ledger", f"other writers came first {_ATTEMPTS} times", "Try again.")
+    raise LedgerError("ledger", f"other processes appended an entry first in {_ATTEMPTS} attempts", "Run the command again.")
 
 
 def hash_entry(facts: dict[str, Any]) -> str:
@@ -105,30 +106,32 @@ def hash_entry(facts: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()).hexdigest()
 
 
-def verify(store: Store, references: Iterable[str] = ()) -> int:
+def verify_chain(store: Store, entry_ids: Iterable[str] = ()) -> int:
     """Verify the hash chain and return its length.
 
     Args:
         store: of the ledger.
-        references: the references stored on the model versions, ``<sequence> <hash>``; each must be in the chain.
+        entry_ids: the ids stored on the model versions, ``<sequence> <hash>``; each must be in the chain.
 
     Raises:
         LedgerError: names the first entry that is missing, replaced or changed.
     """
-    chain = entries(store)
+    chain = list_entries(store)
     previous = _NO_PREVIOUS_HASH
     for number, entry in enumerate(chain, start=1):
         if entry.sequence != number:
-            raise LedgerError(f"ledger entry {number}", f"is missing; entry {entry.sequence} is in its place")
-        if entry.previous != previous:
-            raise LedgerError(f"ledger entry {number}", "does not follow from the entry before: that one was replaced")
+            raise LedgerError(f"ledger entry {number}", f"is missing; entry {entry.sequence} is in its place", _RESTORE_HINT)
+        if entry.previous_hash != previous:
+            reason = f"does not contain the hash of entry {number - 1}: that entry was replaced"
+            raise LedgerError(f"ledger entry {number}", reason, _RESTORE_HINT)
         if hash_entry(_decision_facts(entry)) != entry.hash:
-            raise LedgerError(f"ledger entry {number}", "was changed after it was written")
+            raise LedgerError(f"ledger entry {number}", "was changed after it was written", _RESTORE_HINT)
         previous = entry.hash
-    valid_references = {entry_reference(entry) for entry in chain}
-    for reference in references:
-        if reference not in valid_references:
-            raise LedgerError(f"ledger entry {reference.partition(' ')[0]}", "is referenced by a model version, but is not in the ledger")
+    valid_ids = {format_entry_id(entry) for entry in chain}
+    for entry_id in entry_ids:
+        if entry_id not in valid_ids:
+            subject = f"ledger entry {entry_id.partition(' ')[0]}"
+            raise LedgerError(subject, "is referenced by a model version, but is not in the ledger", _RESTORE_HINT)
     return len(chain)
 
 
@@ -138,8 +141,8 @@ def _decision_facts(entry: LedgerEntry) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if value is not None or name not in _FIELDS_ADDED_LATER}
 
 
-def entry_reference(entry: LedgerEntry) -> str:
-    """Return the reference to an entry that is stored on its model version: ``<sequence> <hash>``."""
+def format_entry_id(entry: LedgerEntry) -> str:
+    """Return the id of an entry that is stored on its model version: ``<sequence> <hash>``."""
     return f"{entry.sequence} {entry.hash}"
 
 

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from realframe import artifacts
 from realframe.caching.item_cache import ItemCache
 from realframe.errors import MetadataError
-from realframe.files import sha256_of, write_bytes, write_text
+from realframe.files import compute_sha256, write_bytes, write_text
 from realframe.governance.evidence_files import SCORE, EvidenceFiles
 from realframe.registry.model_registry import ModelVersion
 from realframe.settings import Settings, get_settings
@@ -57,7 +57,7 @@ def dataset_originals(paths: Mapping[str, str], commit: str, settings: Settings)
 
         def find_original(media_id: str) -> Path | None:
             current = settings.raw_dir / paths[media_id]
-            if current.is_file() and sha256_of(current) == media_id:
+            if current.is_file() and compute_sha256(current) == media_id:
                 return current
             return _restore(revision(), artifacts.RAW_MEDIA / paths[media_id], Path(folder))
 

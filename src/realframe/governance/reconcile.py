@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from filelock import FileLock
 
 from realframe.governance import ledger
-from realframe.governance.champion_history import champion_periods, valid_entries
+from realframe.governance.champion_history import build_champion_periods, select_valid_entries
 from realframe.governance.ledger import Decision
 from realframe.registry import model_registry
 from realframe.registry.model_registry import CHALLENGER, CHAMPION, ModelVersion
@@ -23,7 +23,7 @@ from realframe.store.repository import Store
 from realframe.store.user_documents import LedgerEntry
 
 log = logging.getLogger(__name__)
-_DECIDING_ACTIONS = ("approve", "reject", "changes")
+_DECIDING_ACTIONS = ("approve", "reject", "request_changes")
 
 
 class _NoManualChangeError(Exception):
@@ -47,7 +47,7 @@ def detect_manual_changes(store: Store) -> list[LedgerEntry]:
     with review_lock():
         newest = store.find_highest(LedgerEntry, "sequence")
         apply_ledger(store)
-        return [entry for entry in ledger.entries(store) if newest is None or entry.sequence > newest.sequence]
+        return [entry for entry in ledger.list_entries(store) if newest is None or entry.sequence > newest.sequence]
 
 
 def apply_ledger(store: Store) -> LedgerEntry | None:
@@ -55,7 +55,7 @@ def apply_ledger(store: Store) -> LedgerEntry | None:
     applied = None
     while True:
         versions = model_registry.list_versions()
-        chain = ledger.entries(store)
+        chain = ledger.list_entries(store)
         if _apply_entries(chain, versions):
             applied = chain[-1]
         elif _manual_change(chain, versions):
@@ -66,36 +66,36 @@ def apply_ledger(store: Store) -> LedgerEntry | None:
 
 def _apply_entries(chain: list[LedgerEntry], versions: list[ModelVersion]) -> bool:
     """Change aliases and references that differ from the ledger; return whether anything changed."""
-    entries = valid_entries(chain, versions)
-    periods = champion_periods(entries)
-    changed = _is_pending(chain, versions) and periods[-1].version is not None and set_champion(periods[-1].version, versions)
+    entries = select_valid_entries(chain, versions)
+    periods = build_champion_periods(entries)
+    has_changed = _is_pending(chain, versions) and periods[-1].version is not None and set_champion(periods[-1].version, versions)
     for version in versions:
         own_entries = [entry for entry in entries if entry.version == version.version]
         if CHALLENGER in version.aliases and any(entry.action in _DECIDING_ACTIONS for entry in own_entries):
             clear_challenger()
-            changed = True
-        if own_entries and version.decision != ledger.entry_reference(own_entries[-1]):
-            model_registry.set_decision(version.version, ledger.entry_reference(own_entries[-1]))
-            changed = True
-    return changed
+            has_changed = True
+        if own_entries and version.decision != ledger.format_entry_id(own_entries[-1]):
+            model_registry.set_decision(version.version, ledger.format_entry_id(own_entries[-1]))
+            has_changed = True
+    return has_changed
 
 
 def _manual_change(chain: list[LedgerEntry], versions: list[ModelVersion]) -> Decision | None:
     """Return the decision to record if the alias was moved by hand, else None."""
-    periods = champion_periods(valid_entries(chain, versions))
+    periods = build_champion_periods(select_valid_entries(chain, versions))
     expected = periods[-1].version if periods else None
-    actual = current_champion(versions)
+    actual = find_champion_number(versions)
     if actual == expected or _is_pending(chain, versions):
         return None
-    changed = next(version for version in versions if version.version == (actual or expected))
-    before = next((version for version in versions if version.version == expected), None)
+    moved_version = next(version for version in versions if version.version == (actual or expected))
+    previous_champion = next((version for version in versions if version.version == expected), None)
     return Decision(
-        action="ungated" if actual else "removed",
-        version=changed.version,
-        model_sha256=changed.sha256,
+        action="alias_set" if actual else "alias_removed",
+        version=moved_version.version,
+        model_sha256=moved_version.sha256,
         reviewer="",
         comment=f"the alias {CHAMPION} was {'set' if actual else 'removed'} by hand in MLflow, without a review",
-        evidence=ledger.evidence_record(changed, before if actual else None),
+        evidence=ledger.evidence_record(moved_version, previous_champion if actual else None),
         channel="mlflow",
         authentication="none",
     )
@@ -106,13 +106,13 @@ def _record_manual_change(store: Store) -> None:
 
     def decide() -> Decision:
         versions = model_registry.list_versions()
-        decision = _manual_change(ledger.entries(store), versions)
+        decision = _manual_change(ledger.list_entries(store), versions)
         if decision is None:
             raise _NoManualChangeError
         return decision
 
     try:
-        entry = ledger.append(store, decide)
+        entry = ledger.append_entry(store, decide)
     except _NoManualChangeError:
         return
     log.warning("version %s: %s (ledger entry %s)", entry.version, entry.comment, entry.sequence)
@@ -120,10 +120,10 @@ def _record_manual_change(store: Store) -> None:
 
 def _is_pending(chain: list[LedgerEntry], versions: list[ModelVersion]) -> bool:
     """Return whether the newest entry about the champion is pending: its version refers neither to it nor to a later entry."""
-    periods = champion_periods(valid_entries(chain, versions))
+    periods = build_champion_periods(select_valid_entries(chain, versions))
     if not periods:
         return False
-    sequences = {ledger.entry_reference(entry): entry.sequence for entry in chain}
+    sequences = {ledger.format_entry_id(entry): entry.sequence for entry in chain}
     applied = {version.version: sequences.get(version.decision, 0) for version in versions}
     newest = periods[-1].entry
     return newest.sequence > applied[newest.version]
@@ -139,7 +139,7 @@ def set_champion(version: int, versions: Iterable[ModelVersion]) -> bool:
     Returns:
         Whether the alias moved.
     """
-    current = current_champion(versions)
+    current = find_champion_number(versions)
     if current == version:
         return False
     model_registry.set_alias(CHAMPION, version)
@@ -147,7 +147,7 @@ def set_champion(version: int, versions: Iterable[ModelVersion]) -> bool:
     return True
 
 
-def current_champion(versions: Iterable[ModelVersion]) -> int | None:
+def find_champion_number(versions: Iterable[ModelVersion]) -> int | None:
     """Return the number of the version with the alias ``champion``, or None."""
     return next((version.version for version in versions if CHAMPION in version.aliases), None)
 

@@ -15,10 +15,10 @@ from realframe.governance.gate import GateResult
 from realframe.governance.version_comparison import (
     ComparedVersion,
     Rows,
-    change_rows,
-    figure_rows,
+    build_difference_rows,
+    build_metric_rows,
+    list_version_warnings,
     load_compared_version,
-    version_warnings,
 )
 from realframe.registry import model_registry
 from realframe.reports.mistakes import select_worst_items
@@ -89,16 +89,16 @@ class ReviewSummary:
 def build_review_summary(version: int, store: Store) -> ReviewSummary:
     """Build the summary of a version; checking the gate may take a while. Raises RegistryError, MetadataError."""
     candidate = model_registry.get_version(version)
-    gate_result = gate.check(version, store)
+    gate_result = gate.check_gate(version, store)
     champion = model_registry.get_version(gate_result.champion) if gate_result.champion else None
     compared = [load_compared_version(candidate), *([load_compared_version(champion)] if champion else [])]
     title = f"compared with version {champion.version}" if champion else "without another champion to compare with"
     return ReviewSummary(
         title=f"Version {version} {title}",
-        warnings=[*ungated_warnings(store), *version_warnings(compared)],
+        warnings=[*list_unapproved_champion_warnings(store), *list_version_warnings(compared)],
         column_titles=("", *(column.title for column in compared)),
-        figures=figure_rows(compared),
-        changes=change_rows(compared),
+        figures=build_metric_rows(compared),
+        changes=build_difference_rows(compared),
         gate=gate_result,
         split_usage=champion_history.count_split_usage(candidate, store),
         shadow=compare_shadow(store, version, champion.version) if champion else None,
@@ -108,23 +108,25 @@ def build_review_summary(version: int, store: Store) -> ReviewSummary:
 
 def compare_shadow(store: Store, challenger: int, champion: int) -> ShadowComparison:
     """Compare two versions' verdicts of the same files. Raises MetadataError."""
-    ours, theirs = verdicts_by_file(store, challenger), verdicts_by_file(store, champion)
-    common = ours.keys() & theirs.keys()
-    return ShadowComparison(challenger, champion, len(common), sum(ours[file] == theirs[file] for file in common))
+    challenger_verdicts, champion_verdicts = verdicts_by_file(store, challenger), verdicts_by_file(store, champion)
+    common = challenger_verdicts.keys() & champion_verdicts.keys()
+    return ShadowComparison(challenger, champion, len(common), sum(challenger_verdicts[file] == champion_verdicts[file] for file in common))
 
 
-def ungated_warnings(store: Store) -> list[str]:
+def list_unapproved_champion_warnings(store: Store) -> list[str]:
     """Return a warning if the current champion was set, or the last one removed, without a review."""
-    entry = champion_history.ungated_entry(ledger.entries(store), model_registry.list_versions())
+    entry = champion_history.find_unapproved_promotion(ledger.list_entries(store), model_registry.list_versions())
     return [describe_manual_change(entry)] if entry else []
 
 
 def describe_manual_change(entry: LedgerEntry) -> str:
     """Return a warning about an alias that was set or removed by hand."""
-    how = f"by hand, detected on {entry.created[:10]}."
-    if entry.action == "removed":
-        return f"UNGATED: there is no champion. The alias champion of version {entry.version} was removed {how}"
-    return f"UNGATED: version {entry.version} is the champion without a review. Its alias champion was set {how}"
+    number, date = entry.version, entry.created[:10]
+    if entry.action == "alias_removed":
+        state = f"No champion: the alias champion of version {number} was removed in MLflow without a review, detected on {date}."
+        return f"{state} Approve a version: `realframe registry approve VERSION`."
+    state = f"Version {number} is the champion without a review: its alias was set in MLflow, detected on {date}."
+    return f"{state} Approve it, `realframe registry approve {number}`, or return to the former champion, `realframe registry rollback`."
 
 
 def _worst_mistakes(candidate: ComparedVersion) -> list[ReviewedMistake]:
@@ -139,8 +141,8 @@ def _worst_mistakes(candidate: ComparedVersion) -> list[ReviewedMistake]:
 
 def summary_markdown(summary: ReviewSummary) -> str:
     """Render the summary as Markdown, for Airflow."""
-    rules = [(rule.name, rule.status if rule.met else f"**{rule.status}**", rule.observed, rule.required) for rule in summary.gate.rules]
-    unmet = len(summary.gate.unmet)
+    rules = [(rule.name, rule.status if rule.is_met else f"**{rule.status}**", rule.observed, rule.required) for rule in summary.gate.rules]
+    unmet = len(summary.gate.unmet_rules)
     outcome = f"{unmet} of {len(rules)} rules are not met: an approval needs an override reason." if unmet else "Every rule is met."
     mistakes = [(mistake.path, mistake.label, f"{mistake.score:.3f}") for mistake in summary.mistakes]
     return "\n\n".join(

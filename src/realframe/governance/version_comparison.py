@@ -7,11 +7,11 @@ from typing import Any
 from realframe.config import flatten
 from realframe.errors import RegistryError
 from realframe.governance.evidence_files import EvidenceFiles
-from realframe.registry.model_registry import ModelVersion, format_figure
+from realframe.registry.model_registry import ModelVersion, format_metric_with_interval
 from realframe.registry.model_version import ALLOWED
 
 Rows = list[tuple[str, ...]]
-_LEVELS = {"item": "per item", "frame": "per frame"}
+_UNIT_NAMES = {"item": "per item", "frame": "per frame"}
 _FIGURES = {
     "roc_auc": "ROC-AUC",
     "pr_auc": "PR-AUC",
@@ -61,24 +61,24 @@ def load_compared_version(version: ModelVersion) -> ComparedVersion:
         return ComparedVersion(version, None)
 
 
-def figure_rows(columns: list[ComparedVersion]) -> Rows:
+def build_metric_rows(columns: list[ComparedVersion]) -> Rows:
     """Return one row per metric: unseen generators first, then the test split, the baseline and robustness."""
     unseen = [_format_unseen_roc_auc(column.metrics) for column in columns]
     worst_drops = [_format_worst_drop(column.metrics) for column in columns]
     return [
         ("ROC-AUC on unseen generators", *unseen),
         *(
-            (f"{words}, {level_words}", *(format_figure(column.version.figures[level][name]) for column in columns))
-            for level, level_words in _LEVELS.items()
-            for name, words in _FIGURES.items()
-            if all(name in column.version.figures.get(level, {}) for column in columns)
+            (f"{metric_name}, {unit_name}", *(format_metric_with_interval(column.version.figures[unit][name]) for column in columns))
+            for unit, unit_name in _UNIT_NAMES.items()
+            for name, metric_name in _FIGURES.items()
+            if all(name in column.version.figures.get(unit, {}) for column in columns)
         ),
-        ("baseline, ROC-AUC per item", *(format_figure(column.version.baseline["item"]["roc_auc"]) for column in columns)),
-        ("ROC-AUC lost to the worst degradation", *worst_drops),
+        ("baseline, ROC-AUC per item", *(format_metric_with_interval(column.version.baseline["item"]["roc_auc"]) for column in columns)),
+        ("ROC-AUC drop under the worst perturbation", *worst_drops),
     ]
 
 
-def change_rows(columns: list[ComparedVersion]) -> Rows:
+def build_difference_rows(columns: list[ComparedVersion]) -> Rows:
     """Return one row per fact of how the versions were made, and per parameter that differs."""
     versions = [column.version for column in columns]
     return [
@@ -96,7 +96,7 @@ def change_rows(columns: list[ComparedVersion]) -> Rows:
     ]
 
 
-def version_warnings(columns: list[ComparedVersion]) -> list[str]:
+def list_version_warnings(columns: list[ComparedVersion]) -> list[str]:
     """Return what a reviewer must not overlook, mostly about the candidate, the first of ``columns``."""
     candidate = columns[0].version
     warnings = []
@@ -135,9 +135,9 @@ def _format_item_counts(metrics: Mapping[str, Any]) -> str:
 
 def _format_unseen_roc_auc(metrics: Mapping[str, Any]) -> str:
     held_out = metrics.get("held_out")
-    return format_figure(held_out["macro"]) if held_out else "not measured"
+    return format_metric_with_interval(held_out["macro"]) if held_out else "not measured"
 
 
 def _format_worst_drop(metrics: Mapping[str, Any]) -> str:
     worst = (metrics.get("robustness") or {}).get("worst")
-    return f"{worst['perturbation']} {worst['level']:g}: {format_figure(worst['drop'])}" if worst else "not measured"
+    return f"{worst['perturbation']} {worst['level']:g}: {format_metric_with_interval(worst['drop'])}" if worst else "not measured"

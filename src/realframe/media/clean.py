@@ -115,7 +115,7 @@ def clean_shard(shard: Path, params: CleanParams, limits: Limits, target: Path, 
 
     Raises:
         UndecodableError: a frame cannot be decoded.
-        OverLimitError: a frame is larger than ``limits`` allows.
+        LimitExceededError: a frame is larger than ``limits`` allows.
     """
     rows: list[QualityRow] = []
     frames: list[tuple[str, bytes]] = []
@@ -146,7 +146,7 @@ def make_square(frame: Path | BinaryIO, container: str, params: CleanParams, lim
 
     Raises:
         UndecodableError: the frame cannot be decoded.
-        OverLimitError: it is larger than ``limits`` allows.
+        LimitExceededError: it is larger than ``limits`` allows.
     """
     with open_image(frame, container, limits.max_pixels, subject) as image:
         picture = fit_to_square(image, params)
@@ -193,9 +193,9 @@ def drop_reason(quality: FrameQuality, kept_hashes: Sequence[str], params: Clean
     return ""
 
 
-def hamming_distance(one: str, other: str) -> int:
+def hamming_distance(first: str, second: str) -> int:
     """Return in how many bits two perceptual hashes, as hex digits, differ."""
-    return (int(one, 16) ^ int(other, 16)).bit_count()
+    return (int(first, 16) ^ int(second, 16)).bit_count()
 
 
 def check_usable_frames(rows: Sequence[QualityRow], subject: object) -> None:

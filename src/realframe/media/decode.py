@@ -50,7 +50,7 @@ def decode_frames(
 
     Raises:
         UndecodableError: the decoder fails.
-        OverLimitError: the decoder needs more than ``limits`` allows.
+        LimitExceededError: the decoder needs more than ``limits`` allows.
     """
     selected = video_input(source, container, stream, limits).filter("select", _select_expression(indices)).filter("showinfo", checksum=0)
     upright = selected.filter("scale", flags=_SCALER).filter("format", "rgb24|rgba")

@@ -38,7 +38,7 @@ def extract_frames(source: Path, media_id: str, facts: MediaFacts, params: Extra
 
     Raises:
         UndecodableError: the file is cut short or damaged.
-        OverLimitError: decoding it needs more than ``limits`` allows.
+        LimitExceededError: decoding it needs more than ``limits`` allows.
     """
     if facts.kind == "image":
         with open_image(source, facts.container, limits.max_pixels, source) as image:
@@ -65,7 +65,7 @@ def sample_video(
 
     Raises:
         UndecodableError: the file is cut short or damaged.
-        OverLimitError: decoding it needs more than ``limits`` allows.
+        LimitExceededError: decoding it needs more than ``limits`` allows.
     """
     stream = read_video_stream(source, container, limits)
     indices, converted, decoded = _decode_sampled(source, container, stream, params, limits, convert)

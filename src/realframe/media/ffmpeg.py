@@ -13,7 +13,7 @@ import ffmpeg
 import imageio_ffmpeg
 
 from realframe.config import Limits
-from realframe.errors import OverLimitError, SetupError, UndecodableError
+from realframe.errors import LimitExceededError, SetupError, UndecodableError
 from realframe.media.limits import limited_process
 
 _MIN_VERSION = (5, 1)  # the first with -fps_mode
@@ -48,7 +48,7 @@ def run_ffmpeg(stream: Any, limits: Limits, subject: object, consume_stdout: Cal
         consume_stdout: reads FFmpeg's standard output to its end while FFmpeg runs; without it nothing is read.
 
     Raises:
-        OverLimitError: FFmpeg needs too much time or memory; the whole process group is killed.
+        LimitExceededError: FFmpeg needs too much time or memory; the whole process group is killed.
         UndecodableError: FFmpeg fails; the reason contains its first complaint.
     """
     command = [ffmpeg_executable(), "-nostdin", "-hide_banner", "-nostats", "-loglevel", "verbose", *ffmpeg.get_args(stream)]
@@ -67,13 +67,13 @@ def run_ffmpeg(stream: Any, limits: Limits, subject: object, consume_stdout: Cal
 
 def _classify_failure(exit_code: int, log: str, limits: Limits, subject: object) -> Exception:
     if exit_code in (-signal.SIGXCPU, -signal.SIGKILL):
-        return OverLimitError(subject, f"takes more than {limits.timeout_s:,.0f} s to decode", "Cut it, or raise limits.timeout_s.")
+        return LimitExceededError(subject, f"takes more than {limits.timeout_s:,.0f} s to decode", "Cut it, or raise limits.timeout_s.")
     if "exceeds specified max pixel count" in log:
-        return OverLimitError(
+        return LimitExceededError(
             subject, f"has frames of more than {limits.max_pixels:,} pixels", "Scale it down, or raise limits.max_pixels."
         )
     if re.search(r"Cannot allocate memory|get_buffer\(\) failed|pthread_create\(\) failed", log):
-        return OverLimitError(subject, f"needs more than {limits.max_memory_mb} MiB of memory to decode", "Raise limits.max_memory_mb.")
+        return LimitExceededError(subject, f"needs more than {limits.max_memory_mb} MiB of memory to decode", "Raise limits.max_memory_mb.")
     return UndecodableError(subject, f"cannot be decoded: {_first_complaint(log)}", "Check that it plays to its end; export it again.")
 
 

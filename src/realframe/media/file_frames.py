@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realframe.config import Params
-from realframe.files import sha256_of
+from realframe.files import compute_sha256
 from realframe.media.clean import FRAME_CONTAINERS, FrameSquare, QualityRow, assess_squares, check_usable_frames, make_square
 from realframe.media.extract import sample_video
 from realframe.media.harmonize import harmonize_file, harmonized_file_name
@@ -55,7 +55,7 @@ def load_file_frames(path: Path, params: Params, on_progress: ProgressCallback =
     """
     on_progress("probing", 0, 0)
     facts = probe_media(path, params.limits)
-    sha256 = sha256_of(path)
+    sha256 = compute_sha256(path)
     on_progress("decoding", 0, 0)
     with _harmonized_source(path, facts, sha256, params) as source:
         times_s, squares = _load_squares(source, path, probe_media(source, params.limits), params, on_progress)

@@ -17,18 +17,18 @@ def sample_indices(times_s: Sequence[Fraction], sampling: Sampling, max_frames: 
     Args:
         times_s: time of each frame, seconds since the first, not falling.
         sampling: which of the three rules.
-        max_frames: more sampled frames than this are thinned evenly.
+        max_frames: more sampled frames than this are subsampled evenly.
     """
     if sampling.fps is not None:
         indices = _first_in_window(times_s, Fraction(sampling.fps).limit_denominator(1_000_000))
     elif sampling.every is not None:
         indices = list(range(0, len(times_s), sampling.every))
     else:
-        indices = thin_evenly(range(len(times_s)), sampling.uniform or 1)
-    return thin_evenly(indices, max_frames)
+        indices = sample_evenly(range(len(times_s)), sampling.uniform or 1)
+    return sample_evenly(indices, max_frames)
 
 
-def thin_evenly(items: Sequence[int], count: int) -> list[int]:
+def sample_evenly(items: Sequence[int], count: int) -> list[int]:
     """Return at most ``count`` of ``items``, evenly spaced, with the first and the last; the first alone if ``count`` is 1."""
     if len(items) <= count:
         return list(items)

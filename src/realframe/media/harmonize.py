@@ -42,7 +42,7 @@ def harmonize_file(source: Path, facts: MediaFacts, params: HarmonizeParams, lim
     Raises:
         TooSmallError: the picture is smaller than ``harmonize.crop``, or the video shorter than ``harmonize.seconds``.
         UndecodableError: the file is cut short or damaged.
-        OverLimitError: it needs more than ``limits`` allows.
+        LimitExceededError: it needs more than ``limits`` allows.
     """
     check_size(facts, params, source)
     if facts.kind == "video":
@@ -91,7 +91,7 @@ def reencode_video(source: Path, facts: MediaFacts, params: HarmonizeParams, lim
 
     Raises:
         UndecodableError: the video is damaged.
-        OverLimitError: it needs more than ``limits`` allows.
+        LimitExceededError: it needs more than ``limits`` allows.
     """
     stream = read_video_stream(source, facts.container, limits)
     pictures = _apply_filters(video_input(source, facts.container, stream.index, limits), facts, params)

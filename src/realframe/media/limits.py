@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from realframe.errors import EmptyFileError, NotMediaError, OverLimitError, UndecodableError, UnreadableFileError
+from realframe.errors import EmptyFileError, LimitExceededError, NotMediaError, UndecodableError, UnreadableFileError
 from realframe.media.signature import DEMUXERS, HEAD_BYTES, Signature, detect_signature
 
 # The limits are set by a shell of its own, because subprocess's preexec_fn is not safe while other threads run.
@@ -36,7 +36,7 @@ def check_file(path: Path, max_bytes: int) -> tuple[Signature, int]:
     Raises:
         EmptyFileError: the file has 0 bytes.
         UnreadableFileError: the operating system does not allow reading it, or it is not an ordinary file.
-        OverLimitError: it has more than ``max_bytes``.
+        LimitExceededError: it has more than ``max_bytes``.
         NotMediaError: its first bytes are those of no known format.
     """
     try:
@@ -50,7 +50,7 @@ def check_file(path: Path, max_bytes: int) -> tuple[Signature, int]:
     if not head:
         raise EmptyFileError(path, "is empty (0 bytes)", "Copy or download it again.")
     if status.st_size > max_bytes:
-        raise OverLimitError(path, f"has {status.st_size:,} bytes, more than {max_bytes:,}", "Cut it, or raise limits.max_bytes.")
+        raise LimitExceededError(path, f"has {status.st_size:,} bytes, more than {max_bytes:,}", "Cut it, or raise limits.max_bytes.")
     signature = detect_signature(head)
     if signature is None:
         raise NotMediaError(
@@ -66,17 +66,17 @@ def check_complete(path: Path, container: str) -> None:
 
 
 def check_pixels(subject: object, width: int, height: int, max_pixels: int) -> None:
-    """Raise OverLimitError if a picture has more than ``max_pixels``."""
+    """Raise LimitExceededError if a picture has more than ``max_pixels``."""
     if width * height > max_pixels:
         reason = f"is {width}x{height}, more than {max_pixels:,} pixels"
-        raise OverLimitError(subject, reason, "Scale it down, or raise limits.max_pixels.")
+        raise LimitExceededError(subject, reason, "Scale it down, or raise limits.max_pixels.")
 
 
 def check_duration(subject: object, duration_s: float, max_duration_s: float) -> None:
-    """Raise OverLimitError if a video is longer than ``max_duration_s`` seconds."""
+    """Raise LimitExceededError if a video is longer than ``max_duration_s`` seconds."""
     if duration_s > max_duration_s:
         reason = f"is {duration_s:,.0f} s long, more than {max_duration_s:,.0f} s"
-        raise OverLimitError(subject, reason, "Cut it, or raise limits.max_duration_s.")
+        raise LimitExceededError(subject, reason, "Cut it, or raise limits.max_duration_s.")
 
 
 @contextmanager

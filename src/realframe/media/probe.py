@@ -67,7 +67,7 @@ def probe_media(path: Path, limits: Limits) -> MediaFacts:
         NotMediaError: it is neither an image nor a video.
         NoVideoStreamError: it has sound only.
         UndecodableError: it is cut short or damaged, as far as that is visible without decoding it.
-        OverLimitError: it exceeds one of ``limits``.
+        LimitExceededError: it exceeds one of ``limits``.
     """
     signature, size = check_file(path, limits.max_bytes)
     if signature.kind == "audio":

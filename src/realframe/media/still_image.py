@@ -9,7 +9,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image
 
-from realframe.errors import OverLimitError, UndecodableError
+from realframe.errors import LimitExceededError, UndecodableError
 from realframe.media.limits import check_pixels
 from realframe.media.signature import PILLOW_FORMATS
 
@@ -30,7 +30,7 @@ def open_image(source: Path | BinaryIO, container: str, max_pixels: int, subject
         subject: the name of the image in errors.
 
     Raises:
-        OverLimitError: the image has more pixels.
+        LimitExceededError: the image has more pixels.
         UndecodableError: it is cut short or damaged, also if this appears only while the block decodes it.
     """
     try:
@@ -38,7 +38,7 @@ def open_image(source: Path | BinaryIO, container: str, max_pixels: int, subject
             check_pixels(subject, image.width, image.height, max_pixels)
             yield image
     except Image.DecompressionBombError as error:  # Pillow's own limit, far above the default of limits.max_pixels
-        raise OverLimitError(subject, f"is too large: {error}", "Scale it down, or raise limits.max_pixels.") from error
+        raise LimitExceededError(subject, f"is too large: {error}", "Scale it down, or raise limits.max_pixels.") from error
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise UndecodableError(subject, f"is cut short or damaged: {error}", "Check that it opens; copy or export it again.") from error
 

@@ -65,7 +65,7 @@ def read_video_stream(path: Path, container: str, limits: Limits) -> VideoStream
     Raises:
         NoVideoStreamError: the file has no video stream, or only a cover picture.
         UndecodableError: the file is cut short or damaged, or in a codec that is not among ``CODECS``.
-        OverLimitError: its frames are larger than ``limits`` allows.
+        LimitExceededError: its frames are larger than ``limits`` allows.
     """
     check_complete(path, container)
     with _open_video(path, container, limits) as (opened, stream):

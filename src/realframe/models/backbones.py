@@ -151,14 +151,14 @@ def get_backbone(name: str) -> Backbone:
         return Backbone(name.lower(), _OWN_NETWORKS[name.lower()], "raw", is_keras=False, published=None)
     constructors = _keras_constructors()
     if name.lower() not in constructors:
-        hint = f"Choose one of: {', '.join(backbone_names())}; or name your own function as module:function."
+        hint = f"Choose one of: {', '.join(list_backbones())}; or name your own function as module:function."
         raise ParamsError(f"train.backbone: {name}", "there is no such backbone", hint)
     constructor = constructors[name.lower()]
     pixels = _PIXEL_FORMATS[constructor.__module__.rpartition(".")[2]]
     return Backbone(name.lower(), constructor, pixels, is_keras=True, published=_PUBLISHED.get(name.lower()))
 
 
-def backbone_names() -> list[str]:
+def list_backbones() -> list[str]:
     """Return the names of all backbones that are not user functions; first those whose ImageNet weights realframe downloads itself."""
     return list(dict.fromkeys([*_PUBLISHED, *_OWN_NETWORKS, *_keras_constructors()]))
 

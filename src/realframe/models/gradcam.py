@@ -1,4 +1,4 @@
-"""Compute Grad-CAM heat maps: where in a frame the evidence for ``fake`` is.
+"""Compute Grad-CAM heatmaps: which regions of a frame raise the score of ``fake``.
 
 Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization", ICCV 2017. The weight of a channel of
 the feature maps is the mean gradient of the log-odds of ``fake`` with respect to it; the heat is the weighted sum where it is positive.
@@ -22,7 +22,7 @@ def find_gradcam_layer(model: keras.Model) -> keras.layers.Layer:
 
 
 def compute_heatmaps(model: keras.Model, frames: np.ndarray) -> np.ndarray:
-    """Return the heat maps of the frames of one clip.
+    """Return the heatmaps of the frames of one clip.
 
     Args:
         model: a detector with a layer ``POOLED``: frames -> (N, 1), a score per frame, or frames -> (1, 1), one score of the whole clip.
@@ -48,7 +48,7 @@ def compute_heatmaps(model: keras.Model, frames: np.ndarray) -> np.ndarray:
 
 
 def overlay_heatmap(frame: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """Blend a heat map over a frame, with the colormap ``jet`` (blue is 0, red is 1).
+    """Blend a heatmap over a frame, with the colormap ``jet`` (blue is 0, red is 1).
 
     Args:
         frame: uint8 (height, width, 3).

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from realframe.errors import WeightsError
-from realframe.files import link_or_copy, sha256_of
+from realframe.files import compute_sha256, link_or_copy
 from realframe.models.backbones import Backbone
 from realframe.settings import Settings
 
@@ -57,7 +57,7 @@ def find_weights(choice: str, backbone: Backbone, settings: Settings) -> Backbon
     if not path.is_file():
         raise WeightsError(path, "does not exist", "Name a .weights.h5 file, or set train.weights to imagenet or random.")
     imagenet = choice == "imagenet" or (backbone.published is not None and _compute_md5(path) == backbone.published.md5)
-    return BackboneWeights(choice, path, sha256_of(path), imagenet)
+    return BackboneWeights(choice, path, compute_sha256(path), imagenet)
 
 
 def load_weights(model: keras.Model, weights: BackboneWeights) -> None:

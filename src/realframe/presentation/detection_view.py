@@ -5,7 +5,7 @@ from typing import Self
 
 from realframe.presentation import wording
 from realframe.presentation.formatting import format_clock, format_count, format_figure, format_size, format_timestamp
-from realframe.presentation.sprites import Sprite, sprite_of
+from realframe.presentation.sprites import Sprite
 from realframe.presentation.timeline import Timeline
 from realframe.store.detection_documents import Detection, DetectionRecord, FileFacts, Moment
 
@@ -35,7 +35,7 @@ class Scale:
     band: str
 
     @classmethod
-    def of(cls, detection: Detection) -> Self | None:
+    def from_detection(cls, detection: Detection) -> Self | None:
         """Return the scale of a detection; None where the file was not scored."""
         if detection.probability is None:
             return None
@@ -83,7 +83,7 @@ class DetectionView:
         detection: the detection.
         headline: the verdict in a few words.
         meaning: what it means, in sentences.
-        limits: what the detector cannot judge, in sentences.
+        limitations: what the detector cannot judge, in sentences.
         interval: the 95 % interval of the probability; empty where there is none.
         scale: the drawing of the probability; None where the file was not scored.
         timeline: the drawing of the frames over time; None where nothing changes over time.
@@ -96,7 +96,7 @@ class DetectionView:
     detection: Detection
     headline: str
     meaning: list[str]
-    limits: list[str]
+    limitations: list[str]
     interval: str
     scale: Scale | None
     timeline: Timeline | None
@@ -106,22 +106,22 @@ class DetectionView:
     facts: list[tuple[str, str]]
 
     @classmethod
-    def of(cls, detection: Detection, record: DetectionRecord | None = None) -> Self:
+    def from_detection(cls, detection: Detection, record: DetectionRecord | None = None) -> Self:
         """Prepare a detection.
 
         Args:
             detection: the detection.
             record: of the upload that it belongs to; None where the file was not uploaded.
         """
-        sprite = sprite_of(detection.tiles)
+        sprite = Sprite.from_tiles(detection.tiles)
         return cls(
             detection=detection,
             headline=wording.verdict_headline(detection),
             meaning=wording.describe_verdict(detection),
-            limits=wording.describe_limits(detection),
+            limitations=wording.describe_limitations(detection),
             interval=wording.describe_interval(detection),
-            scale=Scale.of(detection),
-            timeline=Timeline.of(detection),
+            scale=Scale.from_detection(detection),
+            timeline=Timeline.from_detection(detection),
             sprite=sprite,
             peak=max(range(len(detection.frames)), key=lambda index: detection.frames[index].value or 0.0, default=0),
             moments=tuple(_moment(detection, moment, sprite) for moment in detection.moments),
@@ -129,9 +129,9 @@ class DetectionView:
         )
 
     @classmethod
-    def of_record(cls, record: DetectionRecord) -> Self | None:
+    def from_record(cls, record: DetectionRecord) -> Self | None:
         """Prepare the detection of an uploaded file; None where there is none yet."""
-        return cls.of(record.result, record) if record.result else None
+        return cls.from_detection(record.result, record) if record.result else None
 
     @property
     def peak_box(self) -> str:
@@ -141,7 +141,7 @@ class DetectionView:
     @property
     def peak_caption(self) -> str:
         """Time and score of the most suspicious frame; empty for an image."""
-        return self.timeline.marks[self.timeline.peak].words if self.timeline else ""
+        return self.timeline.marks[self.timeline.peak].text if self.timeline else ""
 
 
 def _position(share: float) -> float:

@@ -1,6 +1,6 @@
 """Format numbers, sizes and times: the same way on the pages, in the reports and on the terminal.
 
-Nothing is rounded to certainty: a share is written as 0 % or 100 %, and a figure as 1, only where it is exactly that.
+A value below 1 is never shown as 1 or 100 %, nor a share above 0 as 0 %.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ _TENTHS_BELOW_S = 10  # frames of a short video lie closer together than a secon
 
 
 def format_figure(value: float | None, decimals: int = 2) -> str:
-    """Return a figure such as ``0.87``; what is below 1 and would round to it is ``>0.99``."""
+    """Return a figure such as ``0.87``; a value below 1 that would round to 1 is ``>0.99``."""
     if value is None:
         return _NONE
     text = f"{value:.{decimals}f}"
@@ -31,7 +31,7 @@ def format_interval(entry: Mapping[str, Any]) -> str:
 
 
 def format_percent(share: float | None) -> str:
-    """Return a share in percent, such as ``87 %``; what would round to 0 % or 100 % without being it is ``<1 %`` or ``>99 %``."""
+    """Return a share in percent, such as ``87 %``; one that would round to 0 % or 100 % is ``<1 %`` or ``>99 %``."""
     if share is None:
         return _NONE
     text = f"{100 * share:.0f}"

@@ -36,7 +36,7 @@ _RECORD_COLUMNS = ("bytes", "owner", "created", "finished", "detection_id")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def detection_row(detection: Detection) -> Row:
+def build_detection_row(detection: Detection) -> Row:
     """Return the row of a detection; a missing figure is None, a missing text empty."""
     facts, interval, origin = detection.facts, detection.interval, detection.provenance
     return {
@@ -63,7 +63,7 @@ def detection_row(detection: Detection) -> Row:
     }
 
 
-def frame_rows(detection: Detection) -> Iterator[Row]:
+def iter_frame_rows(detection: Detection) -> Iterator[Row]:
     """Yield a row for each frame of a detection, or a single row without a frame where there is none."""
     row = {name: getattr(detection, name) for name in ("file", "verdict", "probability", "model", "sha256")}
     yield from ({**row, "time_s": frame.time_s, "frame_score": frame.score, "attention": frame.attention} for frame in detection.frames)
@@ -76,7 +76,7 @@ def escape_formulas(row: Row) -> Row:
     return {name: f"{'./' if name == 'file' else chr(39)}{cell}" if _is_formula(cell) else cell for name, cell in row.items()}
 
 
-def csv_lines(records: Iterable[DetectionRecord]) -> Iterator[str]:
+def iter_csv_lines(records: Iterable[DetectionRecord]) -> Iterator[str]:
     """Yield the lines of a CSV file (RFC 4180), the header first; a file that is not done has its state as the verdict."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, (*COLUMNS, *_RECORD_COLUMNS))
@@ -94,5 +94,5 @@ def _is_formula(cell: object) -> bool:
 
 
 def _record_row(record: DetectionRecord) -> Row:
-    row = detection_row(record.result) if record.result else {"file": record.file, "verdict": record.state}
+    row = build_detection_row(record.result) if record.result else {"file": record.file, "verdict": record.state}
     return row | {name: getattr(record, name) for name in _RECORD_COLUMNS}

@@ -1,14 +1,15 @@
-"""Cut pictures of frames: out of the sprite sheets ``frames.jpg`` and ``heat.jpg`` of a detection, and as a contact sheet of an item."""
+"""Cut pictures of frames: out of the sprite sheets of a detection, and as a contact sheet of an item."""
 
 import base64
 import io
 from bisect import bisect_left
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from PIL import Image
 
-from realframe.media.frame_sampling import thin_evenly
+from realframe.media.frame_sampling import sample_evenly
 from realframe.media.shards import open_shard
 from realframe.store.detection_documents import Tiles
 
@@ -28,6 +29,11 @@ class Sprite:
     """
 
     tiles: Tiles
+
+    @classmethod
+    def from_tiles(cls, tiles: Tiles | None) -> Self | None:
+        """Return the sprite sheets of a detection; None where no picture was made."""
+        return cls(tiles) if tiles and tiles.frame_indices else None
 
     def nearest_frame(self, frame: int) -> int:
         """Return the frame whose picture is shown for a frame: itself, or the nearest one that has a picture (the earlier of two)."""
@@ -52,11 +58,6 @@ class Sprite:
         return self.tiles.corner(bisect_left(self.tiles.frame_indices, self.nearest_frame(frame)))
 
 
-def sprite_of(tiles: Tiles | None) -> Sprite | None:
-    """Return the sprite sheets of a detection; None where no picture was made."""
-    return Sprite(tiles) if tiles and tiles.frame_indices else None
-
-
 def contact_sheet(shard: Path) -> bytes:
     """Return a JPEG of up to ``CONTACT_SHEET_FRAMES`` frames, evenly spaced in time, in one row.
 
@@ -65,7 +66,7 @@ def contact_sheet(shard: Path) -> bytes:
     """
     with open_shard(shard) as opened:
         frames = [data for _, data in opened.frames()]
-    chosen = thin_evenly(range(len(frames)), CONTACT_SHEET_FRAMES)
+    chosen = sample_evenly(range(len(frames)), CONTACT_SHEET_FRAMES)
     sheet = Image.new("RGB", (CONTACT_SHEET_SIDE * len(chosen), CONTACT_SHEET_SIDE))
     for column, index in enumerate(chosen):
         with Image.open(io.BytesIO(frames[index])) as picture:

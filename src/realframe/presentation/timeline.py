@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from realframe.presentation.formatting import format_clock
-from realframe.presentation.sprites import Sprite, sprite_of
+from realframe.presentation.sprites import Sprite
 from realframe.presentation.wording import describe_frame_value
 from realframe.store.detection_documents import Detection, FrameScore, Moment
 
@@ -16,21 +16,21 @@ _MIN_SPAN_WIDTH = 0.6  # so that a single frame remains visible
 
 
 @dataclass(frozen=True)
-class Mark:
+class FramePoint:
     """One frame on the timeline.
 
     Attributes:
         time_s: seconds since the first frame.
         x: from the left, percent.
         y: from the top, percent.
-        words: its time and its score.
+        text: its time and its score.
         box: of its picture in the sprite sheets, an SVG ``viewBox``; empty where there is none.
     """
 
     time_s: float
     x: float
     y: float
-    words: str
+    text: str
     box: str
 
 
@@ -40,24 +40,24 @@ class TimeTick:
 
     Attributes:
         x: from the left, percent.
-        words: the time.
+        text: the time.
     """
 
     x: float
-    words: str
+    text: str
 
 
 @dataclass(frozen=True)
-class Level:
+class AxisLabel:
     """A value next to the timeline.
 
     Attributes:
         y: from the top, percent.
-        words: the value.
+        text: the value.
     """
 
     y: float
-    words: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -76,16 +76,16 @@ class Timeline:
     """
 
     measure: Literal["score", "attention"]
-    marks: tuple[Mark, ...]
+    marks: tuple[FramePoint, ...]
     threshold: float | None
     ticks: tuple[TimeTick, ...]
-    levels: tuple[Level, ...]
+    levels: tuple[AxisLabel, ...]
     spans: tuple[tuple[float, float], ...]
     peak: int
     length_s: float
 
     @classmethod
-    def of(cls, detection: Detection) -> Self | None:
+    def from_detection(cls, detection: Detection) -> Self | None:
         """Return the timeline of a detection; None for an image, and where single frames have no value."""
         values = [frame.value for frame in detection.frames]
         known = [value for value in values if value is not None]
@@ -94,13 +94,13 @@ class Timeline:
         scored = detection.frames[0].score is not None
         top = 1.0 if scored else max(known) or 1.0
         length = max(detection.facts.duration_s, detection.frames[-1].time_s)
-        sprite = sprite_of(detection.tiles)
+        sprite = Sprite.from_tiles(detection.tiles)
         return cls(
             measure="score" if scored else "attention",
             marks=tuple(_mark(index, frame, length, top, sprite) for index, frame in enumerate(detection.frames)),
             threshold=_height(detection.threshold, 1.0) if scored else None,
             ticks=time_ticks(length),
-            levels=tuple(Level(_height(value, top), f"{value:.2g}") for value in (top, top / 2, 0.0)),
+            levels=tuple(AxisLabel(_height(value, top), f"{value:.2g}") for value in (top, top / 2, 0.0)),
             spans=tuple(_span(moment, length) for moment in detection.moments),
             peak=max(range(len(known)), key=lambda index: known[index]),
             length_s=round(length, 3),
@@ -120,7 +120,7 @@ class Timeline:
     def label(self) -> str:
         """What the drawing shows, for screen readers."""
         subject = "The score of each frame over time" if self.measure == "score" else "The weight of each frame in the verdict over time"
-        return f"{subject}. The highest: {self.marks[self.peak].words}."
+        return f"{subject}. The highest: {self.marks[self.peak].text}."
 
     @property
     def caption(self) -> str:
@@ -131,7 +131,7 @@ class Timeline:
 
     def for_script(self) -> dict[str, Any]:
         """Return what the page's script needs to follow a pointer or the arrow keys."""
-        columns = {name: [getattr(mark, name) for mark in self.marks] for name in ("time_s", "x", "y", "words", "box")}
+        columns = {name: [getattr(mark, name) for mark in self.marks] for name in ("time_s", "x", "y", "text", "box")}
         return columns | {"peak": self.peak, "length_s": self.length_s}
 
 
@@ -144,13 +144,13 @@ def time_ticks(length_s: float) -> tuple[TimeTick, ...]:
     return tuple(TimeTick(round(100 * time / length_s, 2), format_clock(time)) for time in times)
 
 
-def _mark(index: int, frame: FrameScore, length: float, top: float, sprite: Sprite | None) -> Mark:
+def _mark(index: int, frame: FrameScore, length: float, top: float, sprite: Sprite | None) -> FramePoint:
     value = frame.value or 0.0
-    return Mark(
+    return FramePoint(
         time_s=round(frame.time_s, 3),
         x=round(100 * frame.time_s / length, 2) if length else 0.0,
         y=_height(value, top),
-        words=f"Frame at {format_clock(frame.time_s)}: {describe_frame_value(value, scored=frame.score is not None)}",
+        text=f"Frame at {format_clock(frame.time_s)}: {describe_frame_value(value, scored=frame.score is not None)}",
         box=sprite.box(index) if sprite else "",
     )
 

@@ -91,7 +91,7 @@ def describe_verdict(detection: Detection) -> list[str]:
     return sentences
 
 
-def describe_limits(detection: Detection) -> list[str]:
+def describe_limitations(detection: Detection) -> list[str]:
     """Return what the detector cannot judge, in sentences; empty where the file could not be read."""
     if detection.facts is None:
         return []

@@ -64,16 +64,16 @@ def read_manifest(path: Path, mime: str, trust_list: str) -> tuple[Credentials, 
     """
     settings = {**_NO_NETWORK, "trust": {"trust_anchors": trust_list}} if trust_list else _NO_NETWORK
     with path.open("rb") as stream, c2pa.Context.from_dict(settings) as context, c2pa.Reader(mime, stream, context=context) as reader:
-        store: dict[str, Any] = json.loads(reader.json())
-    active = store["manifests"][store["active_manifest"]]
-    source_type, signature = _find_source_type(store), active.get("signature_info") or {}
+        manifest_store: dict[str, Any] = json.loads(reader.json())
+    active = manifest_store["manifests"][manifest_store["active_manifest"]]
+    source_type, signature = _find_source_type(manifest_store), active.get("signature_info") or {}
     credentials = Credentials(
-        state=_STATES.get(store.get("validation_state"), "invalid"),
+        state=_STATES.get(manifest_store.get("validation_state"), "invalid"),
         origin=source_type.origin,
         signed_by=_describe_signer(signature),
         generator=_describe_generator(active),
         signed_at=clean_text(signature.get("time") or ""),
-        problems=_describe_problems(store.get("validation_status") or []),
+        problems=_describe_problems(manifest_store.get("validation_status") or []),
     )
     return credentials, source_type.description
 
@@ -94,24 +94,26 @@ def _describe_problems(failures: list[dict[str, Any]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(words))[:_MAX_PROBLEMS]
 
 
-def _find_source_type(store: Mapping[str, Any]) -> SourceType:
+def _find_source_type(manifest_store: Mapping[str, Any]) -> SourceType:
     """Return the most important statement of the active manifest and its ancestors: AI first, then edits, then a camera."""
-    actions = [action for manifest in _iter_ancestry(store) for action in _iter_actions(manifest)]
-    named = [source for action in actions if (source := find_source_type(str(action.get("digitalSourceType") or "")))]
-    found = {source.origin: source for source in reversed(named)}
-    if "ai-generated" in found:
-        return found["ai-generated"]
+    actions = [action for manifest in _iter_ancestry(manifest_store) for action in _iter_actions(manifest)]
+    sources = [source for action in actions if (source := find_source_type(str(action.get("digitalSourceType") or "")))]
+    source_by_origin = {source.origin: source for source in reversed(sources)}
+    if "ai-generated" in source_by_origin:
+        return source_by_origin["ai-generated"]
     if any(str(action.get("action")).removeprefix("c2pa.") not in _NON_EDITING_ACTIONS for action in actions):
-        return SourceType("edited", f"{found['camera'].description} and edited afterwards" if "camera" in found else "was edited")
-    return found.get("edited") or found.get("camera") or found.get("unknown") or SourceType("unknown", "")
+        return SourceType(
+            "edited", f"{source_by_origin['camera'].description} and edited afterwards" if "camera" in source_by_origin else "was edited"
+        )
+    return source_by_origin.get("edited") or source_by_origin.get("camera") or source_by_origin.get("unknown") or SourceType("unknown", "")
 
 
-def _iter_ancestry(store: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _iter_ancestry(manifest_store: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Yield the active manifest, then that of the file from which its file was made, and so on."""
-    label, seen = store["active_manifest"], set[str]()
-    while label in store["manifests"] and label not in seen and len(seen) < _MAX_ANCESTORS:
-        seen.add(label)
-        manifest = store["manifests"][label]
+    label, visited = manifest_store["active_manifest"], set[str]()
+    while label in manifest_store["manifests"] and label not in visited and len(visited) < _MAX_ANCESTORS:
+        visited.add(label)
+        manifest = manifest_store["manifests"][label]
         yield manifest
         parents = (part for part in manifest.get("ingredients") or [] if part.get("relationship") == "parentOf")
         label = next((part.get("active_manifest") for part in parents), None)

@@ -11,7 +11,7 @@ import mlflow
 
 from realframe import artifacts
 from realframe.errors import RegistryError
-from realframe.files import link_or_copy, sha256_of, write_text
+from realframe.files import compute_sha256, link_or_copy, write_text
 from realframe.registry import mlflow_runs
 from realframe.registry.model_version import ModelVersion
 from realframe.settings import get_settings
@@ -41,17 +41,17 @@ def log(folder: Path) -> str:
         for path in _FILES:
             if (folder / path).exists():
                 link_or_copy(folder / path, bundle / path.name)
-        lines = [f"{sha256_of(path)}  {path.name}" for path in sorted(bundle.iterdir())]
+        lines = [f"{compute_sha256(path)}  {path.name}" for path in sorted(bundle.iterdir())]
         write_text(bundle / _CHECKSUMS, "\n".join(lines) + "\n")
         mlflow.log_artifacts(str(bundle), FOLDER)
-        return sha256_of(bundle / _CHECKSUMS)[:_DIGEST_LENGTH]
+        return compute_sha256(bundle / _CHECKSUMS)[:_DIGEST_LENGTH]
 
 
 def fetch(version: ModelVersion) -> Path:
     """Return a folder with the evidence files of a version, such as ``metrics.json``; it is downloaded once. Raises RegistryError."""
-    if not version.evidence:
+    if not version.evidence_digest:
         raise RegistryError(f"version {version.version}", "was registered without its evidence", _hint(version))
-    folder = get_settings().cache_dir / FOLDER / f"{version.sha256[:_DIGEST_LENGTH]}-{version.evidence}"
+    folder = get_settings().cache_dir / FOLDER / f"{version.sha256[:_DIGEST_LENGTH]}-{version.evidence_digest}"
     if not folder.exists():
         _download(version, folder)
     return folder
@@ -64,8 +64,8 @@ def _download(version: ModelVersion, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".download-") as temporary:
         mlflow.artifacts.download_artifacts(run_id=version.mlflow_run_id, artifact_path=FOLDER, dst_path=temporary)
         download = Path(temporary) / FOLDER
-        if not _verify(download, version.evidence):
-            reason = "its evidence in MLflow is not what was registered with it"
+        if not _verify(download, version.evidence_digest):
+            reason = "its evidence files in MLflow differ from the registered digest"
             raise RegistryError(f"version {version.version}", reason, _hint(version))
         if not folder.exists():
             download.rename(folder)
@@ -78,10 +78,10 @@ def _hint(version: ModelVersion) -> str:
 def _verify(folder: Path, digest: str) -> bool:
     """Return whether each file is the one that was logged last; delete the files of earlier evaluations."""
     checksums = folder / _CHECKSUMS
-    if not checksums.exists() or sha256_of(checksums)[:_DIGEST_LENGTH] != digest:
+    if not checksums.exists() or compute_sha256(checksums)[:_DIGEST_LENGTH] != digest:
         return False
     listed = {name: sha256 for sha256, name in (line.split("  ", 1) for line in checksums.read_text().splitlines())}
     for path in folder.iterdir():
         if path.name not in {*listed, _CHECKSUMS}:
             path.unlink()
-    return all((folder / name).exists() and sha256_of(folder / name) == sha256 for name, sha256 in listed.items())
+    return all((folder / name).exists() and compute_sha256(folder / name) == sha256 for name, sha256 in listed.items())

@@ -48,7 +48,7 @@ def connect(settings: Settings | None = None) -> str:
 
 
 @contextmanager
-def open_run(
+def start_mlflow_run(
     name: str, params: Mapping[str, Any], splits: Path, dataset: str, tags: Mapping[str, str] | None = None, run_id: str | None = None
 ) -> Iterator[str]:
     """Open a run with system metrics, parameters, dataset and commit, and yield its id. It ends as FAILED if the block raises.
@@ -73,7 +73,7 @@ def open_run(
 
 
 @contextmanager
-def nested_run(name: str, params: Mapping[str, Any], run_id: str | None = None) -> Iterator[str]:
+def start_nested_mlflow_run(name: str, params: Mapping[str, Any], run_id: str | None = None) -> Iterator[str]:
     """Open a child of the active run, and yield its id. It ends as FAILED if the block raises.
 
     Args:
@@ -90,7 +90,7 @@ def nested_run(name: str, params: Mapping[str, Any], run_id: str | None = None) 
 
 
 @contextmanager
-def resume_run(run_id: str) -> Iterator[str]:
+def resume_mlflow_run(run_id: str) -> Iterator[str]:
     """Resume a run that has ended, as evaluation does, and yield its id."""
     connect()
     with mlflow.start_run(run_id=run_id):

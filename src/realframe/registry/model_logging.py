@@ -19,9 +19,9 @@ from mlflow.types import Schema, TensorSpec
 from realframe import artifacts, config
 from realframe.config import flatten
 from realframe.errors import RegistryError
-from realframe.files import sha256_of
+from realframe.files import compute_sha256
 from realframe.registry import evidence_bundle, mlflow_runs
-from realframe.registry.model_version import select_figures, version_tags
+from realframe.registry.model_version import select_interval_metrics, version_tags
 
 _GRAY = 127.5  # of the input example
 _ORIGIN = ("dataset", "commit", "recipe", "weights", "sha256")  # tags that are copied to the model's metadata
@@ -53,7 +53,9 @@ class EvaluatedModel:
             hint = "Run the pipeline first: `realframe run train_model`."
             raise RegistryError(missing[0], "does not exist, so there is no evaluated model", hint)
         training, metrics = (json.loads(file.read_text()) for file in files[1:3])
-        return cls(folder, training, metrics, config.load_params(files[3]).model_dump(mode="json", exclude_none=True), sha256_of(files[0]))
+        return cls(
+            folder, training, metrics, config.load_params(files[3]).model_dump(mode="json", exclude_none=True), compute_sha256(files[0])
+        )
 
     def log(self, name: str, commit: str, trainer: str) -> tuple[str, dict[str, str]]:
         """Log the model and its evidence; return the URI of the model and the tags of its version.
@@ -71,13 +73,13 @@ class EvaluatedModel:
         }
         with self._open_training_run():
             uri = log_keras_file(self.folder / artifacts.MODEL, name, origin)
-            return uri, tags | {"realframe.evidence": evidence_bundle.log(self.folder)}
+            return uri, tags | {"realframe.evidence_digest": evidence_bundle.log(self.folder)}
 
     @contextmanager
     def _open_training_run(self) -> Iterator[None]:
         """Resume the run in which the model was trained, or create one in its place."""
         if mlflow_runs.run_exists(self.training["run_id"]):
-            with mlflow_runs.resume_run(self.training["run_id"]):
+            with mlflow_runs.resume_mlflow_run(self.training["run_id"]):
                 yield
             return
         tags = {"realframe.restored": self.training["run_id"], mlflow_runs.DATASET_TAG: self.training["dataset"]}
@@ -146,6 +148,6 @@ class _KerasFile:
 
 
 def _test_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
-    levels = select_figures(metrics["test"]).items()
-    figures = {f"test_{level}_{name}": entry["value"] for level, entries in levels for name, entry in entries.items()}
+    units = select_interval_metrics(metrics["test"]).items()
+    figures = {f"test_{unit}_{name}": entry["value"] for unit, entries in units for name, entry in entries.items()}
     return {name: value for name, value in figures.items() if value is not None}

@@ -15,10 +15,10 @@ from mlflow.tracking import MlflowClient
 from realframe.errors import RegistryError
 from realframe.registry import evidence_bundle, mlflow_runs
 from realframe.registry.model_logging import EvaluatedModel
-from realframe.registry.model_version import ALLOWED, ModelVersion, evaluation_tags, format_figure, parse_version
+from realframe.registry.model_version import ALLOWED, ModelVersion, evaluation_tags, format_metric_with_interval, parse_version
 from realframe.settings import get_settings
 
-__all__ = ["CHALLENGER", "CHAMPION", "NAME", "ModelVersion", "format_figure"]
+__all__ = ["CHALLENGER", "CHAMPION", "NAME", "ModelVersion", "format_metric_with_interval"]
 NAME = "realframe"
 CHALLENGER, CHAMPION = "challenger", "champion"
 
@@ -53,10 +53,10 @@ def refresh_evidence(version: int, folder: Path) -> None:
     """
     model, known = EvaluatedModel.load(folder), get_version(version)
     if model.sha256 != known.sha256:
-        reason = "is not the model that was evaluated again"
+        reason = f"has another SHA-256 than the model in {folder}"
         raise RegistryError(f"version {version}", reason, "Register that model as a new version: `realframe registry register`.")
-    with mlflow_runs.resume_run(known.mlflow_run_id):
-        tags = evaluation_tags(model.metrics) | {"realframe.evidence": evidence_bundle.log(folder)}
+    with mlflow_runs.resume_mlflow_run(known.mlflow_run_id):
+        tags = evaluation_tags(model.metrics) | {"realframe.evidence_digest": evidence_bundle.log(folder)}
     if known.shortcuts == ALLOWED:
         tags["realframe.shortcuts"] = ALLOWED
     for key, value in tags.items():
@@ -94,10 +94,10 @@ def find_champion() -> ModelVersion | None:
 
 def get_challenger() -> ModelVersion:
     """Return the challenger, which is the version that waits for a decision. Raises RegistryError if there is none."""
-    found = find_by_alias(CHALLENGER)
-    if found is None:
+    version = find_by_alias(CHALLENGER)
+    if version is None:
         raise RegistryError(CHALLENGER, "no version waits for a decision", "Train one: `realframe run train_model`.")
-    return found
+    return version
 
 
 def resolve_version(number_or_alias: str) -> ModelVersion:
@@ -106,15 +106,15 @@ def resolve_version(number_or_alias: str) -> ModelVersion:
         return get_version(int(number_or_alias))
     if number_or_alias == CHALLENGER:
         return get_challenger()
-    found = find_by_alias(number_or_alias)
-    if found is None and number_or_alias == CHAMPION:
+    version = find_by_alias(number_or_alias)
+    if version is None and number_or_alias == CHAMPION:
         hint = "Approve one: `realframe registry list`, then `realframe registry approve VERSION`."
         raise RegistryError(CHAMPION, "no version of the detector has been approved yet", hint)
-    if found is None:
+    if version is None:
         raise RegistryError(
             number_or_alias, "is neither the number nor an alias of a version", "List the versions: `realframe registry list`."
         )
-    return found
+    return version
 
 
 def set_alias(alias: str, version: int) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 
 from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 
-_LEVELS = ("item", "frame")  # ``frame`` only if frames are scored
+_UNITS = ("item", "frame")  # ``frame`` only if frames are scored
 _READABLE_FIGURES = ("roc_auc", "accuracy", "f1")  # also written as tags for people
 _REQUIRED = ("run_id", "sha256", "dataset", "commit", "recipe", "weights")
 PASSED, ALLOWED, UNKNOWN = "passed", "allowed", "unknown"
-_OPTIONAL = ("trainer", "test_split", "evidence", "decision")  # not on every version, or added later
+_OPTIONAL = ("trainer", "test_split", "evidence_digest", "decision")  # not on every version, or added later
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,14 @@ class ModelVersion:
         recipe: name of its recipe.
         weights: name of the initial weights of its backbone.
         threshold: an item with a score at or above it is called fake.
-        figures: level (``item``, ``frame``) -> figure -> ``value``, ``low``, ``high`` on the test split.
+        figures: unit (``item``, ``frame``) -> figure -> ``value``, ``low``, ``high`` on the test split.
         baseline: the figures of the baseline, in the same form.
         below_baseline: whether it ranks the test items worse than the baseline does.
         decision: ledger entry of the last decision on it, ``<sequence> <hash>``; empty if there is none.
         trainer: who started its run; empty if unknown.
         shortcuts: result of the audit of file facts: ``passed``, ``allowed`` (they alone tell the classes apart) or ``unknown``.
         test_split: digest of the items that it was tested on; empty if unknown.
-        evidence: digest of its evidence bundle; empty if there is none.
+        evidence_digest: digest of its evidence bundle; empty if there is none.
     """
 
     version: int
@@ -59,7 +59,7 @@ class ModelVersion:
     trainer: str
     shortcuts: str
     test_split: str
-    evidence: str
+    evidence_digest: str
 
     @property
     def uri(self) -> str:
@@ -112,11 +112,11 @@ def version_tags(sha256: str, training: Mapping[str, Any], metrics: Mapping[str,
 
 def evaluation_tags(metrics: Mapping[str, Any]) -> dict[str, str]:
     """Return the tags that a new evaluation replaces."""
-    figures, baseline = select_figures(metrics["test"]), select_figures(metrics["baseline"]["test"])
-    readable_tags = {f"{level}_{name}": format_figure(figures[level][name]) for level in figures for name in _READABLE_FIGURES}
+    figures, baseline = select_interval_metrics(metrics["test"]), select_interval_metrics(metrics["baseline"]["test"])
+    readable_tags = {f"{unit}_{name}": format_metric_with_interval(figures[unit][name]) for unit in figures for name in _READABLE_FIGURES}
     return {
         **readable_tags,
-        "baseline_item_roc_auc": format_figure(baseline["item"]["roc_auc"]),
+        "baseline_item_roc_auc": format_metric_with_interval(baseline["item"]["roc_auc"]),
         "realframe.threshold": repr(metrics["threshold"]),
         "realframe.figures": json.dumps(figures),
         "realframe.baseline": json.dumps(baseline),
@@ -126,17 +126,17 @@ def evaluation_tags(metrics: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def select_figures(split: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the entries of one split of ``reports/metrics.json`` that are figures with intervals, by level and name."""
+def select_interval_metrics(split: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the entries of one split of ``reports/metrics.json`` that have a value and an interval, by unit and name."""
     return {
-        level: {name: entry for name, entry in split[level].items() if isinstance(entry, dict) and "value" in entry}
-        for level in _LEVELS
-        if level in split
+        unit: {name: entry for name, entry in split[unit].items() if isinstance(entry, dict) and "value" in entry}
+        for unit in _UNITS
+        if unit in split
     }
 
 
-def format_figure(figure: Mapping[str, float | None]) -> str:
-    """Format a figure for people: ``0.871 (0.802 to 0.933)``."""
+def format_metric_with_interval(figure: Mapping[str, float | None]) -> str:
+    """Format a metric with its interval: ``0.871 (0.802 to 0.933)``."""
     if figure["value"] is None:
         return "unknown"
     interval = f" ({figure['low']:.3f} to {figure['high']:.3f})" if figure.get("low") is not None else ""

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from realframe import artifacts
 from realframe.data.manifest import SPLITS_SCHEMA
-from realframe.files import sha256_of
+from realframe.files import compute_sha256
 
 _CONTEXT: dict[str, Any] = {
     "@language": "en",
@@ -104,7 +104,7 @@ def _describe_file(table: Path) -> dict[str, Any]:
         "contentUrl": f"../{artifacts.SPLITS.as_posix()}",
         "contentSize": f"{table.stat().st_size} B",
         "encodingFormat": "application/x-parquet",
-        "sha256": sha256_of(table),
+        "sha256": compute_sha256(table),
     }
 
 

@@ -12,7 +12,7 @@ from realframe.presentation.templating import create_template_environment
 from realframe.store.detection_documents import Detection, ProbabilityInterval
 
 DetectionWithImages = tuple[Detection, bytes | None, bytes | None]
-"""A detection, and the bytes of its ``frames.jpg`` and ``heat.jpg``; None where there are none."""
+"""A detection, and the bytes of its sprites ``FRAMES_SPRITE`` and ``HEATMAPS_SPRITE``; None where there are none."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _title(own: Sequence[OverviewRow], overview: Sequence[OverviewRow]) -> str:
 
 
 def _create_section(detection: Detection, frames: bytes | None, heat: bytes | None) -> _Section:
-    view = DetectionView.of(detection)
+    view = DetectionView.from_detection(detection)
     wanted = [moment.frame for moment in view.moments] or [view.peak]
     pictures = _cut_pictures(view, frames, heat, wanted) if view.sprite and frames and heat else {}
     return _Section(view, pictures)

@@ -60,18 +60,18 @@ def count_items_by_generator(splits: pd.DataFrame) -> list[dict[Any, Any]]:
     return ordered.reset_index().to_dict("records")
 
 
-def render_evaluation_report(data: ReportData, plots: Mapping[str, Path], clean: Path) -> str:
+def render_evaluation_report(data: ReportData, plots: Mapping[str, Path], clean_frames_dir: Path) -> str:
     """Return the report as HTML that loads no other file.
 
     Args:
         data: the report data.
         plots: paths of the plots by name.
-        clean: the folder of clean shards, for the frames of mistakes.
+        clean_frames_dir: the folder of clean shards, for the frames of mistakes.
     """
     metrics = data.metrics
     paths = data.splits.set_index("media_id")["path"]
     items = data.items.assign(path=data.items["media_id"].map(paths))
-    media_folder = clean if data.params["evaluate"]["show_media"] else None
+    media_folder = clean_frames_dir if data.params["evaluate"]["show_media"] else None
     return (
         create_template_environment("realframe.reports")
         .get_template("report.html")

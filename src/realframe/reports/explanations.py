@@ -32,7 +32,14 @@ class _ExplainedItem:
 
 
 def draw_explanations(
-    model: keras.Model, items: pd.DataFrame, threshold: float, clean: Path, batch_size: int, scorer: ClipScorer | None, *, show_media: bool
+    model: keras.Model,
+    items: pd.DataFrame,
+    threshold: float,
+    clean_frames_dir: Path,
+    batch_size: int,
+    scorer: ClipScorer | None,
+    *,
+    show_media: bool,
 ) -> Figure:
     """Draw the most confident correct detections and the worst mistakes, one per row: a curve over time, then frames with heatmaps.
 
@@ -40,7 +47,7 @@ def draw_explanations(
         model: the detector.
         items: the item table of the test split.
         threshold: the threshold of the detector.
-        clean: the folder of clean shards.
+        clean_frames_dir: the folder of clean shards.
         batch_size: frames per call of the model.
         scorer: the scorer of a detector of clips; None if the detector scores frames.
         show_media: draw the heatmap over the frame. Otherwise only the heatmap is shown, and the frame is not recognizable.
@@ -49,7 +56,7 @@ def draw_explanations(
     figure = Figure(figsize=(11, 2.7 * len(chosen)), layout="constrained")
     grid = figure.subplots(len(chosen), 1 + _FRAMES_PER_ITEM, squeeze=False, width_ratios=[1.4, *[1] * _FRAMES_PER_ITEM])
     for panels, (title, row) in zip(grid, chosen, strict=True):
-        _draw_row(panels, _load_item(model, title, row, clean, batch_size, scorer), model, show_media)
+        _draw_row(panels, _load_item(model, title, row, clean_frames_dir, batch_size, scorer), model, show_media)
     return figure
 
 
@@ -68,8 +75,10 @@ def select_items(items: pd.DataFrame, threshold: float) -> list[tuple[str, pd.Se
     ]
 
 
-def _load_item(model: keras.Model, title: str, row: pd.Series, clean: Path, batch_size: int, scorer: ClipScorer | None) -> _ExplainedItem:
-    frames, _, times = read_shard_frames(clean / f"{row['media_id']}.tar")
+def _load_item(
+    model: keras.Model, title: str, row: pd.Series, clean_frames_dir: Path, batch_size: int, scorer: ClipScorer | None
+) -> _ExplainedItem:
+    frames, _, times = read_shard_frames(clean_frames_dir / f"{row['media_id']}.tar")
     name = row["generator"] or row["source"] or row["label"]
     title = f"{title}: {name}, {row['score']:.2f}"
     if scorer is None:

@@ -42,7 +42,7 @@ class ReportedMistake:
 
 
 def list_worst_mistakes(
-    items: pd.DataFrame, frames: pd.DataFrame, threshold: float, clean: Path | None, count: int
+    items: pd.DataFrame, frames: pd.DataFrame, threshold: float, clean_frames_dir: Path | None, count: int
 ) -> list[ReportedMistake]:
     """Return the wrongly classified items that are farthest from the threshold, the worst first.
 
@@ -50,10 +50,10 @@ def list_worst_mistakes(
         items: the item table of a split, with ``path``.
         frames: the scored frames of the items.
         threshold: the threshold of the detector.
-        clean: the folder of clean shards; None: media are not shown.
+        clean_frames_dir: the folder of clean shards; None: media are not shown.
         count: maximum number of items.
     """
-    return [_describe_mistake(item, frames, clean) for item in select_worst_items(items, threshold, count).to_dict("records")]
+    return [_describe_mistake(item, frames, clean_frames_dir) for item in select_worst_items(items, threshold, count).to_dict("records")]
 
 
 def select_worst_items(items: pd.DataFrame, threshold: float, count: int) -> pd.DataFrame:
@@ -74,19 +74,19 @@ def encode_data_uri(data: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def _describe_mistake(item: dict[Any, Any], frames: pd.DataFrame, clean: Path | None) -> ReportedMistake:
+def _describe_mistake(item: dict[Any, Any], frames: pd.DataFrame, clean_frames_dir: Path | None) -> ReportedMistake:
     media_id, label = str(item["media_id"]), str(item["label"])
-    name = str(item["path"]) if clean else media_id[:12]
-    picture = _encode_misleading_frame(media_id, label, frames, clean) if clean else ""
+    name = str(item["path"]) if clean_frames_dir else media_id[:12]
+    picture = _encode_misleading_frame(media_id, label, frames, clean_frames_dir) if clean_frames_dir else ""
     facts = {fact: str(item[fact]) for fact in ("generator", "kind")}
     return ReportedMistake(media_id, name=name, label=label, score=float(item[MODEL_SCORE]), picture=picture, **facts)
 
 
-def _encode_misleading_frame(media_id: str, label: str, frames: pd.DataFrame, clean: Path) -> str:
+def _encode_misleading_frame(media_id: str, label: str, frames: pd.DataFrame, clean_frames_dir: Path) -> str:
     """Return the frame whose score is most wrong, as a data URI."""
     scored = frames[frames["media_id"] == media_id].set_index("index")[MODEL_SCORE]
     index = int(scored.index.to_numpy()[int(scored.argmin() if label == "fake" else scored.argmax())])
-    pictures, indices, _ = read_shard_frames(clean / f"{media_id}.tar")
+    pictures, indices, _ = read_shard_frames(clean_frames_dir / f"{media_id}.tar")
     return _encode_thumbnail(pictures[int(np.flatnonzero(indices == index)[0])])
 
 

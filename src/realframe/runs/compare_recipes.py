@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shlex
 import statistics
 import subprocess
 import sys
@@ -18,11 +19,11 @@ from realframe import artifacts, config
 from realframe.errors import RunError, WeightsError
 from realframe.evaluation.figures import MODEL_SCORE
 from realframe.files import write_text
-from realframe.media.frame_sampling import thin_evenly
+from realframe.media.frame_sampling import sample_evenly
 from realframe.models import backbones, weights
 from realframe.models.aggregate import aggregate_by_item
 from realframe.registry import mlflow_runs
-from realframe.registry.model_registry import format_figure
+from realframe.registry.model_registry import format_metric_with_interval
 from realframe.runs.git_dvc import checkout_environment, git
 from realframe.runs.run_lifecycle import RunResult, run_all
 from realframe.settings import Settings
@@ -151,16 +152,19 @@ def _measure_recipe(recipe: str, run_result: RunResult, seconds: float, settings
 def _score_reloaded(version: int, revision: RevisionSource, test: pd.DataFrame, settings: Settings, clips: int) -> tuple[float, float]:
     """Score some test clips with the registered model in a new process; return the median seconds and the largest difference."""
     splits = _read_table(revision, artifacts.SPLITS).set_index("media_id")["path"]
-    chosen = test.iloc[thin_evenly(range(len(test)), clips)]
+    chosen = test.iloc[sample_evenly(range(len(test)), clips)]
     paths = [str(settings.raw_dir / splits[media_id]) for media_id in chosen["media_id"]]
     command = [sys.executable, "-m", "realframe", "detect", "--json", "--no-cache", "--model", str(version), *paths]
     env = checkout_environment(settings.root)
     process = subprocess.run(command, cwd=settings.root, env=env, capture_output=True, text=True, check=False)  # noqa: S603
     if process.returncode:
-        raise RunError("realframe detect", f"could not score the test clips: {(process.stderr or process.stdout).strip()[-300:]}")
-    answers = {answer["file"]: answer for answer in json.loads(process.stdout)}
-    gaps = [abs(answers[path]["score"] - score) for path, score in zip(paths, chosen[MODEL_SCORE], strict=True)]
-    return statistics.median(sum(answer["seconds"].values()) for answer in answers.values()), max(gaps)
+        message = (process.stderr or process.stdout).strip().rpartition("\n")[2]
+        raise RunError(
+            "realframe detect", f"ended with status {process.returncode}: {message}", f"Run it by hand: `{shlex.join(command)}`."
+        )
+    detections = {detection["file"]: detection for detection in json.loads(process.stdout)}
+    gaps = [abs(detections[path]["score"] - score) for path, score in zip(paths, chosen[MODEL_SCORE], strict=True)]
+    return statistics.median(sum(detection["seconds"].values()) for detection in detections.values()), max(gaps)
 
 
 def _read_bytes(revision: RevisionSource, path: Path) -> bytes:
@@ -173,7 +177,7 @@ def _read_table(revision: RevisionSource, path: Path) -> pd.DataFrame:
 
 def _require(content: Content | None, path: Path) -> Content:
     if content is None:
-        raise RunError(path, "the run did not write it")
+        raise RunError(path, "does not exist in the commit of the run", "Run the pipeline again: `realframe run`.")
     return content
 
 
@@ -212,11 +216,21 @@ def extract_section(page: Path) -> str:
 
 
 def _table_row(row: RecipeResult) -> str:
-    figures = [format_figure(row.figures[name]) for name in FIGURES]
+    figures = [format_metric_with_interval(row.figures[name]) for name in FIGURES]
     costs = [f"{row.run_s:.0f}", f"{row.training_s:.0f}", f"{row.model_bytes / 1e6:.1f}", f"{row.clip_s:.2f}"]
     return (
         "| "
-        + " | ".join([row.recipe, row.backbone, row.head, format_figure(row.validation), *figures, format_figure(row.baseline), *costs])
+        + " | ".join(
+            [
+                row.recipe,
+                row.backbone,
+                row.head,
+                format_metric_with_interval(row.validation),
+                *figures,
+                format_metric_with_interval(row.baseline),
+                *costs,
+            ]
+        )
         + " |"
     )
 

@@ -18,7 +18,7 @@ from realframe import artifacts
 from realframe.data.split import SPLITS
 from realframe.errors import DatasetError
 from realframe.runs.git_dvc import git
-from realframe.runs.run_versions import newest_dataset_tag
+from realframe.runs.run_versions import find_newest_dataset_tag
 from realframe.store.run_artifacts import RevisionSource
 
 _TAG_FORMAT = "%(refname:strip=2)%09%(contents:subject)%09%(*objectname)%09%(taggerdate:iso-strict)"
@@ -136,7 +136,7 @@ def choose_dataset_tag(root: Path, tag: str | None = None) -> str:
         raise DatasetError(root, "has no dataset version yet", "Make one: `realframe ingest PATH`, then `realframe run prepare_data`.")
     if tag and tag not in tags:
         raise DatasetError(tag, "there is no such dataset version", f"Choose one of {', '.join(tags)}.")
-    return tag or str(newest_dataset_tag(root))
+    return tag or str(find_newest_dataset_tag(root))
 
 
 def list_sampled_frames(root: Path, tag: str) -> pd.DataFrame:

@@ -49,12 +49,12 @@ def open_run(
         id=make_run_id(dag, name),
         dag=dag,
         base=git(root, "rev-parse", "HEAD"),
-        uncommitted=worktree.uncommitted_edits(root),
+        uncommitted=worktree.list_uncommitted_files(root),
         started_by=started_by or getpass.getuser(),
     )
     if run.uncommitted:
         log.warning("%s runs the last commit; these uncommitted edits are not part of it: %s", run.id, ", ".join(run.uncommitted))
-    folder, newest = worktree.open_worktree(run, settings), run_versions.newest_dataset_tag(root)
+    folder, newest = worktree.open_worktree(run, settings), run_versions.find_newest_dataset_tag(root)
     with open_store(settings) as store:
         if dag == "prepare_data":
             import_new_data(store, settings)
@@ -70,10 +70,10 @@ def open_run(
 
 def commit_run(run: PipelineRun, settings: Settings) -> str | None:
     """Commit, tag and push the outputs of the run; return the tag of the new dataset version, or None if the dataset is not new."""
-    from realframe.data.manifest import SPLITS_SCHEMA, dataset_version, read
+    from realframe.data.manifest import SPLITS_SCHEMA, compute_dataset_digest, read
 
     folder = run.folder(settings)
-    digest = dataset_version(read(folder / artifacts.SPLITS, SPLITS_SCHEMA))
+    digest = compute_dataset_digest(read(folder / artifacts.SPLITS, SPLITS_SCHEMA))
     commit = run_versions.commit_run_files(folder, f"{run.dag}: dataset {digest}")
     tag = run_versions.tag_dataset(folder, digest, settings) if run.dag == "prepare_data" else None
     run_versions.push_run(folder, [run.branch, *([tag] if tag else [])], settings)
@@ -85,7 +85,7 @@ def commit_run(run: PipelineRun, settings: Settings) -> str | None:
 def register_run(run: PipelineRun, settings: Settings) -> ModelVersion:
     """Register the model of a committed ``train_model`` run as the challenger, index it, and store its report; return its version.
 
-    A model with the same file as a registered version is that version, whatever was decided on it.
+    The same file is registered once: its existing version is returned, also if it was rejected.
     """
     folder = run.folder(settings)
     number = model_registry.register_folder(folder, commit=git(folder, "rev-parse", "HEAD"), trainer=run.started_by)
@@ -142,7 +142,7 @@ def import_new_data(store: Store, settings: Settings) -> None:
             cache_dir=settings.cache_dir,
             min_age_s=_SETTLED_S,
             workers=settings.workers,
-            taken_down_ids=takedown.taken_down_ids(store),
+            taken_down_ids=takedown.list_taken_down_ids(store),
         )
         log.info("inbox: %s", summary)
     accepted_items.accept_agreed(store, settings)
@@ -158,7 +158,7 @@ def write_inputs(folder: Path, dataset: str | None, store: Store, settings: Sett
         worktree.checkout_dataset(folder, dataset)
         return
     worktree.snapshot_raw(folder, settings)
-    takedown_list.write(folder / artifacts.TAKEDOWNS, takedown.taken_down_ids(store))
+    takedown_list.write(folder / artifacts.TAKEDOWNS, takedown.list_taken_down_ids(store))
 
 
 def write_regression_set(folder: Path, store: Store, settings: Settings) -> None:
@@ -171,7 +171,7 @@ def write_regression_set(folder: Path, store: Store, settings: Settings) -> None
 
 
 def _require_no_takedowns(store: Store, tag: str, settings: Settings) -> None:
-    taken_down_ids = lineage.list_taken_down(store, run_versions.dataset_digest(settings.root, tag))
+    taken_down_ids = lineage.list_taken_down(store, run_versions.read_dataset_digest(settings.root, tag))
     if taken_down_ids:
         reason = f"holds {len(taken_down_ids)} media items that were taken down since it was made, such as {taken_down_ids[0][:12]}"
         raise RunError(tag, reason, "Make the next dataset version first: `realframe run prepare_data`.")

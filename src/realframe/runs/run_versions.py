@@ -32,13 +32,13 @@ def commit_run_files(folder: Path, message: str) -> str:
     return git(folder, "rev-parse", "HEAD")
 
 
-def newest_dataset_tag(folder: Path) -> str | None:
+def find_newest_dataset_tag(folder: Path) -> str | None:
     """Return the tag of the newest dataset version, ``dataset/vN``, or None."""
     tags = git(folder, "tag", "--list", "dataset/v*", "--sort=-version:refname").splitlines()
     return tags[0] if tags else None
 
 
-def dataset_digest(folder: Path, tag: str) -> str:
+def read_dataset_digest(folder: Path, tag: str) -> str:
     """Return the dataset digest that a tag's message records."""
     return git(folder, "tag", "--list", "--format=%(contents:subject)", tag)
 
@@ -46,8 +46,8 @@ def dataset_digest(folder: Path, tag: str) -> str:
 def tag_dataset(folder: Path, digest: str, settings: Settings) -> str | None:
     """Tag the worktree's commit as the next dataset version; return None if the newest one has the same digest."""
     with FileLock(settings.state_dir / "tags.lock"):
-        newest = newest_dataset_tag(folder)
-        if newest and dataset_digest(folder, newest) == digest:
+        newest = find_newest_dataset_tag(folder)
+        if newest and read_dataset_digest(folder, newest) == digest:
             return None
         number = int(newest.removeprefix("dataset/v")) + 1 if newest else 1
         tag = f"dataset/v{number}"
@@ -68,9 +68,9 @@ _PAGES = (artifacts.REPORT, artifacts.MODEL_CARD, artifacts.CROISSANT)
 def save_pages(folder: Path, version: int, settings: Settings) -> None:
     """Copy the report, the model card and the dataset card of a run to the state folder, over those of an earlier evaluation."""
     for path in _PAGES:
-        link_or_copy(folder / path, saved_page(version, path, settings))
+        link_or_copy(folder / path, find_saved_page(version, path, settings))
 
 
-def saved_page(version: int, path: Path, settings: Settings) -> Path:
+def find_saved_page(version: int, path: Path, settings: Settings) -> Path:
     """Return the stored copy of a page of a model version; ``path`` is the page's path in a run."""
     return settings.state_dir / "reports" / f"v{version}" / path.name

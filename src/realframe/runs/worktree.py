@@ -38,7 +38,7 @@ def close_worktree(run: PipelineRun, settings: Settings) -> None:
     git(settings.root, "worktree", "remove", "--force", str(run.folder(settings)))
 
 
-def uncommitted_edits(root: Path) -> tuple[str, ...]:
+def list_uncommitted_files(root: Path) -> tuple[str, ...]:
     """Return the tracked files that differ from the last commit; a run does not include these edits."""
     changed = git(root, "diff", "--name-only", "HEAD").splitlines()
     return tuple(path for path in changed if path)
@@ -49,7 +49,7 @@ def snapshot_raw(folder: Path, settings: Settings) -> None:
     target = folder / artifacts.RAW_MEDIA
     files = [path for path in settings.raw_dir.rglob("*") if path.is_file()] if settings.raw_dir.exists() else []
     if not files:
-        _checkout_originals(run_versions.newest_dataset_tag(settings.root), folder)
+        _checkout_originals(run_versions.find_newest_dataset_tag(settings.root), folder)
         return
     _replace_files(files, settings.raw_dir, target)
     dvc(folder, "add", "--quiet", str(artifacts.RAW_MEDIA))

@@ -12,7 +12,7 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from realframe.data.layouts import find_media_files, may_be_media
-from realframe.errors import DatasetError, OverLimitError, UnreadableFileError
+from realframe.errors import DatasetError, LimitExceededError, UnreadableFileError
 
 _CHUNK = 1 << 20
 _STAMPS = ("ETag", "etag", "md5Hash", "LastModified", "last_modified", "updated", "mtime", "created")
@@ -84,7 +84,7 @@ class FileSource:
 
         Raises:
             UnreadableFileError: the file is missing or cannot be read.
-            OverLimitError: it has more than ``limit`` bytes.
+            LimitExceededError: it has more than ``limit`` bytes.
         """
         if file.bytes > limit:
             raise _over_limit(file, limit)
@@ -144,5 +144,5 @@ def _escape(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _over_limit(file: SourceFile, limit: int) -> OverLimitError:
-    return OverLimitError(file.file, f"has more than {limit:,} bytes", "Cut it, or use a version whose limits.max_bytes is higher.")
+def _over_limit(file: SourceFile, limit: int) -> LimitExceededError:
+    return LimitExceededError(file.file, f"has more than {limit:,} bytes", "Cut it, or use a version whose limits.max_bytes is higher.")

@@ -4,7 +4,7 @@ A job is about the files of one source and one version of the detector. Its fold
 
     listing.json                    the source, the version and all files
     part-00000-1a2b3c4d.todo.json   a shard: files that are to be scored together
-    part-00000-1a2b3c4d.parquet     its part: a row per file, whatever came of it
+    part-00000-1a2b3c4d.parquet     its part: one row per file, scored or not
     scores.parquet                  the table of all files
 """
 
@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from realframe.errors import RunError, is_retryable_code
 from realframe.files import write_text
-from realframe.presentation.result_rows import COLUMNS, Row, detection_row
+from realframe.presentation.result_rows import COLUMNS, Row, build_detection_row
 from realframe.scoring.file_source import FileKey, SourceFile
 from realframe.settings import Settings
 from realframe.store.detection_documents import Detection
@@ -43,12 +43,12 @@ class FileListing:
 
     Attributes:
         source: folder or URL.
-        model: the number of the version.
+        model_version: its number.
         files: all files of a job, or those of one shard.
     """
 
     source: str
-    model: str
+    model_version: str
     files: tuple[SourceFile, ...]
 
     def write(self, path: Path) -> None:
@@ -61,7 +61,7 @@ class FileListing:
         if not path.exists():
             raise RunError(path, "does not exist: the files were not listed", "Start the job again: `realframe score SOURCE`.")
         data: dict[str, Any] = json.loads(path.read_text())
-        return cls(data["source"], data["model"], tuple(SourceFile(**file) for file in data["files"]))
+        return cls(data["source"], data["model_version"], tuple(SourceFile(**file) for file in data["files"]))
 
 
 @dataclass(frozen=True)
@@ -117,30 +117,30 @@ class ScoringJob:
         """Return the files of a shard. Raises RunError where there is no such shard."""
         return FileListing.read(self.folder / f"{shard}{_SHARD_SUFFIX}")
 
-    def final_keys(self, model: str) -> set[FileKey]:
+    def final_keys(self, model_version: str) -> set[FileKey]:
         """Return the files with a final row of a version; a file with a retryable error is scored again."""
         rows = [row for path in self.list_parts() for row in read_part(path)]
-        return {row_key(row) for row in rows if row["model"] == model and not is_retryable_code(row["code"])}
+        return {row_key(row) for row in rows if row["model"] == model_version and not is_retryable_code(row["code"])}
 
-    def remove_obsolete(self, needed_parts: set[Path], model: str, scored: set[FileKey]) -> None:
+    def remove_obsolete(self, needed_parts: set[Path], model_version: str, scored: set[FileKey]) -> None:
         """Remove parts and shards that are not needed any more.
 
         Args:
             needed_parts: the parts that stay.
-            model: the version whose table was written.
+            model_version: the version whose table was written.
             scored: the files in the table; a shard with any other file stays, because it may be in work.
         """
         for path in set(self.list_parts()) - needed_parts:
             path.unlink(missing_ok=True)
         for path in self.folder.glob(f"part-*{_SHARD_SUFFIX}"):
             listing = FileListing.read(path)
-            if listing.model == model and scored.issuperset(file.key for file in listing.files):
+            if listing.model_version == model_version and scored.issuperset(file.key for file in listing.files):
                 path.unlink(missing_ok=True)
 
 
 def part_row(detection: Detection, file: SourceFile) -> Row:
     """Return the row of a detection in a part."""
-    return detection_row(detection) | {"file": file.file, "bytes": file.bytes, "stamp": file.stamp}
+    return build_detection_row(detection) | {"file": file.file, "bytes": file.bytes, "stamp": file.stamp}
 
 
 def row_key(row: Row) -> FileKey:

@@ -101,7 +101,7 @@ def score_shards(job: ScoringJob, shards: Sequence[str], settings: Settings, on_
     listings = {shard: job.read_shard(shard) for shard in shards if not job.part_path(shard).exists()}
     if not listings:
         return
-    detector = BatchDetector.open(next(iter(listings.values())).model, settings, job.folder)
+    detector = BatchDetector.open(next(iter(listings.values())).model_version, settings, job.folder)
     with open_store(settings) as store:
         for shard, listing in listings.items():
             _score_shard(listing, job.part_path(shard), detector, store, on_file)
@@ -160,17 +160,17 @@ def gather_scores(job: ScoringJob) -> JobSummary:
     """
     listing = job.read_listing()
     listed = {file.key for file in listing.files}
-    rows, needed_parts = _collect_rows(job, listing.model, listed)
+    rows, needed_parts = _collect_rows(job, listing.model_version, listed)
     if missing := len(listed) - len(rows):
         reason = f"{missing} of {len(listed)} files have no verdict yet"
         raise RunError(job.name, reason, "Start the job again: it continues where it stopped.")
     write_rows(job.scores_path, ({name: row[name] for name in SCORES_SCHEMA.names} for row in rows.values()), SCORES_SCHEMA)
-    job.remove_obsolete(needed_parts, listing.model, listed)
+    job.remove_obsolete(needed_parts, listing.model_version, listed)
     verdicts, reasons = (Counter(row[name] for row in rows.values() if row[name]) for name in ("verdict", "code"))
     return JobSummary(
         job=job.name,
         source=listing.source,
-        model=listing.model,
+        model=listing.model_version,
         files=len(rows),
         verdicts=dict(sorted(verdicts.items())),
         reasons=dict(sorted(reasons.items())),

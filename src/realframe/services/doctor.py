@@ -73,13 +73,13 @@ def _check_packages(_: Settings) -> Iterator[Finding]:
 
 def _check_git(settings: Settings) -> Iterator[Finding]:
     from realframe.runs.git_dvc import git
-    from realframe.runs.worktree import uncommitted_edits
+    from realframe.runs.worktree import list_uncommitted_files
 
     if not shutil.which("git"):
         yield Finding("git", "missing", "git is not on the PATH", "apt install git")
         return
     yield Finding("git", "ok", git(settings.root, "--version"))
-    edits = uncommitted_edits(settings.root)
+    edits = list_uncommitted_files(settings.root)
     if edits:
         yield Finding("checkout", "note", f"{len(edits)} files have uncommitted edits, which a run does not include", "git commit")
 

@@ -8,7 +8,7 @@ Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 
-def divide_or(numerator: Floats, denominator: Floats, empty: float = np.nan) -> Floats:
+def divide_safe(numerator: Floats, denominator: Floats, default: float = np.nan) -> Floats:
     """Return ``numerator / denominator``, and ``empty`` where the denominator is not above 0."""
-    result = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), empty)
+    result = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), default)
     return np.divide(numerator, denominator, out=result, where=denominator > 0)

@@ -9,7 +9,7 @@ whether events that are called 90 % likely happen nine times out of ten.
 
 import numpy as np
 
-from realframe.statistics.arrays import Bools, Floats, divide_or
+from realframe.statistics.arrays import Bools, Floats, divide_safe
 from realframe.statistics.bootstrap import Resamples
 from realframe.statistics.calibration import BINS, bin_indices
 
@@ -37,15 +37,15 @@ def compute_metrics(
     blocks = resamples.iter_row_weights() if resamples else [np.ones((1, len(is_fake)))]
     fake_probabilities = scores if probabilities is None else probabilities
     parts = [
-        ranking_metrics(is_fake, scores, weights)
-        | threshold_metrics(is_fake, scores >= threshold, weights)
-        | probability_metrics(is_fake, fake_probabilities, weights)
+        compute_ranking_metrics(is_fake, scores, weights)
+        | compute_threshold_metrics(is_fake, scores >= threshold, weights)
+        | compute_probability_metrics(is_fake, fake_probabilities, weights)
         for weights in blocks
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in METRICS}
 
 
-def ranking_metrics(is_fake: Bools, scores: Floats, weights: Floats) -> dict[str, Floats]:
+def compute_ranking_metrics(is_fake: Bools, scores: Floats, weights: Floats) -> dict[str, Floats]:
     """Return each metric of ``RANKING_METRICS``, (resamples,); NaN if a class is missing.
 
     ROC-AUC is the Mann-Whitney statistic (ties count half; Hanley & McNeil 1982), PR-AUC the average precision. EER is the false
@@ -64,11 +64,11 @@ def ranking_metrics(is_fake: Bools, scores: Floats, weights: Floats) -> dict[str
     true_positives, false_positives = np.cumsum(fakes, axis=1), np.cumsum(reals, axis=1)
     all_fakes, all_reals = true_positives[:, -1:], false_positives[:, -1:]
     correctly_ranked = (fakes * (all_reals - false_positives + reals / 2)).sum(axis=1)
-    precision = divide_or(true_positives, true_positives + false_positives, empty=0.0)
-    true_positive_rate, false_positive_rate = divide_or(true_positives, all_fakes), divide_or(false_positives, all_reals)
+    precision = divide_safe(true_positives, true_positives + false_positives, default=0.0)
+    true_positive_rate, false_positive_rate = divide_safe(true_positives, all_fakes), divide_safe(false_positives, all_reals)
     return {
-        "roc_auc": divide_or(correctly_ranked, (all_fakes * all_reals)[:, 0]),
-        "pr_auc": divide_or((fakes * precision).sum(axis=1), all_fakes[:, 0]),
+        "roc_auc": divide_safe(correctly_ranked, (all_fakes * all_reals)[:, 0]),
+        "pr_auc": divide_safe((fakes * precision).sum(axis=1), all_fakes[:, 0]),
         "eer": _equal_error_rate(true_positive_rate, false_positive_rate),
     }
 
@@ -85,26 +85,26 @@ def _equal_error_rate(true_positive_rate: Floats, false_positive_rate: Floats) -
     return rate_before - excess_before * (rate_after - rate_before) / (excess_after - excess_before)
 
 
-def threshold_metrics(is_fake: Bools, called_fake: Bools, weights: Floats) -> dict[str, Floats]:
+def compute_threshold_metrics(is_fake: Bools, predicted_fake: Bools, weights: Floats) -> dict[str, Floats]:
     """Return each metric of ``THRESHOLD_METRICS``, (resamples,).
 
     Precision, F1 and MCC (Matthews, Biochim. Biophys. Acta 405, 1975; in [-1, 1]) are 0 if no item, or every item, is predicted fake.
 
     Args:
         is_fake: (n,) true labels.
-        called_fake: (n,) predicted labels.
+        predicted_fake: (n,) predicted labels.
         weights: (resamples, n).
     """
     fakes, reals = weights @ is_fake, weights @ ~is_fake
-    true_positives, false_positives = weights @ (is_fake & called_fake), weights @ (~is_fake & called_fake)
+    true_positives, false_positives = weights @ (is_fake & predicted_fake), weights @ (~is_fake & predicted_fake)
     true_negatives, false_negatives = reals - false_positives, fakes - true_positives
-    recall = divide_or(true_positives, fakes)
+    recall = divide_safe(true_positives, fakes)
     return {
-        "accuracy": divide_or(true_positives + true_negatives, fakes + reals),
-        "balanced_accuracy": (recall + divide_or(true_negatives, reals)) / 2,
-        "precision": divide_or(true_positives, true_positives + false_positives, empty=0.0),
+        "accuracy": divide_safe(true_positives + true_negatives, fakes + reals),
+        "balanced_accuracy": (recall + divide_safe(true_negatives, reals)) / 2,
+        "precision": divide_safe(true_positives, true_positives + false_positives, default=0.0),
         "recall": recall,
-        "f1": divide_or(2 * true_positives, fakes + true_positives + false_positives, empty=0.0),
+        "f1": divide_safe(2 * true_positives, fakes + true_positives + false_positives, default=0.0),
         "mcc": _mcc(true_positives, false_positives, true_negatives, false_negatives),
     }
 
@@ -113,10 +113,10 @@ def _mcc(true_positives: Floats, false_positives: Floats, true_negatives: Floats
     fakes, reals = true_positives + false_negatives, false_positives + true_negatives
     margins = np.sqrt((true_positives + false_positives) * (true_negatives + false_negatives)) * np.sqrt(fakes * reals)
     numerator = true_positives * true_negatives - false_positives * false_negatives
-    return np.where((fakes > 0) & (reals > 0), divide_or(numerator, margins, empty=0.0), np.nan)
+    return np.where((fakes > 0) & (reals > 0), divide_safe(numerator, margins, default=0.0), np.nan)
 
 
-def probability_metrics(is_fake: Bools, probabilities: Floats, weights: Floats) -> dict[str, Floats]:
+def compute_probability_metrics(is_fake: Bools, probabilities: Floats, weights: Floats) -> dict[str, Floats]:
     """Return each metric of ``PROBABILITY_METRICS``, (resamples,), 0 at best.
 
     Log loss in nats; Brier score (Monthly Weather Review 78, 1950) as the mean squared error; ECE (Guo et al. 2017) over 15 bins of
@@ -134,20 +134,20 @@ def probability_metrics(is_fake: Bools, probabilities: Floats, weights: Floats) 
     bin_members = np.eye(BINS)[bin_indices(probabilities)]  # (n, BINS)
     gaps = np.abs(weights @ (bin_members * (probabilities - is_fake)[:, None])).sum(axis=1)
     return {
-        "log_loss": divide_or(weights @ losses, totals),
-        "ece": divide_or(gaps, totals),
-        "brier": divide_or(weights @ (probabilities - is_fake) ** 2, totals),
+        "log_loss": divide_safe(weights @ losses, totals),
+        "ece": divide_safe(gaps, totals),
+        "brier": divide_safe(weights @ (probabilities - is_fake) ** 2, totals),
     }
 
 
-def confusion_counts(is_fake: Bools, scores: Floats, threshold: float) -> dict[str, int]:
+def count_confusion(is_fake: Bools, scores: Floats, threshold: float) -> dict[str, int]:
     """Return the four counts of the confusion matrix, named by true and predicted label."""
-    called_fake = scores >= threshold
+    predicted_fake = scores >= threshold
     return {
-        "real_called_real": int((~is_fake & ~called_fake).sum()),
-        "real_called_fake": int((~is_fake & called_fake).sum()),
-        "fake_called_real": int((is_fake & ~called_fake).sum()),
-        "fake_called_fake": int((is_fake & called_fake).sum()),
+        "real_called_real": int((~is_fake & ~predicted_fake).sum()),
+        "real_called_fake": int((~is_fake & predicted_fake).sum()),
+        "fake_called_real": int((is_fake & ~predicted_fake).sum()),
+        "fake_called_fake": int((is_fake & predicted_fake).sum()),
     }
 
 

@@ -79,7 +79,7 @@ class User:
         return self.name == owner or self.role == "admin"
 
 
-def add(store: Store, name: str, role: Role, password: str) -> None:
+def add_account(store: Store, name: str, role: Role, password: str) -> None:
     """Create an account. Raises AccountError if the name is taken or not valid, or if the password is too short."""
     if store.get(Account, name):
         raise AccountError(name, "has an account already", f"Set a new password: `realframe users passwd {name}`.")
@@ -88,10 +88,10 @@ def add(store: Store, name: str, role: Role, password: str) -> None:
 
 def set_password(store: Store, name: str, password: str) -> None:
     """Set a new password. Raises AccountError if there is no such account, or if the password is too short."""
-    store.upsert([_new_account(name, get(store, name).role, password)])
+    store.upsert([_new_account(name, get_account(store, name).role, password)])
 
 
-def get(store: Store, name: str) -> Account:
+def get_account(store: Store, name: str) -> Account:
     """Return an account. Raises AccountError if there is none with this name."""
     account = store.get(Account, name)
     if account is None:
@@ -105,9 +105,9 @@ def list_accounts(store: Store) -> list[Account]:
     return store.find(Account)
 
 
-def remove(store: Store, name: str) -> None:
+def remove_account(store: Store, name: str) -> None:
     """Delete an account; its decisions stay in the ledger. Raises AccountError if there is none with this name."""
-    store.delete(Account, [get(store, name).key])
+    store.delete(Account, [get_account(store, name).key])
 
 
 def verify_password(store: Store, name: str, password: str) -> Account:

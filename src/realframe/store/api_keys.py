@@ -8,7 +8,7 @@ from pydantic import Field
 from realframe.errors import AccountError
 from realframe.store import accounts
 from realframe.store.accounts import Account, Role
-from realframe.store.document_base import Document, Sha256, now
+from realframe.store.document_base import Document, Sha256, format_current_time
 from realframe.store.repository import Store
 
 PREFIX = "rf_"
@@ -40,17 +40,19 @@ class ApiKey(Document):
     suffix: str
 
 
-def add(store: Store, name: str, role: Role, owner: str) -> str:
+def add_key(store: Store, name: str, role: Role, owner: str) -> str:
     """Create a key and return it; it cannot be shown again.
 
     Raises AccountError if the name is taken or not valid, or if the owner has no account.
     """
     if any(key.name == name for key in list_keys(store)):
         raise AccountError(name, "is the name of an existing key", f"Choose another name, or remove it: `realframe keys remove {name}`.")
-    accounts.get(store, owner)
+    accounts.get_account(store, owner)
     key = PREFIX + secrets.token_urlsafe(_KEY_BYTES)
     try:
-        document = ApiKey(sha256=_digest(key), name=name, role=role, owner=owner, created=now(), suffix=key[-_SUFFIX_LENGTH:])
+        document = ApiKey(
+            sha256=_digest(key), name=name, role=role, owner=owner, created=format_current_time(), suffix=key[-_SUFFIX_LENGTH:]
+        )
     except ValueError as error:
         reason = "is not a valid key name: use letters, digits and . @ + - _ only, 64 characters at most"
         raise AccountError(name, reason, "Choose another name.") from error
@@ -63,7 +65,7 @@ def list_keys(store: Store) -> list[ApiKey]:
     return sorted(store.find(ApiKey), key=lambda key: key.name)
 
 
-def remove(store: Store, name: str) -> None:
+def remove_key(store: Store, name: str) -> None:
     """Delete a key, which is not valid from then on. Raises AccountError if there is none with this name."""
     digests = [key.key for key in list_keys(store) if key.name == name]
     if not digests:
@@ -73,11 +75,11 @@ def remove(store: Store, name: str) -> None:
 
 def find_valid_key(store: Store, key: str) -> ApiKey | None:
     """Return a key, with the lower role of its own and its owner's; None if it does not exist, or if it or its owner was removed."""
-    found = store.get(ApiKey, _digest(key)) if key.startswith(PREFIX) else None
-    owner = store.get(Account, found.owner) if found else None
-    if found is None or owner is None:
+    document = store.get(ApiKey, _digest(key)) if key.startswith(PREFIX) else None
+    owner = store.get(Account, document.owner) if document else None
+    if document is None or owner is None:
         return None
-    return found.model_copy(update={"role": min(found.role, owner.role, key=lambda role: _ROLE_RANK[role])})
+    return document.model_copy(update={"role": min(document.role, owner.role, key=lambda role: _ROLE_RANK[role])})
 
 
 def _digest(key: str) -> str:

@@ -11,6 +11,8 @@ from realframe.provenance.origin import Provenance
 from realframe.statistics.conformal import UncertaintyBand, Verdict
 from realframe.store.document_base import Document, DocumentPart, MediaKind
 
+FRAMES_SPRITE, HEATMAPS_SPRITE = "frames.jpg", "heat.jpg"
+"""File names of the sprites of a detection, also in addresses: the frames that were scored, and the same frames with their heatmaps."""
 Step = Literal["received", "probing", "decoding", "scoring", "explaining", "done"]
 """The steps of a detection, in order."""
 State = Literal["queued", "running", "done"]
@@ -83,7 +85,7 @@ class Caution(DocumentPart):
 
 
 class Tiles(DocumentPart):
-    """The layout of the frame pictures in the sprites ``frames.jpg`` and ``heat.jpg``: row by row, from the upper left.
+    """The layout of the frame pictures in the sprites ``FRAMES_SPRITE`` and ``HEATMAPS_SPRITE``: row by row, from the upper left.
 
     Attributes:
         size: side of a tile, pixels.

@@ -55,8 +55,8 @@ def list_records(
     Raises RequestError if the cursor is not valid.
     """
     query = _build_query(user, record_filter, _parse_cursor(cursor) if cursor else "")
-    found = store.find_page(DetectionRecord, query, limit + 1)
-    return found[:limit], _format_cursor(found[limit - 1]) if len(found) > limit else None
+    records = store.find_page(DetectionRecord, query, limit + 1)
+    return records[:limit], _format_cursor(records[limit - 1]) if len(records) > limit else None
 
 
 def count_records(store: Store, user: User, record_filter: RecordFilter) -> int:

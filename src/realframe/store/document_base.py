@@ -1,7 +1,7 @@
 """Base classes and common field types of the documents in MongoDB.
 
-A document is checked by pydantic before it is written and again when it is read. The server is given no ``$jsonSchema``: NX-27017 applies
-it wrongly without an error, and one check for all servers leaves nothing to differ. Where which document is defined:
+A document is checked by pydantic before it is written and again when it is read. The server gets no ``$jsonSchema``: NX-27017 applies
+it wrongly without an error, and the same validation runs for every server. Where which document is defined:
 
 - ``index_documents``: what the manifests of the runs say, rebuilt at any time;
 - ``user_documents``: what people and serving add, which no rebuild touches: ledger, feedback, takedowns, predictions, drift windows;
@@ -59,6 +59,6 @@ class Membership(DocumentPart):
     split: SplitName
 
 
-def now() -> str:
+def format_current_time() -> str:
     """Return the current time as documents hold it: UTC, ISO 8601, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,6 +1,6 @@
 """Documents of the index: media, dataset versions, training runs, evaluations and registered models.
 
-They hold nothing of their own: ``realframe.store.index_sync`` writes them from the manifests of the runs and from the model registry.
+They are derived: ``realframe.store.index_sync`` writes them from the manifests of the runs and from the model registry.
 """
 
 from typing import Any, Literal
@@ -86,10 +86,10 @@ class TrainingRun(Document):
     branches: tuple[str, ...] = ()
 
 
-class Figure(DocumentPart):
+class MetricValue(DocumentPart):
     """A figure of merit on the test split with its 95 % interval; None if it is undefined."""
 
-    level: Literal["item", "frame"]
+    unit: Literal["item", "frame"]
     name: str
     value: float | None
     low: float | None
@@ -107,8 +107,8 @@ class Evaluation(Document):
     run_id: str
     dataset: DatasetDigest
     threshold: float = Field(ge=0, le=1)
-    figures: tuple[Figure, ...]
-    baseline: tuple[Figure, ...]
+    figures: tuple[MetricValue, ...]
+    baseline: tuple[MetricValue, ...]
 
 
 class Model(Document):

@@ -18,10 +18,10 @@ from ruamel.yaml import YAML
 from tqdm import tqdm
 
 from realframe import artifacts
-from realframe.data.manifest import dataset_version
+from realframe.data.manifest import compute_dataset_digest
 from realframe.errors import MetadataError
 from realframe.store.document_base import Document, Membership
-from realframe.store.index_documents import DERIVED, Dataset, Evaluation, Figure, Media, Model, SplitCount, TrainingRun
+from realframe.store.index_documents import DERIVED, Dataset, Evaluation, Media, MetricValue, Model, SplitCount, TrainingRun
 from realframe.store.repository import Store
 from realframe.store.run_artifacts import ArtifactSource, FolderSource, RevisionSource, RunCommit, list_run_commits
 
@@ -93,19 +93,19 @@ def sync_all(root: Path, store: Store, list_versions: Callable[[], Iterable[Any]
         store: the index.
         list_versions: returns the registered model versions.
     """
-    before = {cls: store.find_keys(cls) for cls in DERIVED}
+    existing_keys = {cls: store.find_keys(cls) for cls in DERIVED}
     old_documents: list[Dataset | TrainingRun] = [*store.find(Dataset), *store.find(TrainingRun)]
-    found: KeysByClass = {cls: set() for cls in DERIVED}
+    indexed_keys: KeysByClass = {cls: set() for cls in DERIVED}
     unreadable = []
     run_commits = list_run_commits(root)
     for run_commit in tqdm(run_commits, "sync", unit="run", disable=None):
         try:
             for cls, keys in _index_run(RevisionSource(root, run_commit.commit), store, run_commit).items():
-                found[cls] |= keys
+                indexed_keys[cls] |= keys
         except MetadataError as error:
             unreadable.append(str(error))
-    found[Model] = sync_models(store, list_versions())
-    stale = {cls: set() if unreadable else before[cls] - found[cls] for cls in DERIVED}
+    indexed_keys[Model] = sync_models(store, list_versions())
+    stale = {cls: set() if unreadable else existing_keys[cls] - indexed_keys[cls] for cls in DERIVED}
     if not unreadable:
         _remove_stale(store, stale, old_documents, run_commits)
     counts = {cls.COLLECTION: len(store.find_keys(cls)) for cls in DERIVED}
@@ -126,12 +126,12 @@ def read_run_documents(source: ArtifactSource) -> RunDocuments:
     )
 
 
-def parse_figures(levels: dict[str, Any]) -> tuple[Figure, ...]:
-    """Return the figures of one split of ``reports/metrics.json``: the entries that have a value and an interval."""
+def build_metric_values(split: dict[str, Any]) -> tuple[MetricValue, ...]:
+    """Return the metrics of one split of ``reports/metrics.json`` that have a value and an interval."""
     return tuple(
-        Figure(level=level, name=name, value=entry["value"], low=entry.get("low"), high=entry.get("high"))  # type: ignore[arg-type]
-        for level in ("item", "frame")
-        for name, entry in levels.get(level, {}).items()
+        MetricValue(unit=unit, name=name, value=entry["value"], low=entry.get("low"), high=entry.get("high"))  # type: ignore[arg-type]
+        for unit in ("item", "frame")
+        for name, entry in split.get(unit, {}).items()
         if isinstance(entry, dict) and "value" in entry
     )
 
@@ -172,8 +172,8 @@ def _remove_stale(store: Store, stale: KeysByClass, old_documents: list[Dataset 
     }
     for document in old_documents:
         for field in document.SET_FIELDS:
-            if gone := sorted(set(getattr(document, field)) - existing[field]):
-                store.remove_from_set(type(document), {"_id": document.key}, field, {"$in": gone})
+            if stale_values := sorted(set(getattr(document, field)) - existing[field]):
+                store.remove_from_set(type(document), {"_id": document.key}, field, {"$in": stale_values})
 
 
 def _read_rows(source: ArtifactSource, path: Path) -> list[dict[str, Any]]:
@@ -191,7 +191,7 @@ def _build_dataset(splits: list[dict[str, Any]]) -> Dataset:
 
     counts = Counter((row["split"], row["label"], row["kind"]) for row in splits)
     return Dataset(
-        version=dataset_version(pd.DataFrame(splits)),
+        version=compute_dataset_digest(pd.DataFrame(splits)),
         items=len(splits),
         counts=tuple(
             SplitCount(split=split, label=label, kind=kind, items=counts[split, label, kind]) for split, label, kind in sorted(counts)
@@ -224,8 +224,8 @@ def _read_evaluation(source: ArtifactSource, training: TrainingRun) -> Evaluatio
         "run_id": training.run_id,
         "dataset": training.dataset,
         "threshold": metrics["threshold"],
-        "figures": parse_figures(metrics["test"]),
-        "baseline": parse_figures(metrics["baseline"]["test"]),
+        "figures": build_metric_values(metrics["test"]),
+        "baseline": build_metric_values(metrics["baseline"]["test"]),
     }
     text = json.dumps(facts, sort_keys=True, default=lambda figure: figure.model_dump())
     return Evaluation(evaluation_id=hashlib.sha256(text.encode()).hexdigest(), **facts)

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from realframe.errors import UnknownRecordError
-from realframe.files import sha256_of
+from realframe.files import compute_sha256
 from realframe.store.index_documents import Dataset, Evaluation, Media, Model, SplitCount, TrainingRun
 from realframe.store.repository import Store
 from realframe.store.user_documents import Takedown
@@ -88,21 +88,21 @@ def find_lineage(store: Store, identifier: str) -> Lineage:
             at least 6, of a media id, a dataset's digest, a commit or an MLflow run.
     """
     if Path(identifier).expanduser().is_file():
-        return lineage_of_media(store, identifier)
+        return get_media_lineage(store, identifier)
     if identifier.isdecimal() and len(identifier) < MIN_PREFIX_LENGTH:
-        return lineage_of_model(store, int(identifier))
+        return get_model_lineage(store, int(identifier))
     if datasets := [dataset for dataset in store.find(Dataset) if identifier in (*dataset.tags, dataset.version)]:
-        return lineage_of_dataset(store, datasets[0])
+        return get_dataset_lineage(store, datasets[0])
     if not is_id_prefix(identifier):
         reason = (
             "is not a model version, a tag of a dataset version, a file, or the first "
             f"{MIN_PREFIX_LENGTH} or more hex digits of a media id, dataset, commit or MLflow run"
         )
-        raise UnknownRecordError(identifier, reason, f"If a run created it: {SYNC_COMMAND}.")
+        raise UnknownRecordError(identifier, reason, f"Rebuild the index: {SYNC_COMMAND}.")
     return _find_by_prefix(store, identifier.lower())
 
 
-def lineage_of_model(store: Store, version: int) -> ModelLineage:
+def get_model_lineage(store: Store, version: int) -> ModelLineage:
     """Return the origin of a model version. Raises UnknownRecordError."""
     model = store.get(Model, str(version))
     if model is None:
@@ -120,7 +120,7 @@ def lineage_of_model(store: Store, version: int) -> ModelLineage:
     )
 
 
-def lineage_of_dataset(store: Store, dataset: Dataset) -> DatasetLineage:
+def get_dataset_lineage(store: Store, dataset: Dataset) -> DatasetLineage:
     """Return the content of a dataset version, and what was made from it."""
     return DatasetLineage(
         dataset=dataset,
@@ -131,7 +131,7 @@ def lineage_of_dataset(store: Store, dataset: Dataset) -> DatasetLineage:
     )
 
 
-def lineage_of_media(store: Store, identifier: str) -> MediaLineage:
+def get_media_lineage(store: Store, identifier: str) -> MediaLineage:
     """Return the uses of a media item. Raises UnknownRecordError.
 
     Args:
@@ -172,17 +172,18 @@ def is_id_prefix(text: str) -> bool:
 
 def _find_one_media(store: Store, identifier: str) -> Media:
     file = Path(identifier).expanduser()
-    prefix = sha256_of(file) if file.is_file() else identifier.lower()
+    prefix = compute_sha256(file) if file.is_file() else identifier.lower()
     if not is_id_prefix(prefix):
-        raise UnknownRecordError(identifier, f"is neither a file nor the first {MIN_PREFIX_LENGTH} or more hex digits of a media id")
-    found = find_media_by_prefix(store, prefix)
-    if not found:
+        reason = f"is neither a file nor the first {MIN_PREFIX_LENGTH} or more hex digits of a media id"
+        raise UnknownRecordError(identifier, reason, "List the items: `realframe frames OUT.csv`.")
+    matches = find_media_by_prefix(store, prefix)
+    if not matches:
         reason = f"no run of this checkout used it (id {prefix[:12]})"
-        raise UnknownRecordError(identifier, reason, f"If a run did: {SYNC_COMMAND}.")
-    if len(found) > 1:
-        hint = f"Give more digits: {', '.join(media.media_id[:16] for media in found[:_MAX_NAMED])}."
-        raise UnknownRecordError(identifier, f"the ids of {len(found)} media items begin with it", hint)
-    return found[0]
+        raise UnknownRecordError(identifier, reason, f"Rebuild the index: {SYNC_COMMAND}.")
+    if len(matches) > 1:
+        hint = f"Give more digits: {', '.join(media.media_id[:16] for media in matches[:_MAX_NAMED])}."
+        raise UnknownRecordError(identifier, f"the ids of {len(matches)} media items begin with it", hint)
+    return matches[0]
 
 
 def _find_by_prefix(store: Store, prefix: str) -> Lineage:
@@ -191,15 +192,15 @@ def _find_by_prefix(store: Store, prefix: str) -> Lineage:
     datasets = [dataset for dataset in store.find(Dataset) if any(name.startswith(prefix) for name in (dataset.version, *dataset.commits))]
     media = find_media_by_prefix(store, prefix)
     if len(models) == 1 and not media:
-        return lineage_of_model(store, models[0].version)
+        return get_model_lineage(store, models[0].version)
     if len(datasets) == 1 and not models and not media:
-        return lineage_of_dataset(store, datasets[0])
+        return get_dataset_lineage(store, datasets[0])
     if models or (datasets and media) or len(datasets) > 1:
         names = [f"model version {model.version}" for model in models]
         names += [f"dataset {dataset.version}" for dataset in datasets] + [item.media_id for item in media]
         reason = f"the ids of {len(names)} records begin with it: {', '.join(names[:_MAX_NAMED])}"
         raise UnknownRecordError(prefix, reason, "Give more digits, or the number of the version.")
-    return lineage_of_media(store, prefix)
+    return get_media_lineage(store, prefix)
 
 
 def _by_version(models: list[Model]) -> list[Model]:

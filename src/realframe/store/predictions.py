@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from realframe.models import frame_features
 from realframe.statistics.conformal import Verdict
 from realframe.store.detection_documents import Detection
-from realframe.store.document_base import now
+from realframe.store.document_base import format_current_time
 from realframe.store.repository import Store
 from realframe.store.user_documents import Prediction, Takedown
 
@@ -33,8 +33,8 @@ class ScoredFile(Protocol):
 def store_predictions(store: Store, results: Iterable[ScoredFile]) -> int:
     """Store the predictions of a registered version; return how many are new.
 
-    Left out are files without a score, files that this version has scored before, files that were taken down, and results of a model
-    that is not registered. Of the file itself only the name and the digest are stored.
+    Files without a score, files that this version has scored before, files that were taken down, and results of a model that is not
+    registered are skipped. Of the file itself only the name and the digest are stored.
     """
     taken_down = frozenset(store.find_keys(Takedown))
     predictions = [prediction for result in results if (prediction := _build_prediction(result))]
@@ -51,7 +51,7 @@ def list_predictions(store: Store, model: int) -> list[Prediction]:
 def verdicts_by_file(store: Store, model: int) -> dict[str, Verdict]:
     """Return the verdicts of a model version by the SHA-256 of the file; it reads only the keys, since the documents are large."""
     keys = {verdict: store.find_keys(Prediction, {"model": model, "verdict": verdict}) for verdict in get_args(Verdict)}
-    return {key.partition("-")[2]: verdict for verdict, found in keys.items() for key in found}
+    return {key.partition("-")[2]: verdict for verdict, matches in keys.items() for key in matches}
 
 
 def delete_predictions(store: Store, sha256: str) -> None:
@@ -73,5 +73,5 @@ def _build_prediction(result: ScoredFile) -> Prediction | None:
         probability=detection.probability,  # type: ignore[arg-type]
         score=detection.score,  # type: ignore[arg-type]
         features=frame_features.encode_vector(result.features),
-        created=now(),
+        created=format_current_time(),
     )

@@ -1,10 +1,11 @@
 """Read and write documents in MongoDB, or in the embedded server that speaks its protocol (NX-27017).
 
-``Store`` is the only class that sends queries. It offers few operations, and the contract tests hold that both servers do each of them
-alike. It uses no transactions, no pipelines other than counts, no ``$jsonSchema``, no sort by a number in ``_id`` and no ``$addToSet`` to a
-missing list: NX-27017 does these wrongly without an error. NX-27017 does not find anything through an index over a list either, so
-these indexes are created on a real MongoDB only. It uses an index where a field equals a value, and reads the whole collection for
-everything else (``$in``, ``$or``, ``$lt``).
+``Store`` is the only class that sends queries. The other modules of this package build the filters that it gets.
+
+It offers few operations, and the contract tests check that both servers do each of them alike. It uses no transactions, no pipelines
+other than counts, no ``$jsonSchema``, no sort by a number in ``_id`` and no ``$addToSet`` to a missing list: NX-27017 does these wrongly
+without an error. NX-27017 does not find anything through an index over a list either, so these indexes are created on a real MongoDB
+only. It uses an index where a field equals a value, and reads the whole collection for everything else (``$in``, ``$or``, ``$lt``).
 """
 
 import re
@@ -138,7 +139,9 @@ class Store:
             try:
                 self._collection(type(document)).with_options(write_concern=_DURABLE).insert_one(row)
             except DuplicateKeyError as error:
-                raise LedgerError(document.COLLECTION, "another writer came first", "Read again and decide again.") from error
+                raise LedgerError(
+                    document.COLLECTION, "another process changed the collection since it was read", "Run the command again."
+                ) from error
 
     def upsert(self, documents: Sequence[Document]) -> None:
         """Insert documents, or update those that exist; their ``SET_FIELDS`` are left alone."""

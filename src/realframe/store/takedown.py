@@ -8,11 +8,11 @@ from realframe import artifacts
 from realframe.data import takedown_list
 from realframe.data.file_hashes import HASH_INDEX_FILE, HashIndex
 from realframe.errors import MetadataError
-from realframe.files import sha256_of
+from realframe.files import compute_sha256
 from realframe.settings import Settings
-from realframe.store.document_base import Membership, now
+from realframe.store.document_base import Membership, format_current_time
 from realframe.store.index_documents import Media
-from realframe.store.lineage import MediaLineage, lineage_of_media
+from realframe.store.lineage import MediaLineage, get_media_lineage
 from realframe.store.predictions import delete_predictions
 from realframe.store.repository import Store
 from realframe.store.run_artifacts import RevisionSource
@@ -44,12 +44,12 @@ class AffectedVersions:
         return tuple(sorted({model.version for use in self.lineage.uses for model in use.models})) if self.lineage else ()
 
 
-def taken_down_ids(store: Store) -> frozenset[str]:
+def list_taken_down_ids(store: Store) -> frozenset[str]:
     """Return the ids of all items that were taken down."""
     return frozenset(store.find_keys(Takedown))
 
 
-def affected_by(store: Store, root: Path, identifier: str) -> AffectedVersions:
+def find_affected_versions(store: Store, root: Path, identifier: str) -> AffectedVersions:
     """Return the versions that a takedown of an item affects. Raises MetadataError if the identifier does not name exactly one item.
 
     Args:
@@ -58,10 +58,10 @@ def affected_by(store: Store, root: Path, identifier: str) -> AffectedVersions:
         identifier: a file, a media id, or its first hex digits if a run used the item.
     """
     file = Path(identifier).expanduser()
-    media_id = sha256_of(file) if file.is_file() else identifier.lower()
+    media_id = compute_sha256(file) if file.is_file() else identifier.lower()
     if re.fullmatch("[0-9a-f]{64}", media_id) and store.get(Media, media_id) is None:
         return AffectedVersions(media_id, None, ())
-    lineage = lineage_of_media(store, media_id)
+    lineage = get_media_lineage(store, media_id)
     return AffectedVersions(lineage.media.media_id, lineage, _find_related_paths(root, lineage))
 
 
@@ -74,7 +74,7 @@ def record_takedown(store: Store, item: AffectedVersions, reason: str, requested
         media_id=item.media_id,
         reason=reason,
         requested_by=requested_by,
-        created=now(),
+        created=format_current_time(),
         datasets=item.datasets,
         models=item.models,
     )
@@ -82,7 +82,7 @@ def record_takedown(store: Store, item: AffectedVersions, reason: str, requested
     return request
 
 
-def delete_files(store: Store, settings: Settings, media_id: str) -> list[Path]:
+def delete_item(store: Store, settings: Settings, media_id: str) -> list[Path]:
     """Delete the item's files from this checkout's folders, and its feedback and predictions; return the deleted files.
 
     The DVC cache, its remote and the caches of runs are left alone: see docs/loop.md. Call it after :func:`record_takedown`. If it is
@@ -90,7 +90,7 @@ def delete_files(store: Store, settings: Settings, media_id: str) -> list[Path]:
     """
     with HashIndex(settings.cache_dir / HASH_INDEX_FILE) as hashes:
         folders = (settings.raw_dir, settings.regression_dir, settings.feedback_dir)
-        deleted = [file for folder in folders for file in takedown_list.delete_files(folder, media_id, hashes, settings.workers)]
+        deleted = [file for folder in folders for file in takedown_list.delete_originals(folder, media_id, hashes, settings.workers)]
     store.delete(RegressionItem, [media_id])
     store.delete(Feedback, [feedback.key for feedback in store.find(Feedback, {"media_id": media_id})])
     delete_predictions(store, media_id)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from realframe.store.detection_documents import Detection, DetectionRecord, Lane, Progress, State
-from realframe.store.document_base import now
+from realframe.store.document_base import format_current_time
 from realframe.store.repository import Query, Row, Store
 
 CLAIM_S = 30.0
@@ -29,7 +29,7 @@ INCOMING_NAME = ".incoming"
 _ORPHAN_AGE_S = 24 * 3600.0
 
 
-def new_detection_id() -> str:
+def create_detection_id() -> str:
     """Return an id for a record: 16 hex digits of the time in nanoseconds, then 16 random ones."""
     return f"{time.time_ns():016x}{secrets.token_hex(8)}"
 
@@ -92,7 +92,7 @@ def finish(store: Store, record: DetectionRecord, result: Detection, *, shadow: 
         "state": "done",
         "progress": Progress(step="done").model_dump(mode="json"),
         "claimed_until": "",
-        "finished": now(),
+        "finished": format_current_time(),
         "result": result.model_dump(mode="json"),
         "verdict": result.verdict,
         "model": result.model,
@@ -101,7 +101,7 @@ def finish(store: Store, record: DetectionRecord, result: Detection, *, shadow: 
     return store.update(DetectionRecord, record.key, changes, _claimed_by_worker(record))
 
 
-def next_for_challenger(store: Store) -> DetectionRecord | None:
+def find_next_for_challenger(store: Store) -> DetectionRecord | None:
     """Return the oldest record that the challenger has yet to score, or None."""
     return next(iter(store.find_first(DetectionRecord, {"shadow": "waiting"}, ("detection_id",), 1)), None)
 
@@ -118,7 +118,7 @@ def requeue_shadow(store: Store, record: DetectionRecord) -> None:
 
 def _claimable(store: Store) -> Iterator[DetectionRecord]:
     """Yield the records that a worker may claim, the next first; both queries use an index of the store."""
-    expired = [record for record in store.find(DetectionRecord, {"state": "running"}) if record.claimed_until < now()]
+    expired = [record for record in store.find(DetectionRecord, {"state": "running"}) if record.claimed_until < format_current_time()]
     queued = store.find_first(DetectionRecord, {"state": "queued"}, _ORDER, _CANDIDATES)
     yield from sorted([*expired, *queued], key=lambda record: (record.priority, record.detection_id))
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from realframe.store.document_base import Document, DocumentPart, Label, MediaKind, Membership, Sha256
 
-Action = Literal["approve", "reject", "changes", "rollback", "timeout", "ungated", "removed"]
+Action = Literal["approve", "reject", "request_changes", "rollback", "timeout", "alias_set", "alias_removed"]
 Channel = Literal["cli", "airflow", "web", "mlflow"]
 Authentication = Literal["os", "airflow", "password", "none"]
 
@@ -19,8 +19,8 @@ class LedgerEntry(Document):
 
     Attributes:
         sequence: position in the ledger, from 1.
-        previous: hash of the previous entry.
-        action: the decision; ``ungated`` and ``removed`` record that the alias ``champion`` was set or deleted without a review.
+        previous_hash: hash of the previous entry.
+        action: the decision; ``alias_set`` and ``alias_removed`` record a change of the alias ``champion`` in MLflow without a review.
         version: number of the model version.
         model_sha256: SHA-256 of that version's Keras file.
         reviewer: who decided; empty if nobody did, or if it is unknown.
@@ -28,9 +28,9 @@ class LedgerEntry(Document):
         evidence: what the reviewer saw, and the champion at that time.
         created: when the entry was written, UTC, ISO 8601.
         channel: where the decision was entered.
-        authentication: what vouches for the reviewer's name.
+        authentication: how the reviewer's name was verified.
         overrides: the gate rules that failed and were overridden.
-        reason: why they were overridden.
+        override_reason: why they were overridden.
         hash: SHA-256 over all fields of the entry; an entry that was written without the fields from ``channel`` on has None in them.
     """
 
@@ -39,7 +39,7 @@ class LedgerEntry(Document):
     UNIQUE = ("sequence",)
 
     sequence: int = Field(ge=1)
-    previous: str
+    previous_hash: str
     action: Action
     version: int = Field(ge=1)
     model_sha256: Sha256
@@ -50,7 +50,7 @@ class LedgerEntry(Document):
     channel: Channel | None = None
     authentication: Authentication | None = None
     overrides: tuple[str, ...] | None = None
-    reason: str | None = None
+    override_reason: str | None = None
     hash: Sha256
 
 

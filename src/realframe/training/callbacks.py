@@ -81,11 +81,11 @@ class ResumableBackup(keras.callbacks.BackupAndRestore):
     Args:
         folder: the phase's folder.
         history: the rows so far.
-        others: Keras' callbacks whose state is saved; they must precede this one.
+        callbacks: Keras' callbacks whose state is saved; they must precede this one.
     """
 
-    def __init__(self, folder: Path, history: EpochHistory, others: list[keras.callbacks.Callback]) -> None:
-        self._folder, self._history, self._others = folder, history, others
+    def __init__(self, folder: Path, history: EpochHistory, callbacks: list[keras.callbacks.Callback]) -> None:
+        self._folder, self._history, self._saved_callbacks = folder, history, callbacks
         self.work = folder / "work"
         super().__init__(str(self.work), delete_checkpoint=False)
 
@@ -100,14 +100,14 @@ class ResumableBackup(keras.callbacks.BackupAndRestore):
         super().on_train_begin(logs)
         state = json.loads((self.work / _STATE_FILE).read_text())
         self._history.rows[:] = state["history"]
-        for callback, attributes in zip(self._others, state["callbacks"], strict=True):
+        for callback, attributes in zip(self._saved_callbacks, state["callbacks"], strict=True):
             callback.__dict__.update(attributes)
         print(f"resumes after epoch {len(self._history.rows)} of phase {self._history.rows[0]['phase']}", flush=True)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Save the state of this epoch."""
         super().on_epoch_end(epoch, logs)
-        states = [_callback_state(callback) for callback in self._others]
+        states = [_callback_state(callback) for callback in self._saved_callbacks]
         write_text(self.work / _STATE_FILE, json.dumps({"history": self._history.rows, "callbacks": states}))
         staged = self._folder / "staged"
         shutil.rmtree(staged, ignore_errors=True)

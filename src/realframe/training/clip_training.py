@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from realframe.data.batches import EpochPlan, Gather, build_tf_dataset
-from realframe.media.frame_sampling import thin_evenly
+from realframe.media.frame_sampling import sample_evenly
 from realframe.models import detector_network, heads
 from realframe.models.frame_features import FrameFeatures
 from realframe.training import smote, training_phase
@@ -49,9 +49,9 @@ def build_clip_table(frames: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def thin_sequence(features: np.ndarray, length: int) -> np.ndarray:
+def subsample_sequence(features: np.ndarray, length: int) -> np.ndarray:
     """Return at most ``length`` evenly spaced rows of a clip's features (N, width): the input of the head."""
-    return features[thin_evenly(range(len(features)), length)]
+    return features[sample_evenly(range(len(features)), length)]
 
 
 def _gather_sequences(features: FrameFeatures, clips: pd.DataFrame, length: int, synthetic: list[smote.SyntheticItem]) -> Gather:
@@ -60,11 +60,11 @@ def _gather_sequences(features: FrameFeatures, clips: pd.DataFrame, length: int,
 
     def load_sequence(row: int, view: int) -> np.ndarray:
         if row < len(media_ids):
-            return thin_sequence(features.load_item(media_ids[row], view), length)
+            return subsample_sequence(features.load_item(media_ids[row], view), length)
         item = synthetic[row - len(media_ids)]
         base, neighbor = load_sequence(item.base, view), load_sequence(item.neighbor, view)
         count = min(len(base), len(neighbor))
-        base, neighbor = thin_sequence(base, count), thin_sequence(neighbor, count)
+        base, neighbor = subsample_sequence(base, count), subsample_sequence(neighbor, count)
         return np.asarray(base + np.float32(item.share) * (neighbor - base))
 
     def gather(rows: np.ndarray, views: np.ndarray) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 Chawla et al., "SMOTE: Synthetic Minority Over-sampling Technique" (JAIR 2002), by imbalanced-learn. Neighbors are found among the mean
 features of the items. The inputs of the trainable part are interpolated frame by frame, so that only the pairs are kept in memory, and
-every recipe with a frozen backbone can use SMOTE.
+every recipe with a frozen backbone can use SMOTE. ``two_phase.py`` calls this module for heads of frames, ``clip_training.py`` for heads of
+clips.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from imblearn.over_sampling import SMOTE
 
 from realframe.data.batches import Gather
 from realframe.errors import TooFewItemsError
-from realframe.media.frame_sampling import thin_evenly
+from realframe.media.frame_sampling import sample_evenly
 
 _NEIGHBORS = 5
 
@@ -69,7 +70,7 @@ def add_synthetic_frames(frames: pd.DataFrame, items: list[SyntheticItem]) -> tu
     for item in items:
         base, neighbor = item_rows[item.base], item_rows[item.neighbor]
         count = min(len(base), len(neighbor))
-        pairs = np.array([thin_evenly(base.tolist(), count), thin_evenly(neighbor.tolist(), count)], np.int64).T
+        pairs = np.array([sample_evenly(base.tolist(), count), sample_evenly(neighbor.tolist(), count)], np.int64).T
         rows, shares = np.concatenate([rows, pairs]), np.concatenate([shares, np.full(count, item.share, np.float32)])
         tables.append(frames.iloc[pairs[:, 0]].assign(weight=frames["weight"].iloc[base].sum() / count))
     return pd.concat(tables, ignore_index=True), rows, shares

@@ -105,7 +105,7 @@ def _create_first_account(store: Store) -> None:
     if accounts.list_accounts(store):
         return
     password = secrets.token_urlsafe(12)
-    accounts.add(store, _FIRST_ACCOUNT, "admin", password)
+    accounts.add_account(store, _FIRST_ACCOUNT, "admin", password)
     print(
         f"\nThe first account: {_FIRST_ACCOUNT}, password {password}\n"
         "The password is shown only once. Add other accounts with `realframe users add NAME --role reviewer`,\n"

@@ -17,13 +17,11 @@ from realframe.reports.detection_report import render_detection_report
 from realframe.settings import Settings
 from realframe.store import detection_records
 from realframe.store.accounts import User
-from realframe.store.detection_documents import DetectionRecord
+from realframe.store.detection_documents import FRAMES_SPRITE, HEATMAPS_SPRITE, DetectionRecord
 from realframe.store.document_base import Label
 from realframe.store.repository import Store
 from realframe.store.upload_queue import MEDIA_NAME
 
-FRAMES_NAME, HEATMAPS_NAME = "frames.jpg", "heat.jpg"
-"""The names of the sprites in the folder of a record: the analyzed frames, and their heatmaps."""
 _MEDIA_TYPES = {
     "mp4": "video/mp4",
     "mov": "video/quicktime",
@@ -69,7 +67,7 @@ def send_media(settings: Settings, record: DetectionRecord) -> Response:
 
 
 def send_sprite(settings: Settings, record: DetectionRecord, name: str) -> Response:
-    """Send a sprite, ``FRAMES_NAME`` or ``HEATMAPS_NAME``. Raises NotFoundError."""
+    """Send a sprite, ``FRAMES_SPRITE`` or ``HEATMAPS_SPRITE``. Raises NotFoundError."""
     return _RangeResponse(_find_file(settings, record, name), media_type="image/jpeg", headers=_HEADERS)
 
 
@@ -78,7 +76,7 @@ def send_report(settings: Settings, record: DetectionRecord) -> Response:
     if record.result is None:
         raise _file_not_found(record, "has no result yet")
     folder = settings.uploads_dir / record.key
-    frames, heatmaps = (file.read_bytes() if file.exists() else None for file in (folder / FRAMES_NAME, folder / HEATMAPS_NAME))
+    frames, heatmaps = (file.read_bytes() if file.exists() else None for file in (folder / FRAMES_SPRITE, folder / HEATMAPS_SPRITE))
     text = render_detection_report([(record.result, frames, heatmaps)])
     disposition = f'attachment; filename="realframe-{record.key}.html"'
     return Response(text, media_type="text/html", headers={**_HEADERS, "Content-Disposition": disposition})

@@ -20,7 +20,7 @@ from realframe.web.rendering import render_page
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 _STATUSES: dict[type[RealframeError], int] = {
-    errors.BodyError: 400,
+    errors.MalformedBodyError: 400,
     errors.AuthenticationError: 401,
     errors.ForbiddenError: 403,
     errors.AccountError: 403,
@@ -29,8 +29,8 @@ _STATUSES: dict[type[RealframeError], int] = {
     errors.GoneError: 409,
     errors.UnknownRecordError: 404,
     errors.LedgerError: 409,
-    errors.TooLargeError: 413,
-    errors.BodyTypeError: 415,
+    errors.ContentTooLargeError: 413,
+    errors.UnsupportedMediaTypeError: 415,
     errors.RetryLaterError: 429,
     errors.MetadataError: 503,
     errors.SetupError: 503,
@@ -135,7 +135,7 @@ def problem_response(
     return Response(problem.model_dump_json(), status, {**rate_headers, **(headers or {})}, PROBLEM_MEDIA_TYPE)
 
 
-def status_of(error: RealframeError) -> int:
+def get_status(error: RealframeError) -> int:
     """Return the HTTP status of an error: that of its nearest base class."""
     return next(_STATUSES[cls] for cls in type(error).__mro__ if cls in _STATUSES)
 
@@ -149,7 +149,7 @@ def _problem_of_error(request: Request, error: Exception) -> Response:
         code = _CODES.get(error.status_code, RequestError.code)
         return problem_response(request, error.status_code, code, str(error.detail), dict(error.headers or {}))
     if isinstance(error, RealframeError):
-        return problem_response(request, status_of(error), error.code, str(error), _extra_headers(error))
+        return problem_response(request, get_status(error), error.code, str(error), _extra_headers(error))
     return problem_response(request, 500, RealframeError.code, "An internal error occurred. The log has the details under the request id.")
 
 
@@ -169,7 +169,7 @@ def _error_page(request: Request, status: int, message: str) -> HTMLResponse:
 def _page_status(request: Request, error: RealframeError) -> int:
     """Return 404 for something that cannot be shown, 403 or 409 for an action that is refused."""
     if isinstance(error, RequestError | MetadataError | SetupError):
-        return status_of(error)
+        return get_status(error)
     refused = 403 if isinstance(error, AccountError) else 409
     return 404 if request.method == "GET" else refused
 

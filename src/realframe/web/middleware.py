@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
-from realframe.errors import ForbiddenError, TooLargeError
+from realframe.errors import ContentTooLargeError, ForbiddenError
 from realframe.web import error_responses
 from realframe.web.api.schemas import PREFIX
 
@@ -56,7 +56,7 @@ class BodyLimit:
 
 
 def _limit_received(receive: Receive) -> Receive:
-    """Raise TooLargeError for a body without a Content-Length that exceeds the limit."""
+    """Raise ContentTooLargeError for a body without a Content-Length that exceeds the limit."""
     received = 0
 
     async def receive_limited() -> Message:
@@ -75,8 +75,8 @@ def _content_length(scope: Scope) -> int:
     return int(length) if length.isdecimal() and len(length) < 20 else 0
 
 
-def _body_too_large() -> TooLargeError:
-    return TooLargeError("body", f"is larger than {_MAX_BODY_BYTES:,} bytes", "This address accepts a form or a small JSON body.")
+def _body_too_large() -> ContentTooLargeError:
+    return ContentTooLargeError("body", f"is larger than {_MAX_BODY_BYTES:,} bytes", "This address accepts a form or a small JSON body.")
 
 
 class SecurityHeaders:

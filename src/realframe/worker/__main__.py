@@ -9,12 +9,12 @@ import os
 import secrets
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 
 from realframe import logs
 from realframe.errors import MetadataError
 from realframe.settings import Settings, get_settings
+from realframe.threads import set_thread_variables
 from realframe.worker.shutdown import Shutdown, ShutdownRequestedError
 
 _log = logging.getLogger(__name__)
@@ -39,33 +39,20 @@ def main(arguments: list[str]) -> int:
 
 def _set_environment(threads: int) -> None:
     """Configure TensorFlow and MLflow, which read the environment when they are imported."""
-    os.environ |= {"TF_NUM_INTRAOP_THREADS": str(threads), "TF_NUM_INTEROP_THREADS": "1"}
+    set_thread_variables(threads)
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
     os.environ.update({name: os.environ.get(name, value) for name, value in quiet.items()})
 
 
-@contextmanager
-def _stderr_silenced() -> Iterator[None]:
-    """Discard what TensorFlow's C++ code writes to standard error before it reads its log level."""
-    stderr, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    try:
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
-        os.close(null)
-
-
 def _run(settings: Settings, shutdown: Shutdown) -> None:
-    with _stderr_silenced(), shutdown.interruptible():
+    with logs.silence_stderr(), shutdown.interruptible():
         from realframe.worker.heartbeat import Heartbeat
         from realframe.worker.model_manager import ModelManager
         from realframe.worker.store_connection import StoreConnection
         from realframe.worker.worker_loop import WorkerLoop
 
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-    _log.info("worker starts", extra={"worker": name})
+    _log.info("worker started", extra={"worker": name})
     with ExitStack() as stack:
         models = stack.enter_context(ModelManager())
         connection, heartbeat_connection = (stack.enter_context(StoreConnection(settings, shutdown.requested)) for _ in range(2))

@@ -12,7 +12,7 @@ from typing import Self
 from realframe.errors import MetadataError
 from realframe.store import upload_queue, worker_status
 from realframe.store.detection_documents import DetectionRecord, Progress
-from realframe.store.document_base import now
+from realframe.store.document_base import format_current_time
 from realframe.store.worker_status import WorkerStatus
 from realframe.worker.model_manager import ModelManager
 from realframe.worker.store_connection import StoreConnection
@@ -78,7 +78,7 @@ class Heartbeat:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None) -> None:
         self._stopped.set()
         self._thread.join(2 * _HEARTBEAT_INTERVAL_S)
         with suppress(MetadataError):
@@ -114,6 +114,6 @@ class Heartbeat:
             model=champion.version if champion else "",
             problem=self._models.problem,
             detection_id=claim.record.key if claim else "",
-            updated=now(),
+            updated=format_current_time(),
         )
         self._connection.call(lambda store: worker_status.save_status(store, status))

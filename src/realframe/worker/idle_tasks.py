@@ -41,7 +41,7 @@ class IdleTasks:
 
     def run_next(self) -> bool:
         """Do the next piece of work; return False where there is none."""
-        record = self._connection.call_with_retry(upload_queue.next_for_challenger)
+        record = self._connection.call_with_retry(upload_queue.find_next_for_challenger)
         if record:
             return self._score_with_challenger(record)
         if time.monotonic() - self._last_cleanup < _CLEANUP_INTERVAL_S:

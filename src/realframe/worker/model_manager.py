@@ -1,7 +1,7 @@
 """Keep the champion loaded and warmed up, and follow the registry: a new champion replaces the old one once it is ready.
 
-A detector's first files take seconds, because its network is prepared then. Test pictures take these seconds before a user's file does.
-A new champion is loaded next to the old one, so that no upload waits and none is dropped.
+A detector's first files take seconds, because its network is prepared then. ``warm_up`` scores test pictures, so that the first
+upload is not slow. A new champion is loaded next to the old one, so that no upload waits and none is dropped.
 """
 
 import gc
@@ -49,7 +49,7 @@ class ModelManager:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None) -> None:
         self._stopped.set()
         self._thread.join(_JOIN_TIMEOUT_S)  # a model that is being loaded may take longer; it is not needed any more
 

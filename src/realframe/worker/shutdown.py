@@ -17,10 +17,10 @@ class ShutdownRequestedError(BaseException):
 
 
 class Shutdown:
-    """Knows whether the process is to stop, and interrupts blocks that may be interrupted.
+    """Tracks shutdown requests, and interrupts blocks that may be interrupted.
 
     Attributes:
-        requested: set once the process is to stop.
+        requested: set once a shutdown is requested.
     """
 
     def __init__(self) -> None:

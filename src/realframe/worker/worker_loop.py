@@ -75,7 +75,7 @@ class WorkerLoop:
         except ShutdownRequestedError:
             self._release(record, count_attempt=False)
         except Exception:  # an error of this machine
-            _log.exception("scoring failed", extra=facts)
+            _log.exception("file scoring failed", extra=facts)
             self._release(record, count_attempt=True)
 
     def _score(self, record: DetectionRecord, detector: Detector, on_progress: ProgressCallback) -> BatchItem:
@@ -96,7 +96,7 @@ class WorkerLoop:
         self._connection.call_with_retry(lambda store: store_predictions(store, [result]))
         seconds = round(sum(detection.seconds.values()), 2)
         facts = {"verdict": detection.verdict, "code": detection.code, "model": detection.model, "seconds": seconds}
-        _log.info("scored", extra={"detection_id": record.key} | facts)
+        _log.info("file scored", extra={"detection_id": record.key} | facts)
 
     def _release(self, record: DetectionRecord, *, count_attempt: bool) -> None:
         if not self._connection.call_with_retry(lambda store: upload_queue.release(store, record, count_attempt=count_attempt)):

@@ -23,7 +23,7 @@ _ROLES: dict[str, Role] = {"ann": "analyst", "ben": "analyst", "rea": "reviewer"
 def accounts_of_all_roles(store: Store) -> None:
     """Create an account of each role."""
     for name, role in _ROLES.items():
-        accounts.add(store, name, role, PASSWORD)
+        accounts.add_account(store, name, role, PASSWORD)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def create_client(service: TestClient, store: Store) -> CreateClient:
     """Create a client with a new API key of an account."""
 
     def create(owner: str = "ann", role: Role | None = None) -> TestClient:
-        key = api_keys.add(store, f"{owner}-{time.monotonic_ns()}", role or _ROLES[owner], owner)
+        key = api_keys.add_key(store, f"{owner}-{time.monotonic_ns()}", role or _ROLES[owner], owner)
         client = TestClient(service.app, base_url=str(service.base_url), headers={"Authorization": f"Bearer {key}"})
         client.portal = service.portal  # share the application that is already started
         return client
@@ -80,4 +80,4 @@ def live(accounts_of_all_roles: None, settings: Settings, changed_settings: dict
 @pytest.fixture
 def live_key(accounts_of_all_roles: None, store: Store) -> str:
     """An API key for the running application."""
-    return api_keys.add(store, "live", "analyst", "ann")
+    return api_keys.add_key(store, "live", "analyst", "ann")

@@ -36,12 +36,12 @@ def test_an_api_key_works_until_it_is_removed(service: TestClient, store: Store)
 
 
 def test_invalid_api_keys_are_not_created(accounts_of_all_roles: None, store: Store) -> None:
-    api_keys.add(store, "news", "analyst", "ann")
+    api_keys.add_key(store, "news", "analyst", "ann")
     for name, owner in (("news", "ann"), ("a b", "ann"), ("x" * 65, "ann"), ("other", "nobody")):
         with pytest.raises(AccountError):
-            api_keys.add(store, name, "analyst", owner)
+            api_keys.add_key(store, name, "analyst", owner)
     with pytest.raises(AccountError, match="not the name of a key"):
-        api_keys.remove(store, "nothing")
+        api_keys.remove_key(store, "nothing")
     assert CliRunner().invoke(command, ["keys", "add", "x", "--role", "king"]).exit_code == 2
 
 
@@ -49,7 +49,7 @@ def test_an_api_key_has_no_more_rights_than_its_owner_and_ends_with_the_account(
     admin_key_of_analyst, removed = create_client("ann", "admin"), create_client("ben")
     insert_record(store, owner="ben")
     assert admin_key_of_analyst.get(DETECTIONS_URL).json()["items"] == []
-    accounts.remove(store, "ben")
+    accounts.remove_account(store, "ben")
     assert_problem(removed.get(DETECTIONS_URL), 401, "request.authentication")
 
 
@@ -99,5 +99,5 @@ def test_a_session_needs_its_csrf_token_for_changes(service: TestClient, store: 
     assert_problem(
         service.get(DETECTIONS_URL, headers=bearer("rf_wrong")), 401, "request.authentication"
     )  # an API key takes precedence over a session
-    accounts.remove(store, "ann")
+    accounts.remove_account(store, "ann")
     assert_problem(service.get(DETECTIONS_URL), 401, "request.authentication")

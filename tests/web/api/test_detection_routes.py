@@ -35,7 +35,7 @@ def test_a_record_with_its_result(ann: TestClient, store: Store) -> None:
     assert (waiting["state"], waiting["result"], waiting["links"]["media"], waiting["links"]["report"]) == ("queued", None, None, None)
     done = ann.get(detection_url(finish_next(store))).json()
     assert done["result"] == json.loads(make_result().model_dump_json())
-    assert done["links"]["heat"] == f"{done['links']['self']}/heat.jpg"
+    assert done["links"]["heatmaps"] == f"{done['links']['self']}/heat.jpg"
     insert_record(store)
     refused = ann.get(detection_url(finish_next(store, make_unscored_detection()))).json()
     assert (refused["verdict"], refused["result"]["code"], refused["links"]["media"]) == ("not scored", "media.not-media", None)
@@ -63,12 +63,12 @@ def test_pages_of_a_list(ann: TestClient, store: Store) -> None:
     while True:
         page = ann.get(DETECTIONS_URL, params=query).json()  # type: ignore[arg-type]
         listed += [item["file"] for item in page["items"]]
-        if page["next"] is None:
+        if page["next_cursor"] is None:
             break
-        query["cursor"] = page["next"]
+        query["cursor"] = page["next_cursor"]
     assert listed == [f"{number}.mp4" for number in reversed(range(7))]
     assert len(file_names(ann, limit=7)) == 7
-    assert ann.get(DETECTIONS_URL, params={"limit": 7}).json()["next"] is None
+    assert ann.get(DETECTIONS_URL, params={"limit": 7}).json()["next_cursor"] is None
 
 
 def test_invalid_cursors_are_refused(ann: TestClient, store: Store) -> None:

@@ -19,7 +19,7 @@ from realframe.registry import model_registry
 from realframe.settings import Settings
 from realframe.store import api_keys, upload_queue, worker_status
 from realframe.store.detection_documents import DetectionRecord
-from realframe.store.document_base import now
+from realframe.store.document_base import format_current_time
 from realframe.store.repository import Store
 from realframe.web.app import create_app
 from realframe.web.uploads import admission
@@ -61,7 +61,9 @@ def worker(store: Store) -> Iterator[None]:
 
     def run() -> None:
         while not ended.wait(0.05):
-            worker_status.save_status(store, worker_status.WorkerStatus(worker="w", model="3", problem="", detection_id="", updated=now()))
+            worker_status.save_status(
+                store, worker_status.WorkerStatus(worker="w", model="3", problem="", detection_id="", updated=format_current_time())
+            )
             if not upload_queue.is_empty(store):
                 finish_next(store)
 
@@ -73,7 +75,7 @@ def worker(store: Store) -> Iterator[None]:
 
 
 def test_schemathesis(document: Any, worker: None, settings: Settings, store: Store) -> None:
-    header = {"Authorization": f"Bearer {api_keys.add(store, 'schemathesis', 'admin', 'ada')}"}
+    header = {"Authorization": f"Bearer {api_keys.add_key(store, 'schemathesis', 'admin', 'ada')}"}
     for operation in (result.ok() for result in document.get_all_operations()):
         has_input = bool(operation.body or operation.query or operation.path_parameters)
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)[: 1 + has_input]:
@@ -95,7 +97,13 @@ def _use_existing_id(case: Case, store: Store, settings: Settings) -> None:
         parameters["detection_id"] = _EXISTING_ID
         if store.get(DetectionRecord, _EXISTING_ID) is None:
             insert_record(
-                store, detection_id=_EXISTING_ID, created=now(), state="done", result=make_result(), verdict="ai-generated", model="3"
+                store,
+                detection_id=_EXISTING_ID,
+                created=format_current_time(),
+                state="done",
+                result=make_result(),
+                verdict="ai-generated",
+                model="3",
             )
         folder = settings.uploads_dir / _EXISTING_ID
         folder.mkdir(parents=True, exist_ok=True)

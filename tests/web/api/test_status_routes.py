@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from realframe import logs
 from realframe.registry import model_registry
 from realframe.store import detection_records, worker_status
-from realframe.store.document_base import now
+from realframe.store.document_base import format_current_time
 from realframe.store.repository import Store
 from realframe.store.worker_status import WorkerStatus
 from tests.detection_factory import make_unscored_detection
@@ -22,7 +22,7 @@ from tests.web.api.queued_uploads import finish_next, insert_record
 
 
 def save_worker(store: Store, model: str = "3", problem: str = "") -> None:
-    worker_status.save_status(store, WorkerStatus(worker="w", model=model, problem=problem, detection_id="", updated=now()))
+    worker_status.save_status(store, WorkerStatus(worker="w", model=model, problem=problem, detection_id="", updated=format_current_time()))
 
 
 def read_metrics(client: TestClient) -> dict[tuple[str, ...], float]:
@@ -34,8 +34,8 @@ def test_model_versions_with_their_metrics(three_versions: Path, ann: TestClient
     items = ann.get("/api/v1/models").json()["items"]
     assert [item["version"] for item in items] == [3, 2, 1]
     assert items[0]["aliases"] == ["challenger"]
-    assert not items[0]["decided"]
-    auc = items[0]["figures"]["item"]["roc_auc"]
+    assert not items[0]["is_decided"]
+    auc = items[0]["metrics"]["item"]["roc_auc"]
     assert auc["low"] <= auc["value"] <= auc["high"]
 
 

@@ -124,8 +124,8 @@ def media(tmp_path: Path) -> list[Path]:
 def key(settings: Settings, three_versions: Path) -> str:
     model_registry.set_alias(model_registry.CHAMPION, 1)
     with open_store(settings.model_copy(update={"mongodb_uri": None})) as store:
-        accounts.add(store, "ann", "analyst", "correct horse battery")
-        return api_keys.add(store, "load", "analyst", "ann")
+        accounts.add_account(store, "ann", "analyst", "correct horse battery")
+        return api_keys.add_key(store, "load", "analyst", "ann")
 
 
 def test_no_accepted_file_is_lost(settings: Settings, key: str, media: list[Path]) -> None:

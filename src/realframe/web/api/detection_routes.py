@@ -14,13 +14,12 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from realframe.errors import NotFoundError
 from realframe.store import detection_records
-from realframe.store.detection_documents import DetectionRecord, Progress
+from realframe.store.detection_documents import FRAMES_SPRITE, HEATMAPS_SPRITE, DetectionRecord, Progress
 from realframe.store.detection_records import RecordFilter
 from realframe.web import detection_service
 from realframe.web.api.openapi import UPLOAD_BODY, UPLOAD_HEADERS, BatchId, Cursor, DetectionId, TextLine, Time, VerdictName, error_docs
 from realframe.web.api.schemas import PREFIX, DetectionPage, DetectionResource, FileLabel, FileLabels
 from realframe.web.auth.authentication import CurrentUser
-from realframe.web.detection_service import FRAMES_NAME, HEATMAPS_NAME
 from realframe.web.uploads.upload import accept_upload
 
 router = APIRouter(prefix=f"{PREFIX}/detections", tags=["detections"])
@@ -84,7 +83,7 @@ def list_detections(
     """List records, newest first: an analyst's own, or those of all users for a reviewer or an admin."""
     record_filter = RecordFilter(verdict or "", model, batch, file, since, until)
     records, next_cursor = detection_records.list_records(request.app.state.store, user, record_filter, limit, cursor)
-    return DetectionPage(items=[DetectionResource.from_record(record) for record in records], next=next_cursor)
+    return DetectionPage(items=[DetectionResource.from_record(record) for record in records], next_cursor=next_cursor)
 
 
 @router.get("/{detection_id}", summary="Get a detection", responses=error_docs(404))
@@ -178,25 +177,25 @@ def get_media(request: Request, record: RequestedRecord) -> Response:
 
 
 @router.get(
-    "/{detection_id}/frames.jpg",
+    f"/{{detection_id}}/{FRAMES_SPRITE}",
     summary="Get the analyzed frames",
     response_class=Response,
     responses=_file_docs("image/jpeg") | error_docs(400, 404, 416),
 )
 def get_frames(request: Request, record: RequestedRecord) -> Response:
     """Return the analyzed frames as one picture (a sprite); `result.tiles` describes its layout."""
-    return detection_service.send_sprite(request.app.state.settings, record, FRAMES_NAME)
+    return detection_service.send_sprite(request.app.state.settings, record, FRAMES_SPRITE)
 
 
 @router.get(
-    "/{detection_id}/heat.jpg",
+    f"/{{detection_id}}/{HEATMAPS_SPRITE}",
     summary="Get the heatmaps",
     response_class=Response,
     responses=_file_docs("image/jpeg") | error_docs(400, 404, 416),
 )
 def get_heatmaps(request: Request, record: RequestedRecord) -> Response:
-    """Return the same frames with a heatmap (Grad-CAM) of the evidence for AI generation."""
-    return detection_service.send_sprite(request.app.state.settings, record, HEATMAPS_NAME)
+    """Return the same frames with a heatmap (Grad-CAM) of the regions that raised the score."""
+    return detection_service.send_sprite(request.app.state.settings, record, HEATMAPS_SPRITE)
 
 
 @router.get(

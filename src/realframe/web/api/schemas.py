@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, Field
 
 from realframe.feedback.feedback_labels import LabelCase, LabelState
-from realframe.store.detection_documents import Detection, DetectionRecord, Lane, Progress, State
+from realframe.store.detection_documents import FRAMES_SPRITE, HEATMAPS_SPRITE, Detection, DetectionRecord, Lane, Progress, State
 
 PREFIX = "/api/v1"
 
@@ -19,7 +19,7 @@ class DetectionLinks(BaseModel):
     page: str = Field(description="the web page")
     media: str | None = Field(description="the uploaded file, if it is an image or a video")
     frames: str | None = Field(description="a sprite of the analyzed frames; `result.tiles` describes its layout")
-    heat: str | None = Field(description="the same sprite with heatmaps of the evidence for AI generation")
+    heatmaps: str | None = Field(description="the same sprite with heatmaps (Grad-CAM) of the regions that raised the score")
     report: str | None = Field(description="the result as one HTML file")
 
     @classmethod
@@ -34,8 +34,8 @@ class DetectionLinks(BaseModel):
             feedback=f"{address}/feedback",
             page=f"/detections/{record.key}",
             media=f"{address}/media" if has_media else None,
-            frames=f"{address}/frames.jpg" if has_sprites else None,
-            heat=f"{address}/heat.jpg" if has_sprites else None,
+            frames=f"{address}/{FRAMES_SPRITE}" if has_sprites else None,
+            heatmaps=f"{address}/{HEATMAPS_SPRITE}" if has_sprites else None,
             report=f"{address}/report.html" if result else None,
         )
 
@@ -70,7 +70,7 @@ class DetectionPage(BaseModel):
     """A page of detections, newest first."""
 
     items: list[DetectionResource]
-    next: str | None = Field(description="the cursor of the next page; null on the last one")
+    next_cursor: str | None = Field(description="the cursor of the next page; null on the last one")
 
 
 class FileLabel(BaseModel):

@@ -20,7 +20,7 @@ from realframe.web.error_responses import FieldError
 models_router = APIRouter(prefix=f"{PREFIX}/models", tags=["models"])
 
 
-class FigureResource(BaseModel):
+class MetricResource(BaseModel):
     """A metric on the test split with its 95 % interval; null if it cannot be computed."""
 
     value: float | None
@@ -33,24 +33,24 @@ class ModelResource(BaseModel):
 
     version: int = Field(ge=1)
     aliases: list[str] = Field(description="`champion` scores the files, `challenger` waits for a decision")
-    decided: bool = Field(description="whether a reviewer has decided on it")
+    is_decided: bool = Field(description="whether a reviewer has decided on it")
     created: str = Field(description="when it was registered, UTC, ISO 8601")
     recipe: str
     weights: str = Field(description="the pretrained weights of its backbone")
     dataset: str = Field(description="the dataset version that it was trained and tested on")
     threshold: float = Field(description="an item counts as fake from this score on, where only two classes are reported")
     below_baseline: bool = Field(description="whether it ranks the test items worse than the linear-probe baseline")
-    figures: dict[str, dict[str, FigureResource]] = Field(description="the metrics per `item` and per `frame`")
+    metrics: dict[str, dict[str, MetricResource]] = Field(description="the metrics per `item` and per `frame`")
 
     @classmethod
     def from_version(cls, version: ModelVersion) -> Self:
         """Return the public fields of a version."""
-        fields = {name: getattr(version, name) for name in cls.model_fields if name not in ("decided", "figures")}
-        figures = {
-            level: {name: FigureResource.model_validate(figure) for name, figure in level_figures.items()}
+        fields = {name: getattr(version, name) for name in cls.model_fields if name not in ("is_decided", "metrics")}
+        metrics = {
+            level: {name: MetricResource.model_validate(figure) for name, figure in level_figures.items()}
             for level, level_figures in version.figures.items()
         }
-        return cls(**fields, decided=bool(version.decision), figures=figures)
+        return cls(**fields, is_decided=bool(version.decision), metrics=metrics)
 
 
 class ModelList(BaseModel):

@@ -1,4 +1,8 @@
-"""The web pages, one module per area of the site."""
+"""The web pages, one module per area of the site.
+
+To add a page: write a module with a router here and list the router in ``ROUTERS``, add its template to ``web/templates``, and add a link
+to ``web/templates/base.html``.
+"""
 
 from realframe.web.pages import data_page, detection_page, history_page, review_page, sign_in_page, upload_page, versions_page
 

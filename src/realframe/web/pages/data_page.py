@@ -16,7 +16,7 @@ from realframe.presentation.sprites import contact_sheet
 from realframe.runs.dataset_versions import DatasetContents, DatasetVersion, dataset_versions, find_shard, item_counts, load_contents
 from realframe.store.index_documents import Dataset, Model
 from realframe.store.repository import Store
-from realframe.store.takedown import taken_down_ids
+from realframe.store.takedown import list_taken_down_ids
 from realframe.web.auth.sessions import SignedInUser
 from realframe.web.rendering import render_page
 
@@ -44,7 +44,7 @@ def show_version(request: Request, number: int, user: SignedInUser) -> Response:
     try:
         context["contents"] = contents = load_contents(root, version)
         context |= _count_contents(contents)
-        context["taken_down"] = len(taken_down_ids(store) & set(contents.items.index))
+        context["taken_down"] = len(list_taken_down_ids(store) & set(contents.items.index))
     except RealframeError as error:
         context["error"] = str(error)
     version_rows = _version_rows(store, versions)
@@ -66,7 +66,7 @@ def list_items(
     _, version = _find_version(request, number)
     contents = load_contents(root, version)
     filters = {"split": split, "label": label, "generator": generator}
-    items = contents.items.drop(index=list(taken_down_ids(request.app.state.store)), errors="ignore")
+    items = contents.items.drop(index=list(list_taken_down_ids(request.app.state.store)), errors="ignore")
     for name, value in filters.items():
         items = items[items[name] == value] if value else items
     page = paginate(items, page_number, _ITEMS_PER_PAGE, filters)
@@ -81,7 +81,7 @@ def get_frames(request: Request, number: int, media_id: str, user: SignedInUser)
     """Send a few clean frames of an item side by side; an item that was taken down has none."""
     root, not_found = request.app.state.settings.root, HTTPException(404, "This machine has no frames of this item.")
     _, version = _find_version(request, number)
-    if not _MEDIA_ID.fullmatch(media_id) or media_id in taken_down_ids(request.app.state.store):
+    if not _MEDIA_ID.fullmatch(media_id) or media_id in list_taken_down_ids(request.app.state.store):
         raise not_found
     shard = find_shard(root, version, media_id) if media_id in load_contents(root, version).items.index else None
     if shard is None:

@@ -7,11 +7,10 @@ from fastapi.responses import RedirectResponse, Response
 
 from realframe.presentation.detection_view import DetectionView
 from realframe.store import detection_records
-from realframe.store.detection_documents import DetectionRecord
+from realframe.store.detection_documents import FRAMES_SPRITE, HEATMAPS_SPRITE, DetectionRecord
 from realframe.web import detection_service
 from realframe.web.auth import sessions
 from realframe.web.auth.sessions import SignedInUser, check_csrf
-from realframe.web.detection_service import FRAMES_NAME, HEATMAPS_NAME
 from realframe.web.rendering import render_page
 
 router = APIRouter(prefix="/detections/{detection_id}")
@@ -23,7 +22,7 @@ def show_detection(request: Request, detection_id: str, user: SignedInUser, labe
     """Show the result, or the progress if there is none yet."""
     record = detection_records.get_record(request.app.state.store, user, detection_id)
     context: dict[str, Any] = {"record": record, "base": f"/api/v1/detections/{record.key}"}
-    view = DetectionView.of_record(record)
+    view = DetectionView.from_record(record)
     if view is None:
         return render_page(request, "pending", user, **context)
     can_delete = user.can_delete(record.owner)
@@ -86,7 +85,7 @@ SharedRecord = Annotated[DetectionRecord, Depends(_find_shared_record)]
 @shared_router.get("", name="shared")
 def show_shared(request: Request, token: str, record: SharedRecord) -> Response:
     """Show the result, or that there is none yet."""
-    view = DetectionView.of_record(record)
+    view = DetectionView.from_record(record)
     if view is None:
         return render_page(request, "shared_pending", record=record)
     return render_page(request, "shared", record=record, view=view, base=f"/shared/{token}")
@@ -98,16 +97,16 @@ def get_shared_media(request: Request, record: SharedRecord) -> Response:
     return detection_service.send_media(request.app.state.settings, record)
 
 
-@shared_router.get("/frames.jpg")
+@shared_router.get(f"/{FRAMES_SPRITE}")
 def get_shared_frames(request: Request, record: SharedRecord) -> Response:
     """Send the sprite of the analyzed frames."""
-    return detection_service.send_sprite(request.app.state.settings, record, FRAMES_NAME)
+    return detection_service.send_sprite(request.app.state.settings, record, FRAMES_SPRITE)
 
 
-@shared_router.get("/heat.jpg")
+@shared_router.get(f"/{HEATMAPS_SPRITE}")
 def get_shared_heatmaps(request: Request, record: SharedRecord) -> Response:
     """Send the sprite of the heatmaps."""
-    return detection_service.send_sprite(request.app.state.settings, record, HEATMAPS_NAME)
+    return detection_service.send_sprite(request.app.state.settings, record, HEATMAPS_SPRITE)
 
 
 @shared_router.get("/report.html")

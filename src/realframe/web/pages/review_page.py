@@ -16,7 +16,7 @@ from realframe.web.auth.sessions import SignedInUser, check_csrf
 from realframe.web.rendering import render_page
 
 router = APIRouter()
-Choice = Literal["approve", "reject", "changes", "rollback"]
+Choice = Literal["approve", "reject", "request_changes", "rollback"]
 
 
 @router.get("/review")
@@ -38,7 +38,7 @@ def show_version(request: Request, version: int, user: SignedInUser) -> Response
         user,
         version=model_version,
         summary=build_review_summary(version, store),
-        entries=[entry for entry in ledger.entries(store) if entry.version == version],
+        entries=[entry for entry in ledger.list_entries(store) if entry.version == version],
         is_champion=CHAMPION in model_version.aliases,
     )
 
@@ -65,6 +65,6 @@ def _apply_decision(choice: Choice, version: int, reviewer: Reviewer, comment: s
         return decisions.approve(version, reviewer, comment, override)
     if choice == "reject":
         return decisions.reject(version, reviewer, comment)
-    if choice == "changes":
+    if choice == "request_changes":
         return decisions.request_changes(version, reviewer, comment)
     return decisions.rollback(reviewer, comment)

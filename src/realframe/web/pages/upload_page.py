@@ -40,7 +40,7 @@ async def upload_file(request: Request, user: SignedInUser) -> Response:
         record = await accept_upload(request, user, is_form=True)
     except RequestError as error:
         context = await to_thread.run_sync(_upload_context, request, user)
-        response = render_page(request, "upload", user, error_responses.status_of(error), error=str(error), **context)
+        response = render_page(request, "upload", user, error_responses.get_status(error), error=str(error), **context)
         if isinstance(error, RetryLaterError):
             response.headers["Retry-After"] = str(error.wait_s)
         return response
@@ -79,7 +79,7 @@ def download_batch(request: Request, batch: BatchPath, user: SignedInUser) -> Re
     """Send all results of a batch as CSV, newest first."""
     records = _iterate_batch(request.app.state.store, user, batch)
     headers = {"Content-Disposition": f'attachment; filename="realframe-{batch}.csv"'}
-    return StreamingResponse(result_rows.csv_lines(records), media_type="text/csv; charset=utf-8", headers=headers)
+    return StreamingResponse(result_rows.iter_csv_lines(records), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 def _iterate_batch(store: Store, user: User, batch: str) -> Iterator[DetectionRecord]:

@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse, RedirectResponse, Response
 from realframe import artifacts
 from realframe.errors import UnknownRecordError
 from realframe.governance import ledger, reconcile
-from realframe.governance.review_summary import ungated_warnings
+from realframe.governance.review_summary import list_unapproved_champion_warnings
 from realframe.registry import model_registry
 from realframe.runs import run_versions
 from realframe.store.lineage import DatasetLineage, ModelLineage, find_lineage
@@ -27,16 +27,18 @@ def list_versions(request: Request, user: SignedInUser) -> Response:
     """List all versions, newest first, and the ledger."""
     store, settings = request.app.state.store, request.app.state.settings
     reconcile.detect_manual_changes(store)
-    entries = ledger.entries(store)
+    entries = ledger.list_entries(store)
     rows = [
         (
             version,
-            model_registry.format_figure(version.figures["item"]["roc_auc"]),
-            run_versions.saved_page(version.version, artifacts.REPORT, settings).exists(),
+            model_registry.format_metric_with_interval(version.figures["item"]["roc_auc"]),
+            run_versions.find_saved_page(version.version, artifacts.REPORT, settings).exists(),
         )
         for version in reversed(model_registry.list_versions())
     ]
-    return render_page(request, "versions", user, rows=rows, entries=list(reversed(entries)), warnings=ungated_warnings(store))
+    return render_page(
+        request, "versions", user, rows=rows, entries=list(reversed(entries)), warnings=list_unapproved_champion_warnings(store)
+    )
 
 
 @router.get("/versions/{version}/report")
@@ -78,7 +80,7 @@ def show_lineage(request: Request, identifier: str, user: SignedInUser) -> Respo
 
 
 def _saved_file(request: Request, version: int, path: Path) -> Path:
-    file = run_versions.saved_page(version, path, request.app.state.settings)
+    file = run_versions.find_saved_page(version, path, request.app.state.settings)
     if not file.exists():
         message = f"{path.name} of version {version} does not exist on this machine. Create it with `realframe evaluate {version}`."
         raise HTTPException(404, message)

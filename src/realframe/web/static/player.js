@@ -34,14 +34,14 @@ function initTimeline(data) {
 
   const showFrame = (index) => {
     for (const picture of pictures) if (data.box[index]) picture.setAttribute("viewBox", data.box[index]);
-    if (caption) caption.textContent = data.words[index];
+    if (caption) caption.textContent = data.text[index];
     const [line, dot] = cursor.children;
     for (const name of ["x1", "x2"]) line.setAttribute(name, `${data.x[index]}%`);
     dot.setAttribute("cx", `${data.x[index]}%`);
     dot.setAttribute("cy", `${data.y[index]}%`);
     cursor.setAttribute("visibility", "visible");
     plot.setAttribute("aria-valuenow", index);
-    plot.setAttribute("aria-valuetext", data.words[index]);
+    plot.setAttribute("aria-valuetext", data.text[index]);
   };
   const selectFrame = (index) => {
     selected = Math.min(Math.max(index, 0), lastIndex);

@@ -14,7 +14,7 @@ from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
-from realframe.errors import BusyError, RateLimitError
+from realframe.errors import QueueFullError, RateLimitError
 from realframe.settings import Settings
 from realframe.store import detection_records, upload_queue
 from realframe.store.accounts import User
@@ -42,7 +42,7 @@ class QueueCapacity:
 
     @asynccontextmanager
     async def reserve(self, store: Store, lane: Lane) -> AsyncIterator[None]:
-        """Reserve a place in a lane during an upload. Raises BusyError."""
+        """Reserve a place in a lane during an upload. Raises QueueFullError."""
         self._uploading[lane] += 1
         position = self._uploading[lane]  # of many uploads that start at once, the first ones are admitted
         try:
@@ -53,10 +53,10 @@ class QueueCapacity:
         finally:
             self._uploading[lane] -= 1
 
-    def _busy_error(self, store: Store, length: int) -> BusyError:
+    def _busy_error(self, store: Store, length: int) -> QueueFullError:
         """Ask for a retry when half of the queue is done: the worker is still busy then, and there is space."""
         wait = min(max(round(self._seconds_per_file(store) * length / 2), _MIN_RETRY_S), _MAX_RETRY_S)
-        return BusyError("queue", f"is full: {length} files wait", f"Retry in {wait} s.", wait)
+        return QueueFullError("queue", f"is full: {length} files wait", f"Retry in {wait} s.", wait)
 
     def _seconds_per_file(self, store: Store) -> float:
         if time.monotonic() - self._measured_at > _REFRESH_S:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from realframe.errors import BodyError, BodyTypeError, TooLargeError
+from realframe.errors import ContentTooLargeError, MalformedBodyError, UnsupportedMediaTypeError
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -41,8 +41,8 @@ class MultipartForm:
         file_bytes: the bytes of the file received so far.
 
     Raises:
-        BodyTypeError: the header is not multipart/form-data.
-        BodyError: the header has no valid boundary.
+        UnsupportedMediaTypeError: the header is not multipart/form-data.
+        MalformedBodyError: the header has no valid boundary.
     """
 
     def __init__(self, content_type: str, target: BinaryIO, max_bytes: int) -> None:
@@ -57,18 +57,18 @@ class MultipartForm:
             self._parser = MultipartParser(_boundary(content_type), self._callbacks())
 
     def feed(self, chunk: bytes) -> None:
-        """Parse the next chunk. Raises BodyError, TooLargeError."""
+        """Parse the next chunk. Raises MalformedBodyError, ContentTooLargeError."""
         with _translate_errors():
             self._parser.write(chunk)
 
     def close(self) -> None:
-        """End the body. Raises BodyError if it is cut short or has no file."""
+        """End the body. Raises MalformedBodyError if it is cut short or has no file."""
         if not self._is_complete:
-            raise BodyError("body", "is cut short", "Send it again.")
+            raise MalformedBodyError("body", "is cut short", "Send it again.")
         if not self._file_count:
-            raise BodyError("body", f"has no part named `{FILE_PART}`", _HINT)
+            raise MalformedBodyError("body", f"has no part named `{FILE_PART}`", _HINT)
         if not self.file_bytes and self._no_file_chosen:
-            raise BodyError("body", "has no file", "Choose a file.")
+            raise MalformedBodyError("body", "has no file", "Choose a file.")
 
     def _callbacks(self) -> "MultipartCallbacks":
         return {
@@ -85,7 +85,7 @@ class MultipartForm:
         self._part_count += 1
         self._disposition = {}
         if self._part_count > _MAX_PARTS:
-            raise BodyError("body", f"has more than {_MAX_PARTS} parts", _HINT)
+            raise MalformedBodyError("body", f"has more than {_MAX_PARTS} parts", _HINT)
 
     def _on_header_field(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]
@@ -105,7 +105,7 @@ class MultipartForm:
             return
         self._file_count += 1
         if self._file_count > 1:
-            raise BodyError("body", f"has two parts named `{FILE_PART}`", "Send one file per request.")
+            raise MalformedBodyError("body", f"has two parts named `{FILE_PART}`", "Send one file per request.")
         name = self._disposition.get(b"filename")
         self._no_file_chosen = name == b""  # a browser sends this if no file was chosen
         self.file_name = clean_file_name(name.replace(b"%22", b'"')) if name else UNNAMED  # browsers escape quotes (WHATWG HTML, 4.10.21.8)
@@ -117,7 +117,7 @@ class MultipartForm:
                 raise file_too_large(self._max_bytes)
             self._target.write(data[start:end])
         elif len(self.fields[self._part_name]) + end - start > _MAX_FIELD_BYTES:
-            raise BodyError("body", f"has a field of more than {_MAX_FIELD_BYTES} bytes", _HINT)
+            raise MalformedBodyError("body", f"has a field of more than {_MAX_FIELD_BYTES} bytes", _HINT)
         else:
             self.fields[self._part_name] += data[start:end].decode(errors="replace")
 
@@ -133,9 +133,9 @@ def clean_file_name(name: bytes) -> str:
     return last if last.strip(".") else UNNAMED
 
 
-def file_too_large(max_bytes: int) -> TooLargeError:
+def file_too_large(max_bytes: int) -> ContentTooLargeError:
     """Return the error about a file of more than ``max_bytes`` bytes."""
-    return TooLargeError("file", f"is larger than {max_bytes:,} bytes", "Cut it, or convert it to a smaller format.")
+    return ContentTooLargeError("file", f"is larger than {max_bytes:,} bytes", "Cut it, or convert it to a smaller format.")
 
 
 @contextmanager
@@ -143,14 +143,14 @@ def _translate_errors() -> Iterator[None]:
     try:
         yield
     except FormParserError as error:
-        raise BodyError("body", f"is not a valid form: {error}", _HINT) from error
+        raise MalformedBodyError("body", f"is not a valid form: {error}", _HINT) from error
 
 
 def _boundary(content_type: str) -> bytes:
     media_type, options = parse_options_header(content_type)
     if media_type != b"multipart/form-data":
         name = media_type.decode(errors="replace")[:80]
-        raise BodyTypeError("body", f"has the media type {name}" if name else "has no media type", _HINT)
+        raise UnsupportedMediaTypeError("body", f"has the media type {name}" if name else "has no media type", _HINT)
     if not (boundary := options.get(b"boundary")):
-        raise BodyError("body", "has no boundary between its parts", _HINT)
+        raise MalformedBodyError("body", "has no boundary between its parts", _HINT)
     return boundary

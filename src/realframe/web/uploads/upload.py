@@ -15,7 +15,7 @@ from anyio import fail_after, to_thread
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from realframe.errors import BodyError, InsufficientStorageError, MetadataError, RequestTimeoutError
+from realframe.errors import InsufficientStorageError, MalformedBodyError, MetadataError, RequestTimeoutError
 from realframe.settings import Settings
 from realframe.store import upload_queue
 from realframe.store.accounts import User
@@ -41,8 +41,8 @@ async def accept_upload(request: Request, user: User, batch: str = "", *, is_for
         is_form: whether the request is a page's form, which proves its origin by the field ``csrf``.
 
     Raises:
-        RateLimitError, BusyError: the upload may be repeated later; nothing was read.
-        BodyTypeError, BodyError, TooLargeError, RequestTimeoutError, ForbiddenError: the body is refused.
+        RateLimitError, QueueFullError: the upload may be repeated later; nothing was read.
+        UnsupportedMediaTypeError, MalformedBodyError, ContentTooLargeError, RequestTimeoutError, ForbiddenError: the body is refused.
         InsufficientStorageError: the disk is full.
     """
     state = request.app.state
@@ -56,7 +56,7 @@ async def accept_upload(request: Request, user: User, batch: str = "", *, is_for
                 if is_form:
                     check_csrf(user, form.fields.get("csrf", ""))
                 await to_thread.run_sync(_sync_file, target)
-            detection_id = upload_queue.new_detection_id()
+            detection_id = upload_queue.create_detection_id()
             record = DetectionRecord(
                 detection_id=detection_id,
                 owner=user.name,
@@ -87,7 +87,7 @@ def _temporary_path(uploads_dir: Path) -> Iterator[Path]:
         yield temporary
     except OSError as error:
         if error.errno in _DISK_FULL:
-            hint = "Tell the operator of this service. Nothing of the file was stored."
+            hint = "The upload was discarded. Ask the operator to free disk space."
             raise InsufficientStorageError("disk", "is full", hint) from error
         raise
     finally:
@@ -110,7 +110,7 @@ async def _read_body(request: Request, target: BinaryIO, max_bytes: int) -> Mult
     except TimeoutError as error:
         raise RequestTimeoutError("body", f"no data arrived for {_READ_TIMEOUT_S:.0f} s", "Send it again.") from error
     except ClientDisconnect as error:
-        raise BodyError("body", "the connection was closed before the end of the body", "Send it again.") from error
+        raise MalformedBodyError("body", "the connection was closed before the end of the body", "Send it again.") from error
     form.close()
     return form
 

@@ -1,4 +1,4 @@
-"""Test parallel processing: an item that crashes, hangs or fails costs only itself."""
+"""Test the process pool: an item that crashes, hangs or fails costs only itself."""
 
 import os
 import signal
@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from realframe.errors import MediaError, NotMediaError, OverLimitError, UndecodableError
-from realframe.media import parallel
-from realframe.media.parallel import process_items
+from realframe.errors import LimitExceededError, MediaError, NotMediaError, UndecodableError
+from realframe.media import process_pool
+from realframe.media.process_pool import process_items
 
 
 def work(item: str) -> str:
@@ -29,12 +29,12 @@ def work(item: str) -> str:
 
 
 def test_results_are_in_order_and_a_bad_item_costs_only_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(parallel, "_GRACE_S", 0)
+    monkeypatch.setattr(process_pool, "_GRACE_S", 0)
     process_items(work, ["first"], 1, 10.0, "test")  # starts the server of the workers in another folder
     monkeypatch.chdir(tmp_path)
     results = process_items(work, ["a", "dies", "hangs", "refuses", "b"], 2, 2.0, "test")
     assert [results[0], results[4]] == [f"a in {tmp_path}", f"b in {tmp_path}"]
-    assert [type(result) for result in results[1:4]] == [UndecodableError, OverLimitError, NotMediaError]
+    assert [type(result) for result in results[1:4]] == [UndecodableError, LimitExceededError, NotMediaError]
     assert all(isinstance(result, MediaError) and result.subject in ("dies", "hangs", "refuses") for result in results[1:4])
     assert str(results[3]) == "refuses: is no media. Give another."
 
@@ -52,7 +52,7 @@ SCRIPT = """
 from pathlib import Path
 import ffmpeg
 from realframe.media.ffmpeg import run_ffmpeg
-from realframe.media.parallel import process_items
+from realframe.media.process_pool import process_items
 from realframe.config import Limits
 
 def decode(item):

@@ -13,7 +13,7 @@ import psutil
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 from tqdm import tqdm
 
-from realframe.errors import MediaError, OverLimitError, UndecodableError
+from realframe.errors import LimitExceededError, MediaError, UndecodableError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -64,7 +64,7 @@ def _outcome(future: ProcessFuture, subject: object, timeout_s: float) -> "Resul
     except MediaError as error:
         return error
     except ItemTimeout:
-        return OverLimitError(subject, f"takes more than {timeout_s:,.0f} s", "Cut it, or raise limits.timeout_s.")
+        return LimitExceededError(subject, f"takes more than {timeout_s:,.0f} s", "Cut it, or raise limits.timeout_s.")
     except ProcessExpired as error:
         return UndecodableError(subject, f"crashes its decoder (exit status {error.exitcode})", "Check that it opens; export it again.")
 
