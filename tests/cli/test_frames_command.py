@@ -15,7 +15,7 @@ from realframe.store.run_artifacts import RevisionSource
 from tests.trained_checkout import TrainedCheckout
 
 pytestmark = pytest.mark.timeout(900)
-COLUMNS = "media_id,path,label,generator,source,group,kind,split,cluster,index,time_s,kept,reason,std,sharpness,phash"
+COLUMNS = "media_id,path,label,generator,source,group,kind,split,cluster,index,time_s,is_kept,reason,std,sharpness,phash"
 
 
 def _at_v1(trained_checkout: TrainedCheckout, path: str) -> pd.DataFrame:

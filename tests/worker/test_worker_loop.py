@@ -95,7 +95,7 @@ def test_a_champion_that_was_changed_on_disk_scores_nothing(worker: TestWorker, 
     monkeypatch.setattr("realframe.detection.loaded_model.compute_sha256", lambda _: "0" * 64)
     model_registry.set_alias(model_registry.CHAMPION, 2)
     wait_until(lambda: worker.models.champion is None, 15)
-    assert "not the one that was registered" in worker.models.problem
+    assert "differs from the registered one" in worker.models.problem
     waiting = uploads.add_photo()
     assert not worker.loop.run_next()
     assert uploads.record(waiting).state == "queued"

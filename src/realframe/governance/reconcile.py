@@ -8,7 +8,7 @@ change by hand.
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from filelock import FileLock
@@ -16,6 +16,7 @@ from filelock import FileLock
 from realframe.governance import ledger
 from realframe.governance.champion_history import build_champion_periods, select_valid_entries
 from realframe.governance.ledger import Decision
+from realframe.governance.promotion import clear_challenger, find_champion_number, set_champion
 from realframe.registry import model_registry
 from realframe.registry.model_registry import CHALLENGER, CHAMPION, ModelVersion
 from realframe.settings import get_settings
@@ -127,31 +128,3 @@ def _is_pending(chain: list[LedgerEntry], versions: list[ModelVersion]) -> bool:
     applied = {version.version: sequences.get(version.decision, 0) for version in versions}
     newest = periods[-1].entry
     return newest.sequence > applied[newest.version]
-
-
-def set_champion(version: int, versions: Iterable[ModelVersion]) -> bool:
-    """Point the alias ``champion`` to a version.
-
-    Args:
-        version: number of the new champion.
-        versions: the registry as it was read last; tells which version has the alias now.
-
-    Returns:
-        Whether the alias moved.
-    """
-    current = find_champion_number(versions)
-    if current == version:
-        return False
-    model_registry.set_alias(CHAMPION, version)
-    log.info("champion: version %s, as recorded in the ledger (before: %s)", version, current or "none")
-    return True
-
-
-def find_champion_number(versions: Iterable[ModelVersion]) -> int | None:
-    """Return the number of the version with the alias ``champion``, or None."""
-    return next((version.version for version in versions if CHAMPION in version.aliases), None)
-
-
-def clear_challenger() -> None:
-    """Remove the alias ``challenger``: a decision on that version exists."""
-    model_registry.delete_alias(CHALLENGER)
