@@ -14,7 +14,7 @@ import hashlib
 import numpy as np, pandas as pd
 from realframe import artifacts
 from realframe.store.user_documents import Prediction
-from realframe.store.document_base import now
+from realframe.store.document_base import format_current_time
 from realframe.store.repository import open_store
 from realframe.models import frame_features
 from realframe.settings import get_settings
@@ -27,7 +27,7 @@ with open_store(get_settings()) as store:
         sha256 = hashlib.sha256(str(number).encode()).hexdigest()
         features = frame_features.encode_vector((moved + np.random.default_rng(number).normal(0, 0.01, moved.shape)).astype(np.float32))
         fields = {"file": "x.mp4", "kind": "video", "model": champion.version, "verdict": "uncertain", "probability": 1.0, "score": 1.0}
-        store.upsert([Prediction(prediction_id=f"{champion.version}-{sha256}", sha256=sha256, features=features, created=now(), **fields)])
+        store.upsert([Prediction(prediction_id=f"{champion.version}-{sha256}", sha256=sha256, features=features, created=format_current_time(), **fields)])
 print(sorted(set(reference["split"])))
 """
 
