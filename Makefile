@@ -1,4 +1,4 @@
-# Every target makes its own set-up: a machine needs Python, git and make, nothing else.
+# Every target sets up what it needs: the machine needs Python, git and make only.
 PYTHON ?= python3
 PORT ?= 8080
 UV := .realframe/uv/bin/uv
@@ -7,10 +7,10 @@ RUN := env -u VIRTUAL_ENV $(BIN)/realframe
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test browser lint format up serve run field example pictures agree harmonization settings lock clean
+.PHONY: help setup demo check test settings browser lint format up serve run field example pictures agree harmonization lock clean
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 setup: .venv/.complete ## Make the environment .venv from uv.lock
 
@@ -20,17 +20,20 @@ $(UV):
 	@.realframe/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
 
 .venv/.complete: pyproject.toml uv.lock | $(UV)
-	@echo "setting up .venv: about 3.5 GB, some minutes on first use"
+	@echo "creating .venv: about 3.5 GB, some minutes on first use"
 	@env -u VIRTUAL_ENV $(UV) sync --frozen --compile-bytecode --python '>=3.11,<3.13'
 	@touch $@
 
-demo: setup ## Render a labelled set, run the whole job on it, and detect clips it never saw
+demo: setup ## Render a labeled dataset, run the whole pipeline on it, and score clips that it has not seen
 	@$(RUN) demo
+
+check: lint ## The edit loop: lint, types, and all tests that need no training, server or browser
+	@env -u VIRTUAL_ENV $(BIN)/python -m pytest -n 2 --dist worksteal -m "not training and not server and not browser" $(ARGS)
 
 test: setup ## Run all tests
 	@env -u VIRTUAL_ENV $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
-browser: setup ## See that there is a Chromium for the tests in a real browser; without one they are skipped
+browser: setup ## Make sure that Chromium is installed for the browser tests; without it they are skipped
 	@.ci/chromium
 
 lint: setup ## Check style and types
@@ -38,14 +41,14 @@ lint: setup ## Check style and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-format: setup ## Put the code into its style
+format: setup ## Format the code
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format .
 
 up: setup ## Start Airflow, MLflow and the metadata store; Ctrl-C stops all of them
 	@$(RUN) up --airflow-port $(PORT)
 
-serve: setup ## Serve the web page and the REST API: check files, history, models, review, data, lineage
+serve: setup ## Serve the web pages and the REST API
 	@$(RUN) serve $(ARGS)
 
 run: setup ## Run the whole pipeline on your own data: make run ARGS="-S recipe=efficientnetv2b0"
@@ -54,20 +57,23 @@ run: setup ## Run the whole pipeline on your own data: make run ARGS="-S recipe=
 field: setup ## Repeat docs/results.md on the field data (REALFRAME_FIELD_DATA, REALFRAME_WEIGHTS_DIR)
 	@$(BIN)/python -m bench.field_results $(ARGS)
 
-example: setup ## Write docs/example-report.html anew, from the field data (REALFRAME_FIELD_DATA, REALFRAME_WEIGHTS_DIR)
+example: setup ## Write docs/example-report.html again, from the field data (REALFRAME_FIELD_DATA, REALFRAME_WEIGHTS_DIR)
 	@$(BIN)/python -m bench.example_report
 
-pictures: setup ## Write the pictures of the web page in docs/pictures anew, with the demo's media and detector
+pictures: setup ## Take the screenshots in docs/pictures again, with the demo's media and detector
 	@$(BIN)/python -m bench.pictures
 
-agree: setup ## Score a folder by the command and by the API, and print how far they lie apart: make agree ARGS=FOLDER
+agree: setup ## Score a folder by the command and by the API, and print the differences: make agree ARGS=FOLDER
 	@$(BIN)/python -m bench.agreement $(ARGS)
 
-harmonization settings: setup ## Print what each harmonize leaves of the shortcuts in the field data (REALFRAME_FIELD_DATA)
+harmonization: setup ## Print how much each harmonization setting reduces the shortcuts in the field data (REALFRAME_FIELD_DATA)
 	@$(BIN)/python -m bench.harmonization
 
-lock: $(UV) ## Resolve uv.lock anew after a change of pyproject.toml
+settings: setup ## Write docs/settings.md from the settings of the code
+	@$(BIN)/python -m bench.settings_page
+
+lock: $(UV) ## Resolve uv.lock again after a change of pyproject.toml
 	@$(UV) lock
 
-clean: ## Remove caches and what the stages wrote; data/raw, models and runs stay
+clean: ## Delete caches and the outputs of the stages; data/raw, models and runs stay
 	@rm -rf build .pytest_cache .mypy_cache .ruff_cache .realframe/cache

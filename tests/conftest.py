@@ -1,4 +1,4 @@
-"""What all tests share: the repository, a throw-away checkout of it, one in which the DAGs have run, and the field data where they are."""
+"""Fixtures and settings for all tests: the repository, a temporary checkout, one in which the DAGs have run, the field data, markers."""
 
 import json
 import os
@@ -18,34 +18,48 @@ os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 
 CHECKOUT_FOLDERS = ("cli", "dags", "notebooks", "services", "system")
-"""The folders whose tests share the trained_checkout: one worker has them all, or each would make its own."""
+"""The folders whose tests share ``trained_checkout``: they run in one worker, since each worker would train its own."""
+
+SLOWEST_FIRST = ("trained_checkout", "web", "worker", "training", "models", "detection", "browser", "media", "drift", "runs")
+"""The groups that start first, so that both workers end at about the same time."""
+
+FOLDER_MARKERS = {
+    "training": ("training", "models", "detection", "drift", "evaluation", "governance", "scoring", "demo", "registry", "runs"),
+    "server": (*CHECKOUT_FOLDERS, "web", "worker"),
+    "browser": ("browser",),
+}
+"""What the tests of a folder need; ``make check`` leaves these folders out."""
+MARKER_OF_FOLDER = {folder: marker for marker, folders in FOLDER_MARKERS.items() for folder in folders}
 
 
-LONGEST = ("trained_checkout", "web", "worker", "training", "models", "detection", "browser", "media", "drift", "runs")
-"""What is begun first, so that no worker ends long after the other."""
+def _folder(item: pytest.Item) -> str:
+    return item.nodeid.split("/")[1]
 
 
-def _scope(nodeid: str) -> str:
+def _group(nodeid: str) -> str:
     folder = nodeid.split("/")[1]
     return "trained_checkout" if folder in CHECKOUT_FOLDERS else folder
 
 
 class ByFolder(LoadScopeScheduling):
-    """Gives all tests of a folder to one worker; ``xdist_group`` has no effect under pytest 9 with xdist 3.8."""
+    """Give all tests of a group to one worker; ``xdist_group`` has no effect under pytest 9 with xdist 3.8."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return _scope(nodeid)
+        return _group(nodeid)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    scopes = [_scope(item.nodeid) for item in items]
-    ranks = {scope: LONGEST.index(scope) if scope in LONGEST else len(LONGEST) for scope in scopes}
-    order = sorted(range(len(items)), key=lambda place: ranks[scopes[place]])
+    for item in items:
+        if marker := MARKER_OF_FOLDER.get(_folder(item)):
+            item.add_marker(marker)
+    groups = [_group(item.nodeid) for item in items]
+    ranks = {group: SLOWEST_FIRST.index(group) if group in SLOWEST_FIRST else len(SLOWEST_FIRST) for group in groups}
+    order = sorted(range(len(items)), key=lambda place: ranks[groups[place]])
     items[:] = [items[place] for place in order]
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolder:
-    return ByFolder(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolder | None:
+    return ByFolder(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,8 @@ with open_store(get_settings()) as store:
         sha256 = hashlib.sha256(str(number).encode()).hexdigest()
         features = frame_features.encode_vector((moved + np.random.default_rng(number).normal(0, 0.01, moved.shape)).astype(np.float32))
         fields = {"file": "x.mp4", "kind": "video", "model": champion.version, "verdict": "uncertain", "probability": 1.0, "score": 1.0}
-        store.upsert([Prediction(prediction_id=f"{champion.version}-{sha256}", sha256=sha256, features=features, created=format_current_time(), **fields)])
+        fields |= {"prediction_id": f"{champion.version}-{sha256}", "sha256": sha256, "created": format_current_time()}
+        store.upsert([Prediction(features=features, **fields)])
 print(sorted(set(reference["split"])))
 """
 
