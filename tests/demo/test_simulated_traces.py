@@ -60,7 +60,7 @@ def test_each_sensor_has_its_own_fixed_pattern(camera: Camera) -> None:
 def test_undoing_the_mosaic_keeps_a_ramp_of_one_colour(camera: Camera, across: float, down: float) -> None:
     y, x = np.indices((HEIGHT, WIDTH), dtype=np.float32)
     ramp = (0.5 + across * (x - WIDTH / 2) + down * (y - HEIGHT / 2))[..., None] * np.array((0.9, 0.7, 0.5), np.float32)
-    ideal = replace(camera, pattern_std=0.0, sharpen=0.0, balance=(1.0, 1.0))
+    ideal = replace(camera, pattern_std=0.0, sharpen=0.0, white_balance=(1.0, 1.0))
     shot = ideal.shoot(ramp, 0.0, np.random.default_rng(0))
     assert np.abs(shot - ideal.ideal_picture(ramp))[4:-4, 4:-4].max() < 1e-3
 

@@ -142,7 +142,7 @@ def test_the_champion_is_the_model_that_was_registered(evaluated_run: EvaluatedR
         assert detection.probability != detection.score
         assert (detection.threshold, detection.band, detection.model) == (expected.threshold, expected.band, str(number))
     _tamper(model_registry.get_version(number))
-    with pytest.raises(RegistryError, match="not the one that was registered"):
+    with pytest.raises(RegistryError, match="differs from the registered one"):
         Detector.load("champion")
 
 

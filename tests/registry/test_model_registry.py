@@ -200,4 +200,4 @@ def test_the_evaluation_of_another_model_is_refused(folder: Path) -> None:
 def test_a_version_without_evidence_is_an_error(folder: Path) -> None:
     version = model_registry.get_version(model_registry.register_folder(folder, commit=COMMIT))
     with pytest.raises(RegistryError, match="was registered without its evidence"):
-        evidence_bundle.fetch(replace(version, evidence=""))
+        evidence_bundle.fetch(replace(version, evidence_digest=""))
