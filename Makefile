@@ -5,6 +5,8 @@ UV := .realframe/uv/bin/uv
 BIN := .venv/bin
 RUN := env -u VIRTUAL_ENV $(BIN)/realframe
 export TF_CPP_MIN_LOG_LEVEL ?= 2
+# Keep compiled modules, also where the machine forbids it: else each process compiles the package and the tests again.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check test settings browser lint format up serve run field example pictures agree harmonization lock clean
@@ -27,8 +29,8 @@ $(UV):
 demo: setup ## Render a labeled dataset, run the whole pipeline on it, and score clips that it has not seen
 	@$(RUN) demo
 
-check: lint ## The edit loop: lint, types, and all tests that need no training, server or browser
-	@env -u VIRTUAL_ENV $(BIN)/python -m pytest -n 2 --dist worksteal -m "not training and not server and not browser" $(ARGS)
+check: lint ## The edit loop: lint, types, and the quick tests that need no training, server or browser
+	@env -u VIRTUAL_ENV $(BIN)/python -m pytest -p no:schemathesis -n 2 --dist loadfile -m "not training and not server and not browser and not slow" $(ARGS)
 
 test: setup ## Run all tests
 	@env -u VIRTUAL_ENV $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -31,6 +32,8 @@ FOLDER_MARKERS = {
 """What the tests of a folder need; ``make check`` leaves these folders out."""
 MARKER_OF_FOLDER = {folder: marker for marker, folders in FOLDER_MARKERS.items() for folder in folders}
 
+hypothesis_settings.register_profile("check", max_examples=20)
+
 
 def _folder(item: pytest.Item) -> str:
     return item.nodeid.split("/")[1]
@@ -46,6 +49,17 @@ class ByFolder(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return _group(nodeid)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if "not slow" in config.getoption("markexpr"):
+        hypothesis_settings.load_profile("check")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not import the tests of a folder that ``-m`` leaves out: they import TensorFlow and Airflow."""
+    marker = MARKER_OF_FOLDER.get(collection_path.name)
+    return True if marker and f"not {marker}" in config.getoption("markexpr") else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -41,6 +41,7 @@ def test_excluded_items_have_a_reason() -> None:
     assert selected["included"].tolist() == [not reason for reason in selected["exclusion_reason"]]
 
 
+@pytest.mark.slow
 @given(ROWS, st.integers(0, 5), st.randoms())
 def test_undersampling_makes_the_classes_equal_in_any_order(facts: list[tuple[str, str, str, bool]], seed: int, random: object) -> None:
     media, quality = make_tables(facts)

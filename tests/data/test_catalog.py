@@ -130,6 +130,7 @@ def _die(*_: object) -> None:
     os._exit(7)
 
 
+@pytest.mark.slow
 def test_every_file_of_the_field_data_is_accounted_for(field_data: Path, raw: Path, cache: Path, limits: Limits) -> None:
     summary = ingest(field_data, raw, cache_dir=cache, workers=2)
     assert (summary.file_count, summary.copied_count, summary.rejected) == (535, 535, {})

@@ -68,6 +68,7 @@ def run_audit() -> "subprocess.CompletedProcess[str]":
     return subprocess.run([sys.executable, "-m", "pipelines.audit_shortcuts"], capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_a_shortcut_stops_the_run_and_the_suggested_settings_remove_it(parameters: Resolve) -> None:
     write_set_with_shortcut()
     parameters({})
@@ -102,6 +103,7 @@ def test_an_allowed_shortcut_lets_the_run_continue_and_is_recorded(parameters: R
     assert "recorded in every model" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_differences_of_the_pictures_themselves_have_no_suggestion(parameters: Resolve) -> None:
     for index in range(24):
         write_picture(artifacts.RAW_MEDIA / f"real/{index}.jpg", index)

@@ -3,6 +3,7 @@
 from collections import Counter
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +33,7 @@ def bin_of(row: dict[str, object]) -> tuple[object, ...]:
     return row["kind"], half_octave(float(row["width"]) * float(row["height"])), half_octave(float(row["duration_s"]))  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @given(ROWS, st.integers(0, 9), st.randoms())
 def test_bins_are_balanced_and_no_pair_is_lost(facts: list[tuple[str, str, int, float]], seed: int, random: object) -> None:
     rows = make_rows(facts)

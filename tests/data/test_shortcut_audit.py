@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 from scipy.stats import binomtest
 
 from realframe.data.shortcut_audit import audit_shortcuts, has_shortcut
@@ -23,6 +24,7 @@ def make_noise_rows(count: int, seed: int = 0) -> list[dict[str, object]]:
     ]
 
 
+@pytest.mark.slow
 def test_uninformative_facts_stay_near_chance() -> None:
     report = audit_shortcuts(make_table(make_noise_rows(120)), 5, 1)["video"]
     assert (report["items"], report["real"], report["fake"], report["folds"]) == (120, 60, 60, 5)
@@ -36,6 +38,7 @@ def test_a_shortcut_is_found() -> None:
     assert next(iter(report["facts"].items())) == ("fps", 1.0)  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_a_codec_is_a_fact_too() -> None:
     rows = [row | {"codec": "vp9" if row["label"] == "fake" else "h264"} for row in make_noise_rows(60)]
     assert audit_shortcuts(make_table(rows), 5, 1)["video"]["facts"]["codec"] == 1.0  # type: ignore[call-overload,index]
@@ -52,6 +55,7 @@ def test_groups_are_not_memorized() -> None:
     assert audit_shortcuts(make_table(rows), 5, 1)["video"]["balanced_accuracy"] < 0.75  # type: ignore[operator]
 
 
+@pytest.mark.slow
 def test_kinds_are_audited_separately_and_the_order_does_not_matter() -> None:
     rows = make_noise_rows(40) + [row | {"kind": "image", "media_id": str(row["media_id"])[::-1]} for row in make_noise_rows(40, 1)]
     report = audit_shortcuts(make_table(rows), 3, 1)
@@ -84,6 +88,7 @@ def test_the_interval_of_a_dozen_items_is_wide_enough() -> None:
     assert report["low"] <= binomtest(right, 12).proportion_ci(method="exact").low + 1e-4  # type: ignore[operator]
 
 
+@pytest.mark.slow
 def test_the_interval_contains_the_figure_and_narrows_with_more_groups() -> None:
     def make_rows_with_weak_shortcut(count: int) -> list[dict[str, object]]:
         rng = np.random.default_rng(5)
@@ -95,6 +100,7 @@ def test_the_interval_contains_the_figure_and_narrows_with_more_groups() -> None
     assert many["high"] - many["low"] < (few["high"] - few["low"]) / 2  # type: ignore[operator]
 
 
+@pytest.mark.slow
 def test_a_small_difference_over_a_whole_class_is_found() -> None:
     rng = np.random.default_rng(0)
     rows = [make_item(at, ("real", "fake")[at % 2], bytes=int(1e5 * (1 + at % 2 * 0.5 + rng.normal(0, 0.3)))) for at in range(200)]

@@ -37,6 +37,7 @@ def split_rows(
     )
 
 
+@pytest.mark.slow
 @given(ITEMS, METHODS, st.integers(0, 3), st.randoms())
 @settings(max_examples=40)
 def test_no_cluster_spans_splits_and_the_order_does_not_matter(

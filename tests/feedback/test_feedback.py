@@ -114,6 +114,7 @@ def test_the_list_shows_each_vote(settings: Settings, photo: Path, store: Store)
     assert "disputed" in listed and "real: anna, [why]" in listed and "fake: ben" in listed
 
 
+@pytest.mark.slow
 def test_a_file_that_was_taken_down_is_refused(settings: Settings, photo: Path, store: Store, empty_registry: Path) -> None:
     for by in ("anna", "ben"):
         _vote(store, settings, photo, "real", by)

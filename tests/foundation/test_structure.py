@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from statistics import median
@@ -34,9 +35,15 @@ LAYERS = [
 LAYER = {name: layer for layer, names in enumerate(LAYERS) for name in names}
 
 
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
 def _imports(path: Path) -> set[str]:
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(_tree(path)):
         if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             found.add(node.module)
             found.update(f"{node.module}.{alias.name}" for alias in node.names)
@@ -105,7 +112,7 @@ def test_module_names_are_unique(root: Path) -> None:
 
 
 def test_public_class_names_are_unique(root: Path) -> None:
-    trees = (ast.parse(path.read_text()) for path in _modules(root))
+    trees = (_tree(path) for path in _modules(root))
     counts = Counter(node.name for tree in trees for node in tree.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_"))
     assert not [name for name, count in counts.items() if count > 1]
 
@@ -133,7 +140,7 @@ def _defined_names(tree: ast.Module) -> Iterator[tuple[str, int]]:
 def test_no_definition_bears_an_old_name(folder: str, root: Path) -> None:
     paths = list((root / folder).rglob("*.py"))
     named = [(path.stem, f"{path.relative_to(root)}:1") for path in paths]
-    named += [(name, f"{path.relative_to(root)}:{line}") for path in paths for name, line in _defined_names(ast.parse(path.read_text()))]
+    named += [(name, f"{path.relative_to(root)}:{line}") for path in paths for name, line in _defined_names(_tree(path))]
     assert not [f"{place} {name}" for name, place in named if name in OLD_NAMES]
 
 

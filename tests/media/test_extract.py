@@ -63,6 +63,7 @@ def test_the_sampled_frames_are_those_expected(numbered: MakeVideo, limits: Limi
         assert facts["times_s"] == pytest.approx([number / FPS for number in expected], abs=0.011)
 
 
+@pytest.mark.slow
 def test_hundreds_of_frames_from_one_video(limits: Limits, tmp_path: Path) -> None:
     """FFmpeg's expressions hold 100 terms in a row and no more."""
     clip = tmp_path / "long.mp4"

@@ -16,6 +16,7 @@ def manifest(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
+@pytest.mark.slow
 def test_every_file_has_the_facts_in_the_manifest(field_data: Path, limits: Limits) -> None:
     rows = manifest(field_data)
     for row in rows:

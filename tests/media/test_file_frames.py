@@ -176,6 +176,7 @@ def test_a_video_that_is_cut_short_is_refused(numbered: MakeVideo, params: Param
         load_file_frames(tmp_path / "damaged.mp4", params.model_copy(update={"extract": extract_params(every=1)}))
 
 
+@pytest.mark.slow
 def test_memory_depends_on_the_squares_not_on_the_frame_size(params: Params, tmp_path: Path) -> None:
     large = tmp_path / "large.mp4"
     noise = ["-f", "lavfi", "-i", "testsrc2=size=1920x1080:rate=24:duration=1", "-vf", "noise=alls=30:allf=t"]

@@ -128,6 +128,7 @@ def test_without_items_the_tables_are_empty(params: Params, capsys: pytest.Captu
     assert list(pd.read_parquet(artifacts.QUARANTINE / "clean_frames.parquet")) == ["path", "sha256", "code", "message"]
 
 
+@pytest.mark.slow
 def test_a_killed_stage_gives_the_same_bytes_when_run_again(
     params: Params, numbered: MakeVideo, capsys: pytest.CaptureFixture[str]
 ) -> None:

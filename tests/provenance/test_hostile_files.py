@@ -90,6 +90,7 @@ def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
         assert read_provenance(path).traces == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [b"zTXt", b"iTXt"])
 def test_a_zip_bomb_in_a_text_chunk(bare: dict[str, Path], tmp_path: Path, kind: bytes) -> None:
     packed = zlib.compress(bytes(200_000_000), 9)

@@ -67,6 +67,7 @@ def test_the_page_loads_nothing_and_runs_nothing() -> None:
     assert "url(" not in render_detection_report([_make_with_images()])
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
 def test_file_names_are_escaped(name: str) -> None:

@@ -21,7 +21,7 @@ from realframe.presentation.templating import get_metric
 from realframe.presentation.wording import METRICS
 from realframe.reports import evaluation_report, model_card, plots
 from realframe.reports.evaluation_report import ReportData
-from tests.scored_items import make_metrics
+from tests.scored_items import make_metrics, make_predictions, make_splits
 
 SHORTCUTS = {
     "kinds": {
@@ -125,9 +125,10 @@ def _write_shard(path: Path, frames: int) -> None:
     write_shard(path, {"times_s": list(range(frames)), "size": 32}, members)
 
 
-@pytest.fixture
-def rendered(good_predictions: pd.DataFrame, splits: pd.DataFrame, root: Path, tmp_path: Path) -> tuple[str, dict[str, Any]]:
-    return _render(good_predictions, splits, root, tmp_path)
+@pytest.fixture(scope="module")
+def rendered(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
+    splits = make_splits()
+    return _render(make_predictions(splits, model=2.5, baseline=1.0), splits, root, tmp_path_factory.mktemp("report"))
 
 
 def test_the_report_shows_the_figures_of_metrics_json(rendered: tuple[str, dict[str, Any]]) -> None:
@@ -150,6 +151,7 @@ def test_the_report_loads_no_other_file(rendered: tuple[str, dict[str, Any]]) ->
     assert html.count("data:image/png;base64,") == 11
 
 
+@pytest.mark.slow
 def test_every_plot_is_a_readable_png(good_predictions: pd.DataFrame, splits: pd.DataFrame, root: Path, tmp_path: Path) -> None:
     always = {"roc", "precision_recall", "confusion", "scores", "verdicts", "training", "reliability", "generators"}
     assert set(plots.draw_plots(tmp_path, _make_report_data(good_predictions, splits, root), HISTORY)) == always
@@ -162,12 +164,14 @@ def test_every_plot_is_a_readable_png(good_predictions: pd.DataFrame, splits: pd
         assert pixels.std() > 5
 
 
+@pytest.mark.slow
 def test_equal_figures_give_equal_plots(good_predictions: pd.DataFrame, splits: pd.DataFrame, root: Path, tmp_path: Path) -> None:
     data = _make_report_data(good_predictions, splits, root)
     first, second = (plots.draw_plots(tmp_path / name, data, HISTORY) for name in ("a", "b"))
     assert all(first[name].read_bytes() == second[name].read_bytes() for name in first)
 
 
+@pytest.mark.slow
 def test_below_baseline_is_a_danger_banner(
     bad_predictions: pd.DataFrame, good_predictions: pd.DataFrame, splits: pd.DataFrame, root: Path, tmp_path: Path
 ) -> None:
@@ -179,6 +183,7 @@ def test_below_baseline_is_a_danger_banner(
     assert "banner danger" not in _render(good_predictions, splits, root, tmp_path / "good")[0]
 
 
+@pytest.mark.slow
 def test_the_worst_mistake_comes_first(bad_predictions: pd.DataFrame, splits: pd.DataFrame, root: Path, tmp_path: Path) -> None:
     html, metrics = _render(bad_predictions, splits, root, tmp_path)
     items = aggregate_by_item(bad_predictions[bad_predictions["split"] == "test"], "mean")
@@ -188,6 +193,7 @@ def test_the_worst_mistake_comes_first(bad_predictions: pd.DataFrame, splits: pd
     assert re.search(r"a frame of ([^\"]+)\"", html)[1] == path  # type: ignore[index]
 
 
+@pytest.mark.slow
 def test_names_from_the_dataset_are_escaped(good_predictions: pd.DataFrame, splits: pd.DataFrame, root: Path, tmp_path: Path) -> None:
     name = "<script>alert(1)</script>"
     renamed = {"sora": name}
@@ -251,6 +257,7 @@ def test_the_headline_is_the_figure_on_unseen_generators(
     assert "not measured" in evaluation_report.format_headline(_make_metrics(good_predictions, splits))
 
 
+@pytest.mark.slow
 def test_missing_measurements_are_mentioned(good_predictions: pd.DataFrame, splits: pd.DataFrame, root: Path, tmp_path: Path) -> None:
     data = _make_report_data(good_predictions, splits, root, show_media=False)
     figures = plots.draw_plots(tmp_path, data, HISTORY)
@@ -259,6 +266,7 @@ def test_missing_measurements_are_mentioned(good_predictions: pd.DataFrame, spli
     assert "evaluate.robustness_items" in html
 
 
+@pytest.mark.slow
 def test_media_are_left_out_without_show_media(good_predictions: pd.DataFrame, splits: pd.DataFrame, root: Path, tmp_path: Path) -> None:
     shown, _ = _render(good_predictions, splits, root, tmp_path / "a")
     hidden, _ = _render(good_predictions, splits, root, tmp_path / "b", show_media=False)

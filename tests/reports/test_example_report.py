@@ -273,6 +273,7 @@ def test_every_number_in_a_table_has_a_source(example: Example) -> None:
     assert not tables
 
 
+@pytest.mark.slow
 def test_the_intervals_can_be_recomputed_from_the_tables(example: Example) -> None:
     tables = {name: example.tables[name] for name in ("predictions", "splits", "quality", "held_out", "robustness")}
     shortcuts = example.metrics["shortcuts"]

@@ -12,6 +12,7 @@ from realframe.store.repository import Store
 PASSWORD, OTHER = "correct horse battery", "staple of another one"
 
 
+@pytest.mark.slow
 def test_only_the_correct_password_of_an_account_signs_in(store: Store) -> None:
     accounts.add_account(store, "ada", "reviewer", PASSWORD)
     accounts.add_account(store, "bob", "admin", OTHER)
@@ -32,6 +33,7 @@ def test_the_store_holds_no_password_and_hashes_differ_by_salt(store: Store) -> 
     assert ada.salt != bob.salt and ada.password_hash != bob.password_hash
 
 
+@pytest.mark.slow
 def test_a_new_password_replaces_the_old_one_and_keeps_the_role(store: Store) -> None:
     accounts.add_account(store, "ada", "analyst", PASSWORD)
     accounts.set_password(store, "ada", OTHER)
@@ -55,6 +57,7 @@ def test_an_invalid_account_is_refused_with_the_reason(name: str, password: str,
     assert [account.name for account in accounts.list_accounts(store)] == ["ada"]
 
 
+@pytest.mark.slow
 def test_the_commands_create_list_and_remove_accounts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def invoke(*arguments: str, typed: str = "") -> str:
         result = CliRunner().invoke(commands, arguments, input=typed, catch_exceptions=False)

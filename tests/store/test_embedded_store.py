@@ -64,6 +64,7 @@ def test_a_restarted_server_has_everything_that_the_killed_one_acknowledged(tmp_
         assert _pid(tmp_path) != first
 
 
+@pytest.mark.slow
 def test_the_server_stops_after_its_last_client_and_not_before(tmp_path: Path) -> None:
     with serve_embedded(tmp_path, idle_s=0.5) as uri:
         time.sleep(1.5)
@@ -73,6 +74,7 @@ def test_the_server_stops_after_its_last_client_and_not_before(tmp_path: Path) -
     assert _has_ended(server, 5)
 
 
+@pytest.mark.slow
 def test_the_server_waits_for_the_next_client_before_it_stops(tmp_path: Path) -> None:
     with serve_embedded(tmp_path, idle_s=1.5):
         server = _pid(tmp_path)

@@ -82,6 +82,7 @@ def _with_sorted_sets(document: Document) -> Document:
     return document.model_copy(update={field: sorted(getattr(document, field), key=str) for field in document.SET_FIELDS})
 
 
+@pytest.mark.slow
 def test_the_index_is_rebuilt_from_the_commits_of_all_runs(repository: Path, store: Store) -> None:
     summary = sync_all(repository, store, list)
     assert summary.unreadable == []
@@ -97,6 +98,7 @@ def test_the_index_is_rebuilt_from_the_commits_of_all_runs(repository: Path, sto
     assert one and sum(count.items for count in one.counts) == one.items == 40
 
 
+@pytest.mark.slow
 def test_a_second_rebuild_changes_nothing(repository: Path, store: Store) -> None:
     sync_all(repository, store, list)
     first = all_documents(store)
@@ -105,6 +107,7 @@ def test_a_second_rebuild_changes_nothing(repository: Path, store: Store) -> Non
     assert summary.removed == 0
 
 
+@pytest.mark.slow
 def test_a_rebuild_gives_the_same_index_as_the_single_runs(repository: Path, store: Store, tmp_path: Path) -> None:
     for run in RUNS:
         folder = tmp_path / run

@@ -82,6 +82,7 @@ def test_an_identifier_of_several_records_is_an_error_that_names_them(chain: Sto
         find_lineage(chain, OLD[:8])
 
 
+@pytest.mark.slow
 def test_the_command_shows_the_chain_from_version_to_media_and_back(chain: Store, empty_registry: Path) -> None:
     forth = CliRunner().invoke(app, ["lineage", "1"])
     assert forth.exit_code == 0, forth.output
@@ -95,11 +96,13 @@ def test_the_command_shows_the_chain_from_version_to_media_and_back(chain: Store
     assert len(json.loads(CliRunner().invoke(app, ["lineage", "dataset/v1", "--json"]).stdout)["items"]) == 6
 
 
+@pytest.mark.slow
 def test_a_missing_champion_is_an_error(chain: Store, empty_registry: Path) -> None:
     refused = CliRunner().invoke(app, ["lineage", "champion"]).exception
     assert isinstance(refused, RealframeError) and refused.code == "registry.refused"
 
 
+@pytest.mark.slow
 def test_a_takedown_records_every_dataset_and_model_version_that_used_the_item(chain: Store, three_versions: Path) -> None:
     model_registry.set_alias(model_registry.CHAMPION, 2)
     media_id = run_folder.media_id(2)
@@ -123,6 +126,7 @@ def test_a_takedown_records_every_dataset_and_model_version_that_used_the_item(c
     assert isinstance(found, MediaLineage) and found.taken_down == request
 
 
+@pytest.mark.slow
 def test_an_item_that_no_run_used_can_be_taken_down(chain: Store, empty_registry: Path, tmp_path: Path) -> None:
     (tmp_path / "new.jpg").write_bytes(b"never seen")
     done = CliRunner().invoke(app, ["takedown", str(tmp_path / "new.jpg"), "-m", "asked to", "--yes"])
