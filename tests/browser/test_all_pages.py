@@ -2,13 +2,16 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from fastapi.routing import APIRoute
 from playwright.sync_api import Page, expect
 
+from realframe.web.pages import ROUTERS
 from tests.browser.conftest import OpenPage
 from tests.browser.media_files import UploadFiles
 from tests.browser.test_upload_page import RESULT_URL, upload
 
-FIXED_PATHS = ("/", "/history", "/history?file=no+such+file", "/versions", "/versions/1", "/review", "/data", "/lineage", "/lineage/1")
+PAGES = [route.path for router in ROUTERS for route in router.routes if isinstance(route, APIRoute) and "GET" in route.methods]
+FIXED_PATHS = (*(path for path in PAGES if "{" not in path), "/history?file=no+such+file", "/versions/1", "/lineage/1")
 
 
 @pytest.fixture(scope="session")

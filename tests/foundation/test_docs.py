@@ -49,6 +49,29 @@ def test_the_places_named_in_contributing_exist(root: Path) -> None:
     assert not [name for name in places if not any((base / name).exists() for base in (root, root / "src" / "realframe"))]
 
 
+EXAMPLES = {  # what the worked examples of CONTRIBUTING.md add to the project
+    "pipelines/count_colors.py",
+    "data/colors.parquet",
+    "recipes/resnet50.yaml",
+    "src/realframe/web/pages/colors_page.py",
+    "src/realframe/web/templates/colors.html",
+    "count_colors",
+    "_conv1d",
+}
+
+
+def test_the_paths_and_names_in_contributing_exist(root: Path) -> None:
+    text = re.sub(r"```.*?```", "", (root / "CONTRIBUTING.md").read_text(), flags=re.DOTALL)
+    quoted = {name for name in re.findall(r"`([\w./]+)`", text) if name not in EXAMPLES and not name.startswith(("/", ".", "build/"))}
+    paths = {name for name in quoted if "/" in name and "." in name.rpartition("/")[2]}
+    assert len(paths) > 40
+    assert not [name for name in paths if not any((base / name).exists() for base in (root, root / "src" / "realframe"))]
+    names = {name for name in quoted if re.fullmatch(r"[A-Za-z_][\w]*_\w+|[A-Z]+[a-z]\w*[A-Z]\w*", name)}
+    assert len(names) > 10
+    code = "".join(path.read_text(errors="replace") for path in _tracked(root) if path.suffix in (".py", ".yaml", ".html"))
+    assert not [name for name in names if not re.search(rf"\b{name}\b", code)]
+
+
 @pytest.mark.parametrize(
     "name",
     [

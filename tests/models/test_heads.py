@@ -1,15 +1,17 @@
 """Heads: a clip has the same score with any padding, and after saving and loading."""
 
 from pathlib import Path
+from typing import get_args
 
 import keras
 import numpy as np
 import pytest
 
+from realframe.config import HeadKind
 from realframe.models import heads
 from tests.head_params import make_head_params
 
-KINDS = ("lstm", "simple_rnn", "gru", "bilstm_attention", "transformer")
+KINDS = [kind for kind in get_args(HeadKind) if kind != "gap"]
 WIDTH = 24
 
 
