@@ -19,7 +19,7 @@ _VERDICTS = ("real", "uncertain", "ai-generated")
 _WRONG_VERDICT = {"real": "ai-generated", "fake": "real"}
 
 
-def fit_temperature(val: ScoredRows, column: str) -> float:
+def fit_item_temperature(val: ScoredRows, column: str) -> float:
     """Fit the temperature that calibrates the scores of a column.
 
     Args:
@@ -36,7 +36,7 @@ def compute_calibration_figures(val: ScoredRows, test: ScoredRows, column: str, 
         val: the validation items.
         test: the test items.
         column: the score column.
-        temperature: result of :func:`fit_temperature`.
+        temperature: result of :func:`fit_item_temperature`.
         error: share of each class whose verdict may be wrong.
     """
     band = conformal.fit_band(val.is_fake, calibration.apply_temperature(val.scores(column), temperature), error)

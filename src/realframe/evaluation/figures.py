@@ -69,7 +69,7 @@ def compute_figures(
     thresholds = {
         column: classification_metrics.choose_threshold(val.is_fake, val.scores(column)) for column in (MODEL_SCORE, BASELINE_SCORE)
     }
-    temperatures = {column: calibration_fit.fit_temperature(val, column) for column in (MODEL_SCORE, BASELINE_SCORE)}
+    temperatures = {column: calibration_fit.fit_item_temperature(val, column) for column in (MODEL_SCORE, BASELINE_SCORE)}
     model, baseline = (ModelScores(test.scores(column), thresholds[column]) for column in (MODEL_SCORE, BASELINE_SCORE))
     gap = test.metric_difference(model, baseline, "roc_auc")
     slice_names = slices.assign_slices(test.table, tables.splits, tables.quality)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from realframe.statistics.conformal import Verdict
 from realframe.store.document_base import Document, DocumentPart, Label, MediaKind, Membership, Sha256
 
 Action = Literal["approve", "reject", "request_changes", "rollback", "timeout", "alias_set", "alias_removed"]
@@ -79,7 +80,7 @@ class Prediction(Document):
     file: str
     kind: MediaKind
     model: int = Field(ge=1)
-    verdict: Literal["real", "ai-generated", "uncertain"]
+    verdict: Verdict
     probability: float = Field(ge=0, le=1)
     score: float = Field(ge=0, le=1)
     features: str

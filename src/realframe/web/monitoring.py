@@ -9,6 +9,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from realframe.errors import MetadataError
+from realframe.statistics.conformal import Verdict
 from realframe.store import detection_records, upload_queue, worker_status
 from realframe.store.detection_documents import Lane, State
 from realframe.store.repository import Store
@@ -16,7 +17,7 @@ from realframe.store.repository import Store
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _BUCKETS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 _UNFINISHED: tuple[State, ...] = ("queued", "running")
-_VERDICTS = ("real", "ai-generated", "uncertain", "not scored")
+_VERDICTS = (*get_args(Verdict), "not scored")
 
 
 class Metrics:

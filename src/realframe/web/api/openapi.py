@@ -8,6 +8,7 @@ from fastapi import FastAPI, Path, Query
 from fastapi.openapi.utils import get_openapi
 from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
 
+from realframe.statistics.conformal import Verdict
 from realframe.store.detection_records import CURSOR_PATTERN
 from realframe.web.error_responses import PROBLEM_MEDIA_TYPE, Problem
 
@@ -27,7 +28,7 @@ BatchId = Annotated[
     Query(pattern="^([0-9a-f]{16})?$", description="16 hex digits that the files of a batch share; they are scored after live files"),
 ]
 Cursor = Annotated[str, Query(pattern=CURSOR_PATTERN, description="`next` of the previous page")]
-VerdictName = Literal["real", "ai-generated", "uncertain", "not scored"]
+VerdictName = Verdict | Literal["not scored"]
 TextLine = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Time = Annotated[
     datetime,
