@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import ffmpeg
@@ -10,6 +12,7 @@ import pytest
 
 from realframe.config import Limits
 from realframe.data import catalog as catalog_module
+from realframe.data import file_hashes
 from realframe.data.catalog import Catalog, build_catalog
 from realframe.data.ingest import ingest
 from realframe.data.manifest import MEDIA_SCHEMA
@@ -123,7 +126,7 @@ def test_an_empty_folder_is_an_error_with_a_hint(raw: Path, cache: Path, limits:
 def test_a_probe_that_dies_costs_one_item(raw: Path, cache: Path, limits: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
     write_picture(raw / "real" / "a.png", 1)
     monkeypatch.setattr(catalog_module, "_probe", _die)
-    assert codes(build_catalog(raw, limits, cache, workers=1)) == {"real/a.png": "media.undecodable"}
+    assert codes(build_catalog(raw, limits, cache, workers=1)) == {"real/a.png": "media.decoder-crash"}
 
 
 def _die(*_: object) -> None:
@@ -139,3 +142,21 @@ def test_every_file_of_the_field_data_is_accounted_for(field_data: Path, raw: Pa
     counts = catalog.media.groupby(["label", "kind"]).size().to_dict()
     assert counts == {("fake", "image"): 138, ("fake", "video"): 153, ("real", "image"): 171, ("real", "video"): 73}
     assert catalog.media["group"].ne("").sum() == 103
+
+
+def test_the_index_of_digests_is_emptied_above_its_size_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write_picture(tmp_path / "a.png")
+    os.utime(file, (1, 1))
+    database = tmp_path / "hashes.sqlite"
+
+    def count_rows() -> int:
+        with closing(sqlite3.connect(database)) as connection:
+            return int(connection.execute("SELECT count(*) FROM hashes").fetchone()[0])
+
+    with file_hashes.HashIndex(database) as index:
+        digest = index.hash_files([file], 1)
+    assert count_rows() == 1
+    monkeypatch.setattr(file_hashes, "_MAX_BYTES", 1)
+    with file_hashes.HashIndex(database) as index:
+        assert count_rows() == 0
+        assert index.hash_files([file], 1) == digest

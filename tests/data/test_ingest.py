@@ -41,6 +41,7 @@ def test_files_are_copied_with_their_labels_and_the_source_is_unchanged(source: 
     before = snapshot(source)
     summary = ingest(source, raw, cache_dir=cache)
     assert (summary.file_count, summary.copied_count, summary.present_count, summary.duplicate_count, summary.rejected) == (3, 3, 0, 0, {})
+    assert {name: problem.reason for name, problem in summary.skipped.items()} == {"README.md": "is a text file"}
     assert snapshot(source) == before  # no hard links either: st_nlink is compared
     entries = entries_by_name(raw)
     assert (entries["a.png"].label, entries["a.png"].source) == ("real", "phone")
@@ -183,13 +184,14 @@ def test_links_out_of_the_folder_and_missing_files_are_reported(source: Path, ra
     assert (summary.file_count, summary.copied_count) == (5, 3)
 
 
-@pytest.mark.parametrize("text", ["", "<html>404</html>"])
-def test_files_that_are_not_media_are_copied_for_the_catalog_to_quarantine(raw: Path, cache: Path, tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(("text", "code"), [("", "media.empty"), ("<html>404</html>", "media.not-media")])
+def test_files_that_are_not_media_are_skipped_with_the_reason(raw: Path, cache: Path, tmp_path: Path, text: str, code: str) -> None:
     for label in ("real", "fake"):
         (tmp_path / "set" / label).mkdir(parents=True)
         (tmp_path / "set" / label / "bad.mp4").write_text(text)
-    assert ingest(tmp_path / "set", raw, cache_dir=cache).copied_count == 2
-    assert ingest(tmp_path / "set", raw, cache_dir=cache).copied_count == 0
+    summary = ingest(tmp_path / "set", raw, cache_dir=cache)
+    assert {name: problem.code for name, problem in summary.skipped.items()} == {"fake/bad.mp4": code, "real/bad.mp4": code}
+    assert (summary.file_count, summary.copied_count) == (0, 0)
 
 
 def test_a_missing_folder_and_a_full_disk_are_errors_with_a_hint(
@@ -213,13 +215,44 @@ def test_the_command_ingests_and_prints_the_summary(source: Path, tmp_path: Path
     app = typer.Typer()
     app.command()(command)
     write_picture(source / "x.png", 11)
+    (source / "evil.py").write_text("import os")
     try:
         result = CliRunner().invoke(app, [str(source)])
         assert result.exit_code == 0, result.output
         assert "4 files: 4 copied (1 real, 2 fake, 1 unlabeled)" in result.output and "--label" in result.output
+        assert "2 skipped" in result.output and "evil.py is neither an image nor a video" in result.output
+        assert not list((tmp_path / "checkout" / "data").rglob("*.py"))
         assert CliRunner().invoke(app, [str(source / "x.png"), "--label", "maybe"]).exit_code == 2
         assert CliRunner().invoke(app, [str(source / "x.png"), "--label", "fake", "--generator", "sora"]).exit_code == 0
         assert entries_by_name(tmp_path / "checkout" / "data" / "raw")["x.png"].generator == "sora"
         assert "--label-csv" in CliRunner().invoke(app, ["--help"]).output
     finally:
         get_settings.cache_clear()
+
+
+def test_only_media_is_taken_in_and_never_under_the_name_of_a_program(source: Path, raw: Path, cache: Path, tmp_path: Path) -> None:
+    write_picture(tmp_path / "picture.gif", 7)
+    both = (tmp_path / "picture.gif").read_bytes()
+    (source / "real" / "polyglot.py").write_bytes(both)  # a picture and, with the right comment, a program
+    (source / "real" / "plain.PNG").write_bytes((source / "c.png").read_bytes() + b"0")
+    (source / "fake" / "evil.py").write_text("import os")
+    (source / "fake" / "evil.so").write_bytes(b"\x7fELF" + bytes(100))
+    (source / "fake" / "more.zip").write_bytes(b"PK\x03\x04" + bytes(100))
+    (source / "fake" / "sound.mp4").write_bytes(b"ID3" + bytes(100))
+    (source / "fake" / "empty.mp4").touch()
+    summary = ingest(source, raw, cache_dir=cache)
+    assert {name: problem.code for name, problem in summary.skipped.items()} == {
+        "fake/evil.py": "media.not-media",
+        "fake/evil.so": "media.not-media",
+        "fake/more.zip": "media.not-media",
+        "fake/sound.mp4": "media.no-video-stream",
+        "fake/empty.mp4": "media.empty",
+        "README.md": "media.not-media",
+    }
+    assert "archive" in summary.skipped["fake/more.zip"].reason
+    assert "6 skipped" in str(summary)
+    assert (summary.file_count, summary.copied_count) == (5, 5)
+    stored = {path.name for path in raw.rglob("*") if path.is_file()}
+    assert stored == {"a.png", "b.png", "c.png", "plain.PNG", "polyglot.py.gif", "labels.csv"}
+    assert entries_by_name(raw)["polyglot.py.gif"].label == "real"
+    assert ingest(source, raw, cache_dir=cache).copied_count == 0

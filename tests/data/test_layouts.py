@@ -173,3 +173,11 @@ def test_names_that_are_not_utf8_and_links_to_folders_are_problems(tmp_path: Pat
     problems = {entry.path: str(entry.problem) for entry in read_layout(folder) if entry.problem}
     assert "not UTF-8" in problems.pop(os.fsdecode(b"real/\xff.mp4"))
     assert list(problems) == ["linked"] and "link" in problems["linked"]
+
+
+def test_a_media_file_with_the_name_of_a_text_file_is_listed(tmp_path: Path) -> None:
+    folder = write_files(tmp_path, "real/notes.txt", "real/README", "fake/readme.md")
+    for name in ("real/photo.txt", "real/LICENSE", "fake/photo.csv", "fake/photo"):
+        (folder / name).write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 64)
+    os.mkfifo(folder / "real" / "pipe.txt")
+    assert set(entries_by_path(folder)) == {"real/photo.txt", "real/LICENSE", "fake/photo.csv", "fake/photo"}

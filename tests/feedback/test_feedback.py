@@ -11,19 +11,36 @@ from typer.testing import CliRunner
 
 from realframe.cli import app
 from realframe.data.layouts import read_layout
-from realframe.errors import DatasetError, NotMediaError, RealframeError
+from realframe.errors import DatasetError, NotMediaError, NotScoredError, RealframeError
 from realframe.feedback import accepted_items
 from realframe.feedback.accepted_items import accept_agreed
 from realframe.feedback.feedback_labels import LabelCase, add_vote, list_cases
 from realframe.files import compute_sha256
 from realframe.settings import Settings
 from realframe.store.repository import Store
-from realframe.store.user_documents import Feedback, RegressionItem
+from realframe.store.user_documents import Feedback, Prediction, RegressionItem
 from tests.feedback.sample_photos import write_photo
 
 
 def _vote(store: Store, settings: Settings, file: Path, label: str, by: str) -> str:
-    return add_vote(store, settings.feedback_dir, file, label, f"{by} knows", by).state  # type: ignore[arg-type]
+    return add_vote(store, settings.feedback_dir, file, label, f"{by} knows", by, verdict="uncertain").state  # type: ignore[arg-type]
+
+
+def _store_prediction(store: Store, file: Path) -> None:
+    sha256 = compute_sha256(file)
+    facts = {"file": file.name, "kind": "image", "model": 1, "verdict": "real", "probability": 0.1, "score": 0.1, "created": ""}
+    store.upsert([Prediction(prediction_id=f"1-{sha256}", sha256=sha256, features="", **facts)])  # type: ignore[arg-type]
+
+
+def test_only_files_that_were_scored_can_be_labeled(store: Store, settings: Settings, photo: Path) -> None:
+    for verdict in ("", "not scored"):
+        with pytest.raises(NotScoredError, match=r"was not scored.*realframe detect"):
+            add_vote(store, settings.feedback_dir, photo, "real", "saw it", "anna", verdict=verdict)
+    refused = CliRunner().invoke(app, ["feedback", "add", str(photo), "--label", "real", "-m", "why"]).exception
+    assert isinstance(refused, NotScoredError)
+    assert not store.find_keys(Feedback)
+    _store_prediction(store, photo)
+    assert add_vote(store, settings.feedback_dir, photo, "real", "saw it", "anna").state == "waiting"
 
 
 def test_a_label_of_two_people_adds_the_file_to_the_originals_and_the_regression_set(store: Store, settings: Settings, photo: Path) -> None:
@@ -41,6 +58,17 @@ def test_a_label_of_two_people_adds_the_file_to_the_originals_and_the_regression
     assert compute_sha256(copy) == item.media_id == compute_sha256(settings.raw_dir / entry.path)
     assert [case.state for case in list_cases(store)] == ["accepted"]
     assert accept_agreed(store, settings) == 0
+
+
+@pytest.mark.parametrize("name", ["photo", "photo.mp4", "photo.exe", "photo.tar.gz"])
+def test_a_copy_has_the_suffix_of_its_content(store: Store, settings: Settings, photo: Path, tmp_path: Path, name: str) -> None:
+    file = photo.rename(tmp_path / name)
+    for by in ("anna", "ben"):
+        _vote(store, settings, file, "real", by)
+    assert accept_agreed(store, settings) == 1
+    (item,) = accepted_items.list_regression_items(store)
+    assert item.path == f"real/{item.media_id}.png"
+    assert [path.name for path in settings.feedback_dir.iterdir()] == [f"{item.media_id}.png"]
 
 
 def test_a_second_vote_by_a_person_replaces_the_first(store: Store, settings: Settings, photo: Path) -> None:
@@ -91,7 +119,7 @@ def test_a_file_that_is_not_media_is_refused(store: Store, settings: Settings, t
     (tmp_path / "page.mp4").write_text("<!doctype html>")
     with pytest.raises(NotMediaError):
         _vote(store, settings, tmp_path / "page.mp4", "real", "anna")
-    assert not settings.feedback_dir.exists()
+    assert not list(settings.feedback_dir.iterdir())
 
 
 def test_a_reviewer_adds_a_regression_item_once(settings: Settings, photo: Path, store: Store) -> None:
@@ -107,6 +135,7 @@ def test_a_reviewer_adds_a_regression_item_once(settings: Settings, photo: Path,
 
 
 def test_the_list_shows_each_vote(settings: Settings, photo: Path, store: Store) -> None:
+    _store_prediction(store, photo)
     assert "There are no labels yet" in CliRunner().invoke(app, ["feedback", "list"]).stdout
     for label, by in (("real", "anna"), ("fake", "ben")):
         assert CliRunner().invoke(app, ["feedback", "add", str(photo), "--label", label, "--user", by, "-m", "[why]"]).exit_code == 0

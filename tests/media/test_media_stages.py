@@ -14,6 +14,7 @@ from PIL import Image
 
 from pipelines import clean_frames, extract_frames
 from realframe import artifacts
+from realframe.caching.eviction import trim_caches
 from realframe.config import Params, ResolvedParams, resolve_params
 from realframe.errors import EmptyFileError
 from realframe.files import compute_sha256
@@ -92,7 +93,7 @@ def test_from_originals_to_clean_frames(params: Params, numbered: MakeVideo, cap
     assert read_shard_frames(artifacts.CLEAN_FRAMES / f"{ids[0]}.tar")[0].shape == (5, 64, 64, 3)
     refused = pd.read_parquet(artifacts.QUARANTINE / "extract_frames.parquet")
     assert refused[["path", "code"]].to_numpy().tolist() == [["damaged.mp4", "media.undecodable"]]
-    assert refused.message[0].startswith("damaged.mp4 cannot be decoded")
+    assert refused.message[0].startswith("damaged.mp4 is cut short or damaged")
     empty = pd.read_parquet(artifacts.QUARANTINE / "clean_frames.parquet")
     assert empty[["path", "sha256", "code"]].to_numpy().tolist() == [["grey.png", blank, "media.no-usable-frame"]]
     quality = pd.read_parquet(artifacts.QUALITY)
@@ -116,6 +117,26 @@ def test_one_new_video_costs_one_decoding(params: Params, numbered: MakeVideo, c
     assert [line.split(",")[0] for line in run_stages(capsys)] == ["extract_frames: 2 items (1 cached)", "clean_frames: 2 items (1 cached)"]
     assert not (artifacts.CLEAN_FRAMES / f"{removed_id}.tar").exists()
     assert removed_id not in set(pd.read_parquet(artifacts.QUALITY).media_id)
+
+
+def test_changed_code_or_a_small_cache_computes_the_items_again_with_the_same_bytes(
+    params: Params, numbered: MakeVideo, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_file("clip.mp4", numbered())
+    add_file("photo.jpg", make_texture())
+    write_catalog(params)
+    run_stages(capsys)
+    first = output_digests()
+    monkeypatch.setattr(extract_frames, "code_digest", lambda *modules: f"other {modules}")
+    monkeypatch.setattr(clean_frames, "code_digest", lambda *modules: f"other {modules}")
+    again = ["extract_frames: 2 items (0 cached)", "clean_frames: 2 items (0 cached)"]
+    assert [line.split(",")[0] for line in run_stages(capsys)] == again
+    assert output_digests() == first
+
+    trim_caches(get_settings().cache_dir, 0)
+    assert output_digests() == first
+    assert [line.split(",")[0] for line in run_stages(capsys)] == again
+    assert output_digests() == first
 
 
 def test_without_items_the_tables_are_empty(params: Params, capsys: pytest.CaptureFixture[str]) -> None:

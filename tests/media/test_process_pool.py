@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from realframe.errors import LimitExceededError, MediaError, NotMediaError, UndecodableError
+from realframe.errors import DecoderCrashError, LimitExceededError, MediaError, NotMediaError
 from realframe.media import process_pool
 from realframe.media.process_pool import process_items
 
@@ -34,7 +34,7 @@ def test_results_are_in_order_and_a_bad_item_costs_only_itself(monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     results = process_items(work, ["a", "dies", "hangs", "refuses", "b"], 2, 2.0, "test")
     assert [results[0], results[4]] == [f"a in {tmp_path}", f"b in {tmp_path}"]
-    assert [type(result) for result in results[1:4]] == [UndecodableError, LimitExceededError, NotMediaError]
+    assert [type(result) for result in results[1:4]] == [DecoderCrashError, LimitExceededError, NotMediaError]
     assert all(isinstance(result, MediaError) and result.subject in ("dies", "hangs", "refuses") for result in results[1:4])
     assert str(results[3]) == "refuses: is no media. Give another."
 

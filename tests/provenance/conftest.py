@@ -27,9 +27,9 @@ def bare(picture: Image.Image, tmp_path_factory: pytest.TempPathFactory) -> dict
     """A file of each container that can be signed, without any credentials."""
     register_heif_opener()
     folder = tmp_path_factory.mktemp("bare")
-    files = {suffix: folder / f"bare.{suffix}" for suffix in ("jpg", "png", "webp", "heic", "avif", "tif", "gif", "mp4", "mov")}
+    files = {suffix: folder / f"bare.{suffix}" for suffix in ("jpg", "png", "webp", "heic", "avif", "tif", "gif", "mp4", "mov", "avi")}
     for suffix, path in files.items():
-        if suffix in ("mp4", "mov"):
+        if suffix in ("mp4", "mov", "avi"):
             source = ["-f", "lavfi", "-i", "testsrc2=size=128x96:rate=10", "-t", "1", "-pix_fmt", "yuv420p", "-map_metadata", "-1"]
             subprocess.run(
                 [ffmpeg_executable(), "-v", "error", *source, "-fflags", "+bitexact", "-flags:v", "+bitexact", str(path)], check=True

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from realframe.errors import SetupError
+from realframe.media.signature import DEMUXERS, MEDIA_TYPES, PILLOW_FORMATS
 from realframe.provenance import content_credentials
 from realframe.provenance.origin import Credentials, Provenance
 from realframe.provenance.origin_reader import read_provenance
@@ -15,8 +16,8 @@ from realframe.settings import get_settings
 from tests.provenance.signed_media import OPENED, Signatory, created, signatory, signed
 
 AI, CAMERA = created("trainedAlgorithmicMedia"), created("digitalCapture")
-STILLS = {"jpg": "jpeg", "png": "png", "webp": "webp", "heic": "heic", "avif": "avif", "tif": "tiff", "gif": "gif"}
-MIMES = {suffix: f"image/{name}" for suffix, name in STILLS.items()} | {"mp4": "video/mp4", "mov": "video/quicktime"}
+SUFFIXES = {"jpg": "jpeg", "heic": "heif", "tif": "tiff"} | {name: name for name in ("png", "webp", "avif", "gif", "mp4", "mov", "avi")}
+MIMES = {suffix: MEDIA_TYPES[container] for suffix, container in SUFFIXES.items()}
 RETOUCHED = [*CAMERA, {"action": "c2pa.edited", "digitalSourceType": AI[0]["digitalSourceType"]}]
 
 
@@ -39,6 +40,13 @@ def test_credentials_are_read_from_every_container(bare: dict[str, Path], signer
     file = signed(bare[suffix], tmp_path / f"signed.{suffix}", MIMES[suffix], signer, AI)
     assert read_provenance(file).credentials == Credentials("valid", "ai-generated", "Probe Pictures Ltd.", "Brush 2.0", "", ())
     assert read_provenance(bare[suffix]).credentials is None
+
+
+def test_every_container_has_one_media_type(root: Path) -> None:
+    assert set(SUFFIXES.values()) == content_credentials.CONTAINERS <= set(MEDIA_TYPES)
+    assert {*DEMUXERS, *PILLOW_FORMATS} == set(MEDIA_TYPES)
+    tables = [path for path in (root / "src").rglob("*.py") if '"video/' in path.read_text()]
+    assert [path.name for path in tables] == ["signature.py"], "there is one table of media types"
 
 
 def test_the_file_name_is_ignored(bare: dict[str, Path], signer: Signatory, tmp_path: Path) -> None:

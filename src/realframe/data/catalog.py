@@ -11,7 +11,7 @@ import av
 import pandas as pd
 import PIL
 
-from realframe.caching.code_digest import source_digest
+from realframe.caching.code_digest import code_digest
 from realframe.caching.item_cache import ItemCache
 from realframe.config import Limits
 from realframe.data import takedown_list
@@ -21,11 +21,9 @@ from realframe.data.layouts import read_layout
 from realframe.data.manifest import MEDIA_SCHEMA
 from realframe.errors import DatasetError, MediaError, UnlabeledError
 from realframe.files import write_text
-from realframe.media import encoding_facts, limits, probe, quarantine, signature, still_image, video_stream
+from realframe.media import probe, quarantine
 from realframe.media.probe import MediaFacts
 from realframe.media.process_pool import process_items
-
-_PROBE_CODE = (probe, signature, still_image, video_stream, limits, encoding_facts)  # the modules that file facts depend on
 
 
 @dataclass(frozen=True)
@@ -95,9 +93,8 @@ def _probe_files(
     cache = ItemCache(cache_dir, "facts", _cache_key(limits))
     facts: dict[str, MediaFacts | MediaError] = {}
     for path, sha256 in files.items():
-        cached = cache.item_path(f"{sha256}.json")
-        if cached.exists():
-            facts[path] = MediaFacts(**json.loads(cached.read_text()))
+        if cached := cache.read(f"{sha256}.json"):
+            facts[path] = MediaFacts(**json.loads(cached))
     unknown = [path for path in files if path not in facts]
     results = process_items(partial(_probe, raw_dir, limits), unknown, workers, limits.timeout_s, "catalog")
     for path, result in zip(unknown, results, strict=True):
@@ -112,7 +109,7 @@ def _probe(raw_dir: Path, limits: Limits, path: str) -> MediaFacts:
 
 
 def _cache_key(limits: Limits) -> dict[str, object]:
-    return {"limits": limits.model_dump(), "code": source_digest(*_PROBE_CODE), "versions": [av.__version__, PIL.__version__]}
+    return {"limits": limits.model_dump(), "code": code_digest(probe.__name__), "versions": [av.__version__, PIL.__version__]}
 
 
 def _media_row(sha256: str, entry: FileEntry, facts: MediaFacts) -> dict[str, object]:

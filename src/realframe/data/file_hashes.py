@@ -4,6 +4,7 @@ Each file is read once: its digest is stored by inode, size and modification tim
 into a worktree keeps its inode, so a fresh worktree needs no reading either.
 """
 
+import logging
 import os
 import sqlite3
 import time
@@ -19,11 +20,13 @@ from tqdm import tqdm
 from realframe.data.labels import FileEntry, merge_entries
 from realframe.errors import MediaError, UnreadableFileError
 from realframe.files import compute_sha256
-from realframe.media.signature import HEAD_BYTES, detect_signature
+from realframe.media.signature import read_signature
 
 HASH_INDEX_FILE = "hashes.sqlite"  # in the settings' cache_dir
 _MIN_AGE_NS = 2_000_000_000  # a file changed more recently may change again within one tick of its clock: its digest is not stored
+_MAX_BYTES = 256_000_000
 _ROWS_PER_TRANSACTION = 512  # small, so that two runs do not wait for each other
+_log = logging.getLogger(__name__)
 _TABLE = """CREATE TABLE IF NOT EXISTS hashes
     (device INTEGER, inode INTEGER, bytes INTEGER, changed_ns INTEGER, sha256 TEXT, PRIMARY KEY (device, inode)) WITHOUT ROWID"""
 
@@ -32,13 +35,16 @@ class HashIndex:
     """The digests of files on this machine; a context manager.
 
     Args:
-        database: the SQLite file that stores them. It may be deleted at any time.
+        database: the SQLite file that stores them. It may be deleted at any time. Above 256 MB, two million files, it is emptied: most of
+            its rows are then of files that exist no more, and the others are read once again.
     """
 
     def __init__(self, database: Path) -> None:
-        database.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(database, timeout=60)
-        self._connection.execute(_TABLE)
+        try:
+            self._connection = _open_database(database)
+        except (OSError, sqlite3.Error) as error:  # such as a full disk: reading the files again takes longer, but gives the same
+            _log.warning("the digests of files are not stored for the next run: %s: %s", database, error)
+            self._connection = _open_database(None)
         self._unsaved: list[tuple[int, int, int, int, str]] = []
 
     def __enter__(self) -> Self:
@@ -93,9 +99,28 @@ class HashIndex:
             self._flush()
 
     def _flush(self) -> None:
-        with self._connection:
-            self._connection.executemany("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?, ?)", self._unsaved)
+        try:
+            with self._connection:
+                self._connection.executemany("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?, ?)", self._unsaved)
+        except sqlite3.Error as error:
+            _log.warning("the digests of %d files are not stored for the next run: %s", len(self._unsaved), error)
         self._unsaved.clear()
+
+
+def _open_database(path: Path | None) -> sqlite3.Connection:
+    """Open the database, and empty it where it is too large; without a path, one in memory. Raises OSError, sqlite3.Error."""
+    if path is None:
+        connection = sqlite3.connect(":memory:")
+        connection.execute(_TABLE)
+        return connection
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, timeout=60)
+    connection.execute(_TABLE)
+    if path.stat().st_size > _MAX_BYTES:
+        with connection:
+            connection.execute("DELETE FROM hashes")
+        connection.execute("VACUUM")
+    return connection
 
 
 @dataclass
@@ -126,12 +151,15 @@ def group_by_content(folder: Path, entries: Sequence[FileEntry], hashes: HashInd
     digests = hashes.hash_files(usable, workers)
     for file, entry in usable.items():
         digest = digests[file]
-        if isinstance(digest, OSError):
+        try:
+            if isinstance(digest, OSError):
+                raise digest
+            content = digest if read_signature(file) else f"{digest}:{entry.path}"
+        except OSError as error:
             contents.problems[entry.path] = UnreadableFileError(
-                entry.path, f"cannot be read: {digest.strerror}", "Check its permissions and the disk."
+                entry.path, f"cannot be read: {error.strerror}", "Check its permissions and the disk."
             )
             continue
-        content = digest if _is_media(file) else f"{digest}:{entry.path}"
         if content in contents.items:
             contents.duplicates += 1
             contents.items[content] = merge_entries(contents.items[content], entry)
@@ -150,8 +178,3 @@ def _hash_file(file: Path) -> str | OSError:
         return compute_sha256(file)
     except OSError as error:
         return error
-
-
-def _is_media(file: Path) -> bool:
-    with file.open("rb") as stream:
-        return detect_signature(stream.read(HEAD_BYTES)) is not None

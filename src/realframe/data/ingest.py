@@ -1,14 +1,15 @@
 """Ingest new files: copy them into ``data/raw``, the living folder of originals, from any layout.
 
 Each source folder has one batch folder in ``data/raw``, with the files under their relative paths and a ``labels.csv`` with their labels.
-The same bytes are stored once. An ingest that was killed is completed by the next one.
+The same bytes are stored once. An ingest that was killed is completed by the next one. Only media files are copied, under names that no
+program runs; what else is in the folder is skipped and named.
 """
 
 import shutil
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from filelock import FileLock
 from tqdm import tqdm
@@ -17,11 +18,13 @@ from realframe.data import takedown_list
 from realframe.data.file_hashes import HASH_INDEX_FILE, FolderContents, HashIndex, group_by_content, sha256_of_content
 from realframe.data.ingest_batch import IngestBatch
 from realframe.data.labels import FileEntry, apply_defaults, merge_entries
-from realframe.data.layouts import read_file_entry, read_layout, read_listed_files
-from realframe.errors import DatasetError, MediaError, UnreadableFileError
+from realframe.data.layouts import find_text_files, read_file_entry, read_layout, read_listed_files
+from realframe.errors import DatasetError, EmptyFileError, MediaError, NotMediaError, NoVideoStreamError, UnreadableFileError
+from realframe.media.signature import HEAD_BYTES, MEDIA_SUFFIXES, detect_signature, read_signature
 from realframe.settings import get_settings
 
 _RESERVED_BYTES = 64 << 20  # free disk that the copies must leave
+_ARCHIVE_STARTS = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"7z\xbc\xaf\x27\x1c", b"Rar!", b"\x28\xb5\x2f\xfd")
 _NO_OVERRIDES = FileEntry("")
 
 
@@ -29,15 +32,18 @@ _NO_OVERRIDES = FileEntry("")
 class IngestSummary:
     """The result of an ingest: ``file_count`` = ``copied_count`` + ``present_count`` + ``duplicate_count`` + rejected files.
 
+    Files that are not media are not in ``file_count``.
+
     Attributes:
         batch: the batch folder in ``data/raw``.
-        file_count: number of files in the source, including those that a CSV names but that do not exist.
+        file_count: number of media files in the source, including those that a CSV names but that do not exist.
         copied_count: number of files copied.
         present_count: number of files whose bytes were in ``data/raw`` already.
         duplicate_count: number of files whose bytes occur twice in the source.
         labels: number of copied files that are ``real``, ``fake`` and (an empty string) unlabeled.
         bytes: total size of the copied files.
-        rejected: path -> why the file was not copied.
+        rejected: path -> why the media file was not copied.
+        skipped: path -> what the file is instead of media; CSV files of labels are read and not listed here.
     """
 
     batch: Path
@@ -48,11 +54,13 @@ class IngestSummary:
     labels: Counter[str] = field(default_factory=Counter)
     bytes: int = 0
     rejected: dict[str, MediaError] = field(default_factory=dict)
+    skipped: dict[str, MediaError] = field(default_factory=dict)
 
     def __str__(self) -> str:
         labels = ", ".join(f"{self.labels[label]} {label or 'unlabeled'}" for label in ("real", "fake", "") if self.labels[label])
-        skipped = f"{self.present_count} already present, {self.duplicate_count} duplicates, {len(self.rejected)} rejected"
-        return f"{self.file_count} files: {self.copied_count} copied{f' ({labels})' if labels else ''}, {skipped}"
+        others = f"{self.present_count} already present, {self.duplicate_count} duplicates, {len(self.rejected)} rejected"
+        skipped = f"; {len(self.skipped)} skipped, which are not media" if self.skipped else ""
+        return f"{self.file_count} files: {self.copied_count} copied{f' ({labels})' if labels else ''}, {others}{skipped}"
 
 
 def ingest(
@@ -84,6 +92,8 @@ def ingest(
     """
     folder, listed = _list_entries(path, label_csv)
     entries = [_check_entry(apply_defaults(replace(overrides, path=entry.path), entry), folder, min_age_s) for entry in listed]
+    skipped = _find_skipped(path, folder, entries)
+    entries = [entry for entry in entries if entry.path not in skipped]
     batch = IngestBatch(raw_dir, folder)
     cache = _ensure_folder(cache_dir or get_settings().cache_dir)
     with FileLock(cache / "ingest.lock"), HashIndex(cache / HASH_INDEX_FILE) as hashes:
@@ -92,7 +102,7 @@ def ingest(
         _reject_taken_down(source, taken_down_ids)
         present = group_by_content(raw_dir, read_layout(raw_dir), hashes, workers).items
         new = [content for content in source.items if content not in present]
-        summary = IngestSummary(batch.path, len(entries), duplicate_count=source.duplicates, rejected=source.problems)
+        summary = IngestSummary(batch.path, len(entries), duplicate_count=source.duplicates, rejected=source.problems, skipped=skipped)
         summary.present_count = len(source.items) - len(new)
         updates = _merge_with_present(source, present, folder, raw_dir)
         _check_free_space(raw_dir, [folder / source.items[content].path for content in new])
@@ -108,9 +118,40 @@ def _list_entries(path: Path, label_csv: Path | None) -> tuple[Path, list[FileEn
         return path, read_layout(path, label_csv)
     if not path.is_file():
         raise DatasetError(path, "there is no such file or folder", "Name a folder, a media file or a CSV of labels.")
-    if path.suffix.casefold() == ".csv":
+    if path.suffix.casefold() == ".csv" and read_signature(path) is None:
         return path.parent, read_listed_files(path)
     return path.parent, [read_file_entry(path, label_csv)]
+
+
+def _find_skipped(path: Path, folder: Path, entries: list[FileEntry]) -> dict[str, MediaError]:
+    """Return the files that are not media, by what they are."""
+    skipped: dict[str, MediaError] = {}
+    for entry in entries:
+        file = folder / entry.path
+        try:
+            problem = None if entry.problem or not file.is_file() else _find_kind_error(file, entry.path)
+        except OSError:
+            continue  # it is rejected where it is read
+        if problem:
+            skipped[entry.path] = problem
+    texts = find_text_files(folder) if path.is_dir() else ()
+    return skipped | {name: NotMediaError(name, "is a text file", "") for name in texts if name not in skipped}
+
+
+def _find_kind_error(file: Path, path: str) -> MediaError | None:
+    """Return why a file is not media; None where its first bytes are those of an image or a video."""
+    with file.open("rb") as stream:
+        head = stream.read(HEAD_BYTES)
+    if not head:
+        return EmptyFileError(path, "is empty (0 bytes)", "Copy or download it again.")
+    signature = detect_signature(head)
+    if signature and signature.kind == "audio":
+        return NoVideoStreamError(path, "is a sound recording without pictures", "Ingest the video itself.")
+    if signature:
+        return None
+    if head.startswith(_ARCHIVE_STARTS) or head[257:262] == b"ustar":
+        return NotMediaError(path, "is an archive, which is not unpacked", "Unpack it and ingest the folder.")
+    return NotMediaError(path, "is neither an image nor a video, whatever its name", "")
 
 
 def _check_entry(entry: FileEntry, folder: Path, min_age_s: float) -> FileEntry:
@@ -151,9 +192,16 @@ def _copy_file(
     """Copy one file and count it; return its entry in the batch, or none where it changed meanwhile."""
     sha256 = sha256_of_content(content)
     try:
-        target, copied = batch.copy_file(folder / entry.path, entry.path, sha256)
+        if sha256 != content:
+            raise BlockingIOError(f"{entry.path} was media when it was listed, and is not any more")
+        target, copied = batch.copy_file(folder / entry.path, _stored_name(folder, entry.path), sha256)
     except BlockingIOError:
         summary.rejected[entry.path] = UnreadableFileError(entry.path, "changed while it was being copied", "Ingest it again.")
+        return []
+    except OSError as error:
+        if (folder / entry.path).exists() and error.filename != str(folder / entry.path):
+            raise  # of the target, such as a full disk
+        summary.rejected[entry.path] = UnreadableFileError(entry.path, f"cannot be read: {error.strerror}", "Ingest it again.")
         return []
     hashes.add(target, sha256)
     if copied:
@@ -163,6 +211,18 @@ def _copy_file(
     else:
         summary.present_count += 1
     return [replace(entry, path=target.relative_to(batch.raw_dir).as_posix())]
+
+
+def _stored_name(folder: Path, path: str) -> str:
+    """Return the path under which a file is stored: with the suffix of its format added where its own is none of a media file.
+
+    A file can be an image and a program at once; nothing imports or runs ``evil.py.gif``.
+    """
+    suffix = PurePosixPath(path).suffix.casefold()
+    if not suffix or suffix in MEDIA_SUFFIXES:
+        return path
+    signature = read_signature(folder / path)
+    return f"{path}.{signature.container if signature else 'media'}"
 
 
 def _check_free_space(raw_dir: Path, files: list[Path]) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from realframe.data.labels import FileEntry, apply_defaults, is_label_csv, merge_entries, parse_folder_label, parse_split, read_label_csv
 from realframe.errors import MediaError, UnreadableFileError
+from realframe.media.signature import read_signature
 
 _TEXT_SUFFIXES = ".csv .tsv .md .txt .json .jsonl .yaml .yml .xml .html .htm .srt .vtt .log .md5 .sha256 .dvc"
 _TEXT_NAMES = frozenset(("license", "licence", "readme", "copying", "notice", "authors", "citation"))
@@ -25,7 +26,8 @@ _SYSTEM_NAMES = frozenset(("__macosx", "thumbs.db", "desktop.ini"))
 def read_layout(folder: Path, label_csv: Path | None = None) -> list[FileEntry]:
     """List the files of a folder with their labels, sorted by path.
 
-    Hidden files and text files (CSV, Markdown, JSON, licenses, ...) are skipped; every other file is listed, even one that is not media.
+    Hidden files and text files (CSV, Markdown, JSON, licenses, ...) are skipped, unless a text file turns out to be media; every other file
+    is listed, even one that is not media.
     The label of a file is empty where neither a folder nor a CSV states it.
 
     Args:
@@ -64,13 +66,23 @@ def find_media_files(folder: Path) -> Iterator[tuple[str, MediaError | None]]:
         for name in [name for name in folders if (base / name).is_symlink()]:
             path = (base / name).relative_to(folder).as_posix()
             yield path, UnreadableFileError(path, "is a link to a folder, which is not followed", "Name that folder itself.")
-        for name in sorted(name for name in names if _is_visible_name(name) and not _is_text(name)):
+        for name in sorted(name for name in names if _is_visible_name(name) and not (_is_text(name) and not _is_media(base / name))):
             path = (base / name).relative_to(folder).as_posix()
             yield path, None if _is_utf8(path) else UnreadableFileError(path, "has a name that is not UTF-8", "Rename it.")
 
 
+def find_text_files(folder: Path) -> Iterator[str]:
+    """Yield every visible text file that is neither media nor a CSV of labels, relative to the folder."""
+    for here, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if _is_visible_name(name))
+        for name in sorted(name for name in names if _is_visible_name(name) and _is_text(name)):
+            file = Path(here) / name
+            if not _is_media(file) and not (name.casefold().endswith(".csv") and is_label_csv(file)):
+                yield os.fsencode(file.relative_to(folder)).decode("utf-8", "replace")
+
+
 def may_be_media(path: str) -> bool:
-    """Say whether :func:`find_media_files` would yield a path (parts separated by ``/``): no part is hidden, and it is not a text file."""
+    """Say whether a path (parts separated by ``/``) may be media by its name alone: no part is hidden, and it is not a text file."""
     *folders, name = path.split("/")
     return all(_is_visible_name(part) for part in (*folders, name)) and not _is_text(name)
 
@@ -109,6 +121,13 @@ def _is_visible_name(name: str) -> bool:
 def _is_text(name: str) -> bool:
     stem, suffix = os.path.splitext(name.casefold())  # noqa: PTH122
     return suffix in _TEXT_SUFFIXES.split() or (suffix == "" and stem in _TEXT_NAMES)
+
+
+def _is_media(file: Path) -> bool:
+    try:
+        return file.is_file() and read_signature(file) is not None  # not a pipe, which would never end
+    except OSError:
+        return False
 
 
 def _is_utf8(name: str) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from realframe.data.ingest import ingest
 from realframe.data.labels import FileEntry
 from realframe.errors import DatasetError, MediaError
-from realframe.feedback.feedback_labels import LabelCase, check_media, copy_if_missing, list_cases, select_agreed
+from realframe.feedback.feedback_labels import LabelCase, check_media, content_suffix, copy_if_missing, list_cases, select_agreed
 from realframe.settings import Settings
 from realframe.store.document_base import Label, format_current_time
 from realframe.store.repository import Store
@@ -43,7 +43,7 @@ def add_regression_item(store: Store, folder: Path, file: Path, label: Label, re
     if known and known.label != label:
         conflict = f"is in the regression set as {known.label} (added by {known.added_by}: {known.reason})"
         raise DatasetError(file, conflict, "Find out which label is correct, then remove the other one.")
-    path = f"{label}/{media_id}{file.suffix.lower()}"
+    path = f"{label}/{media_id}{content_suffix(file)}"
     item = known or RegressionItem(
         media_id=media_id, label=label, path=path, file=name or file.name, reason=reason, added_by=added_by, created=format_current_time()
     )

@@ -1,19 +1,22 @@
 """Collect people's labels of files: one vote per person and file, and the state of each file's votes."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from realframe.data import takedown_list
-from realframe.errors import NotMediaError
+from realframe.errors import NotMediaError, NotScoredError
 from realframe.files import atomic_path, compute_sha256
-from realframe.media.signature import HEAD_BYTES, Signature, detect_signature
+from realframe.media.limits import contain_failures
+from realframe.media.signature import read_signature
 from realframe.store.document_base import Label, format_current_time
 from realframe.store.repository import Store
-from realframe.store.user_documents import Feedback, RegressionItem, Takedown
+from realframe.store.user_documents import Feedback, Prediction, RegressionItem, Takedown
 
+NOT_SCORED = "not scored"
+"""The verdict of a file that could not be scored."""
 MIN_VOTES = 2
 """Number of people who must agree on a label."""
 
@@ -54,7 +57,9 @@ class LabelCase:
         return "; ".join(vote.reason for vote in self.votes if vote.reason)
 
 
-def add_vote(store: Store, folder: Path, file: Path, label: Label, reason: str, person: str, name: str = "") -> LabelCase:
+def add_vote(
+    store: Store, folder: Path, file: Path, label: Label, reason: str, person: str, name: str = "", verdict: str = ""
+) -> LabelCase:
     """Store a person's vote on a file, and a copy of the file; return the file's case with all votes.
 
     Args:
@@ -65,13 +70,18 @@ def add_vote(store: Store, folder: Path, file: Path, label: Label, reason: str, 
         reason: how the person knows.
         person: who votes; a second vote by the same person replaces the first.
         name: original name of the file, if ``file`` has another one.
+        verdict: the verdict on the file, if the caller knows it; by default the stored predictions say whether it was scored.
 
     Raises:
         NotMediaError: the file is neither an image nor a video.
+        NotScoredError: the file was not scored: it may be damaged, and it must not get into a dataset unseen.
         TakenDownError: the file was taken down.
     """
     media_id = check_media(store, file)
-    stored = folder / f"{media_id}{file.suffix.lower() or _usual_suffix(file)}"
+    if verdict == NOT_SCORED or not (verdict or store.find_keys(Prediction, {"sha256": media_id})):
+        problem = "was not scored, so it cannot be labeled"
+        raise NotScoredError(name or file, problem, "Score it first: `realframe detect FILE`. If that gives no verdict, use another copy.")
+    stored = folder / f"{media_id}{content_suffix(file)}"
     copy_if_missing(file, stored)
     vote = Feedback(
         feedback_id=f"{media_id}-{person}",
@@ -84,16 +94,20 @@ def add_vote(store: Store, folder: Path, file: Path, label: Label, reason: str, 
         created=format_current_time(),
     )
     store.upsert([vote])
-    return next(case for case in list_cases(store) if case.media_id == media_id)
+    (case,) = _build_cases(store.find(Feedback, {"media_id": media_id}), {media_id} if store.get(RegressionItem, media_id) else set())
+    return case
 
 
 def list_cases(store: Store) -> list[LabelCase]:
     """Return the case of every file with a vote, the one with the latest vote last."""
-    accepted = store.find_keys(RegressionItem)
+    return _build_cases(store.find(Feedback), store.find_keys(RegressionItem))
+
+
+def _build_cases(votes: Sequence[Feedback], accepted: Collection[str]) -> list[LabelCase]:
     votes_by_file: dict[str, list[Feedback]] = {}
-    for vote in sorted(store.find(Feedback), key=lambda vote: vote.created):
+    for vote in sorted(votes, key=lambda vote: vote.created):
         votes_by_file.setdefault(vote.media_id, []).append(vote)
-    cases = [LabelCase(media_id, tuple(votes), media_id in accepted) for media_id, votes in votes_by_file.items()]
+    cases = [LabelCase(media_id, tuple(own), media_id in accepted) for media_id, own in votes_by_file.items()]
     return sorted(cases, key=lambda case: case.votes[-1].created)
 
 
@@ -103,10 +117,14 @@ def select_agreed(cases: Sequence[LabelCase]) -> list[LabelCase]:
 
 
 def check_media(store: Store, file: Path) -> str:
-    """Check that a file is a media file and was not taken down; return its media id. Raises NotMediaError, TakenDownError."""
-    if _read_signature(file) is None:
-        raise NotMediaError(file, "is neither an image nor a video", "Name a media file.")
-    media_id = compute_sha256(file)
+    """Check that a file is a media file and was not taken down; return its media id. Raises NotMediaError, TakenDownError.
+
+    A file that cannot be read raises UnreadableFileError.
+    """
+    with contain_failures(file):
+        if read_signature(file) is None:
+            raise NotMediaError(file, "is neither an image nor a video", "Name a media file.")
+        media_id = compute_sha256(file)
     if store.get(Takedown, media_id):
         raise takedown_list.make_taken_down_error(file, media_id)
     return media_id
@@ -119,11 +137,7 @@ def copy_if_missing(source: Path, target: Path) -> None:
             shutil.copyfile(source, temporary)
 
 
-def _usual_suffix(file: Path) -> str:
-    signature = _read_signature(file)
+def content_suffix(file: Path) -> str:
+    """Return the file name suffix of a file's format, such as ``.mp4``, from its content; the name of the file may state another one."""
+    signature = read_signature(file)
     return f".{signature.container}" if signature else ""
-
-
-def _read_signature(file: Path) -> Signature | None:
-    with file.open("rb") as stream:
-        return detect_signature(stream.read(HEAD_BYTES))

@@ -18,9 +18,9 @@ from PIL import Image
 
 from realframe.config import CleanParams, Limits
 from realframe.errors import NoUsableFrameError
+from realframe.media.image_damage import decode_image
 from realframe.media.shards import open_shard, write_shard
 from realframe.media.square import fit_to_square, pad_to_square
-from realframe.media.still_image import open_image
 
 FRAME_CONTAINERS = {"png": "png", "jpg": "jpeg"}
 """The container of a video's sampled frame, by its suffix."""
@@ -65,10 +65,12 @@ class FrameSquare:
     Attributes:
         picture: RGB, a square of side ``clean.size``.
         quality: measured without the bars that ``fit: pad`` adds.
+        damaged_share: share of the frame's pixels that are damaged, below ``MAX_DAMAGED_SHARE``; None where no damage is found.
     """
 
     picture: Image.Image
     quality: FrameQuality
+    damaged_share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -145,12 +147,12 @@ def make_square(frame: Path | BinaryIO, container: str, params: CleanParams, lim
         subject: the name of the item in errors.
 
     Raises:
-        UndecodableError: the frame cannot be decoded.
+        UndecodableError: the frame cannot be decoded, or too much of it is damaged.
         LimitExceededError: it is larger than ``limits`` allows.
     """
-    with open_image(frame, container, limits.max_pixels, subject) as image:
-        picture = fit_to_square(image, params)
-    return FrameSquare(pad_to_square(picture, params.size), measure_quality(picture))
+    with decode_image(frame, container, limits.max_pixels, subject) as decoded:
+        picture = fit_to_square(decoded.image, params)
+    return FrameSquare(pad_to_square(picture, params.size), measure_quality(picture), decoded.damaged_share)
 
 
 def assess_squares(

@@ -13,11 +13,12 @@ from PIL import Image
 
 from realframe.config import ExtractParams, Limits
 from realframe.errors import UndecodableError
-from realframe.media.decode import DecodedFrames, decode_frames, decode_pts
+from realframe.media.decode import DecodedFrames, decode_frames, decode_pts, measure_total_damage
 from realframe.media.frame_sampling import sample_indices
+from realframe.media.image_damage import decode_image
 from realframe.media.probe import MediaFacts
 from realframe.media.shards import write_shard
-from realframe.media.still_image import flatten_image, open_image
+from realframe.media.still_image import flatten_image
 from realframe.media.video_stream import VideoStreamInfo, read_video_stream
 
 Converted = TypeVar("Converted")
@@ -41,19 +42,20 @@ def extract_frames(source: Path, media_id: str, facts: MediaFacts, params: Extra
         LimitExceededError: decoding it needs more than ``limits`` allows.
     """
     if facts.kind == "image":
-        with open_image(source, facts.container, limits.max_pixels, source) as image:
-            image.load()  # fails for a file that is cut short
-        times_s, frames = [0.0], [(f"00000.{_SUFFIXES.get(facts.container, facts.container)}", source.read_bytes())]
+        with decode_image(source, facts.container, limits.max_pixels, source):  # fails for a file that is cut short or damaged
+            times_s, frames = [0.0], [(f"00000.{_SUFFIXES.get(facts.container, facts.container)}", source.read_bytes())]
     else:
-        times_s, frames = sample_video(source, facts.container, params, limits, lambda frame, _: frame)
+        times_s, frames, _ = sample_video(source, facts.container, params, limits, lambda frame, _: frame)
     shard = {"media_id": media_id, "kind": facts.kind, "container": facts.container, "rotation": facts.rotation, "times_s": times_s}
     write_shard(target, shard, frames)
 
 
 def sample_video(
     source: Path, container: str, params: ExtractParams, limits: Limits, convert: Callable[[tuple[str, bytes], int], Converted]
-) -> tuple[list[float], list[Converted]]:
-    """Return the time of each sampled frame of a video, seconds since its first frame, and what ``convert`` returns for it.
+) -> tuple[list[float], list[Converted], float | None]:
+    """Return the time of each sampled frame of a video, seconds since its first frame, what ``convert`` returns for it, and the damage.
+
+    The damage is the share of the frames of the video that are damaged or missing, below ``MAX_DAMAGED_SHARE``; None where none is found.
 
     Args:
         source: the video.
@@ -74,7 +76,8 @@ def sample_video(
         indices, converted, decoded = _decode_sampled(source, container, stream, params, limits, convert)
     if list(decoded.pts) != [stream.pts[index] for index in indices]:
         raise UndecodableError(source, "gives other frames each time it is decoded", "Export it again.")
-    return [round(float(stream.times_s[index]), 6) for index in indices], converted
+    damaged_share = measure_total_damage(source, container, stream, limits, has_damage=decoded.has_damage)
+    return [round(float(stream.times_s[index]), 6) for index in indices], converted, damaged_share
 
 
 def _decode_sampled(

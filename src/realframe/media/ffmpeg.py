@@ -1,5 +1,7 @@
 """Find the FFmpeg program and run it within limits, so that no file can hang or flood the machine."""
 
+import errno
+import os
 import re
 import shutil
 import signal
@@ -7,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 from typing import IO, Any
 
 import ffmpeg
@@ -17,6 +20,7 @@ from realframe.errors import LimitExceededError, SetupError, UndecodableError
 from realframe.media.limits import limited_process
 
 _MIN_VERSION = (5, 1)  # the first with -fps_mode
+_FULL_BYTES = 65_536  # free; less is a full disk
 _COMPLAINT = re.compile(r"error|invalid|corrupt|truncat|missing|prematurely|unsupported|fail", re.IGNORECASE)
 
 
@@ -50,8 +54,9 @@ def run_ffmpeg(stream: Any, limits: Limits, subject: object, consume_stdout: Cal
     Raises:
         LimitExceededError: FFmpeg needs too much time or memory; the whole process group is killed.
         UndecodableError: FFmpeg fails; the reason contains its first complaint.
+        OSError: a disk of this machine is full.
     """
-    command = [ffmpeg_executable(), "-nostdin", "-hide_banner", "-nostats", "-loglevel", "verbose", *ffmpeg.get_args(stream)]
+    command = [ffmpeg_executable(), "-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+verbose", *ffmpeg.get_args(stream)]
     with tempfile.TemporaryFile() as log_file:
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE if consume_stdout else log_file, "stderr": log_file}
         with limited_process(command, limits.max_memory_mb, limits.timeout_s, **streams) as process:
@@ -60,6 +65,10 @@ def run_ffmpeg(stream: Any, limits: Limits, subject: object, consume_stdout: Cal
             exit_code = process.wait()
         log_file.seek(0)
         log = log_file.read().decode(errors="replace")
+    written = [Path(tempfile.gettempdir()), *(Path(word[5:]).parent for word in command[-1:] if word.startswith("file:"))]
+    if any(shutil.disk_usage(folder).free < _FULL_BYTES for folder in written):
+        # no fault of the file, which must not be quarantined for it; the log may repeat texts of the file, so it is not asked
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     if exit_code != 0:
         raise _classify_failure(exit_code, log, limits, subject)
     return log

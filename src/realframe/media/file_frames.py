@@ -15,6 +15,7 @@ from realframe.files import compute_sha256
 from realframe.media.clean import FRAME_CONTAINERS, FrameSquare, QualityRow, assess_squares, check_usable_frames, make_square
 from realframe.media.extract import sample_video
 from realframe.media.harmonize import harmonize_file, harmonized_file_name
+from realframe.media.limits import contain_failures
 from realframe.media.probe import MediaFacts, probe_media
 from realframe.progress import ProgressCallback, no_progress
 
@@ -30,6 +31,8 @@ class FileFrames:
         indices: of each kept frame among the sampled frames, int64 (N,).
         times_s: time of each kept frame, seconds since the first frame, float64 (N,).
         quality: one row per sampled frame, also for those dropped.
+        damaged_share: share of the pixels of an image, or of the frames of a video, that are damaged or missing, below
+            ``MAX_DAMAGED_SHARE``; None where no damage is found.
     """
 
     facts: MediaFacts
@@ -38,6 +41,7 @@ class FileFrames:
     indices: NDArray[np.int64]
     times_s: NDArray[np.float64]
     quality: list[QualityRow]
+    damaged_share: float | None
 
 
 def load_file_frames(path: Path, params: Params, on_progress: ProgressCallback = no_progress) -> FileFrames:
@@ -55,10 +59,11 @@ def load_file_frames(path: Path, params: Params, on_progress: ProgressCallback =
     """
     on_progress("probing", 0, 0)
     facts = probe_media(path, params.limits)
-    sha256 = compute_sha256(path)
+    with contain_failures(path):
+        sha256 = compute_sha256(path)
     on_progress("decoding", 0, 0)
-    with _harmonized_source(path, facts, sha256, params) as source:
-        times_s, squares = _load_squares(source, path, probe_media(source, params.limits), params, on_progress)
+    with _harmonized_source(path, facts, sha256, params) as (source, original_damage):
+        times_s, squares, damage = _load_squares(source, path, probe_media(source, params.limits), params, on_progress)
     assessed = list(assess_squares(squares, sha256, times_s, params.clean))
     rows = [row for row, _ in assessed]
     check_usable_frames(rows, path)
@@ -66,25 +71,36 @@ def load_file_frames(path: Path, params: Params, on_progress: ProgressCallback =
     pictures = np.empty((len(indices), params.clean.size, params.clean.size, 3), np.uint8)
     for position, index in enumerate(indices):
         pictures[position] = np.asarray(assessed[index][1])
-    return FileFrames(facts, sha256, pictures, indices, np.array(times_s, np.float64)[indices], rows)
+    return FileFrames(
+        facts,
+        sha256,
+        pictures,
+        indices,
+        np.array(times_s, np.float64)[indices],
+        rows,
+        damage if original_damage is None else original_damage,
+    )
 
 
 @contextmanager
-def _harmonized_source(path: Path, facts: MediaFacts, sha256: str, params: Params) -> Iterator[Path]:
-    """Yield the file to extract frames from: a temporary harmonized file, or ``path`` if harmonization rewrites no files."""
+def _harmonized_source(path: Path, facts: MediaFacts, sha256: str, params: Params) -> Iterator[tuple[Path, float | None]]:
+    """Yield the file to extract frames from, and the damage found while it was written.
+
+    The file is a temporary harmonized file, or ``path`` if harmonization rewrites no files.
+    """
     if not params.harmonize.rewrites_files:
-        yield path
+        yield path, None
         return
     with tempfile.TemporaryDirectory() as folder:
         harmonized = Path(folder) / harmonized_file_name(sha256, facts.kind, params.harmonize)
-        harmonize_file(path, facts, params.harmonize, params.limits, harmonized)
-        yield harmonized
+        damaged_share = harmonize_file(path, facts, params.harmonize, params.limits, harmonized)
+        yield harmonized, damaged_share
 
 
 def _load_squares(
     source: Path, subject: Path, facts: MediaFacts, params: Params, on_progress: ProgressCallback
-) -> tuple[list[float], list[FrameSquare]]:
-    """Return the time and the square of each sampled frame."""
+) -> tuple[list[float], list[FrameSquare], float | None]:
+    """Return the time and the square of each sampled frame, and the damaged share of the file."""
 
     def convert(frame: tuple[str, bytes], frame_count: int) -> FrameSquare:
         (position, suffix), data = frame[0].split("."), frame[1]
@@ -93,5 +109,6 @@ def _load_squares(
         return square
 
     if facts.kind == "image":
-        return [0.0], [make_square(source, facts.container, params.clean, params.limits, subject)]
+        square = make_square(source, facts.container, params.clean, params.limits, subject)
+        return [0.0], [square], square.damaged_share
     return sample_video(source, facts.container, params.extract, params.limits, convert)

@@ -6,6 +6,7 @@ are encoded by one FFmpeg process with one thread, so that equal input gives equ
 
 import tempfile
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ from PIL import Image, ImageOps
 
 from realframe.config import HarmonizeParams, Limits
 from realframe.errors import TooSmallError
-from realframe.media.decode import video_input
+from realframe.media.decode import log_shows_damage, measure_total_damage, video_input
 from realframe.media.ffmpeg import run_ffmpeg
+from realframe.media.image_damage import decode_image
+from realframe.media.limits import contain_failures
 from realframe.media.probe import MediaFacts
 from realframe.media.square import convert_to_srgb
-from realframe.media.still_image import flatten_image, open_image
+from realframe.media.still_image import flatten_image
 from realframe.media.video_stream import read_video_stream
 
 # pictures only: no sound, no subtitles, no data, no tags, no chapters, and no name of the program that wrote the file
@@ -29,7 +32,7 @@ _EVEN = "trunc({side}/2)*2"  # 4:2:0 has no odd sides
 _SUFFIXES = {(True, "video"): "mp4", (True, "image"): "jpg", (False, "video"): "mkv", (False, "image"): "png"}
 
 
-def harmonize_file(source: Path, facts: MediaFacts, params: HarmonizeParams, limits: Limits, target: Path) -> None:
+def harmonize_file(source: Path, facts: MediaFacts, params: HarmonizeParams, limits: Limits, target: Path) -> float | None:
     """Write the harmonized version of a file, upright and without metadata, to ``target``; equal input gives equal bytes.
 
     Args:
@@ -39,6 +42,9 @@ def harmonize_file(source: Path, facts: MediaFacts, params: HarmonizeParams, lim
         limits: what the file may cost.
         target: the new file.
 
+    Returns:
+        The share of the original's pixels or frames that are damaged, below ``MAX_DAMAGED_SHARE``; None where no damage is found.
+
     Raises:
         TooSmallError: the picture is smaller than ``harmonize.crop``, or the video shorter than ``harmonize.seconds``.
         UndecodableError: the file is cut short or damaged.
@@ -46,16 +52,19 @@ def harmonize_file(source: Path, facts: MediaFacts, params: HarmonizeParams, lim
     """
     check_size(facts, params, source)
     if facts.kind == "video":
-        reencode_video(source, facts, params, limits, target)
-        return
-    with open_image(source, facts.container, limits.max_pixels, source) as image:
-        upright = flatten_image(ImageOps.exif_transpose(image))
-        picture = convert_to_srgb(_crop_square(upright, params.crop.image), image.info.get("icc_profile"))
+        return reencode_video(source, facts, params, limits, target)
+    with decode_image(source, facts.container, limits.max_pixels, source) as decoded:
+        upright = flatten_image(ImageOps.exif_transpose(decoded.image))
+        picture = convert_to_srgb(_crop_square(upright, params.crop.image), decoded.image.info.get("icc_profile"))
     picture.info.clear()  # Pillow would copy a JPEG's comment into the new file
-    if params.reencode:
-        picture.save(target, "JPEG", quality=params.jpeg_quality, subsampling=0)
-    else:
-        picture.save(target, "PNG")
+    data = BytesIO()
+    with contain_failures(source):
+        if params.reencode:
+            picture.save(data, "JPEG", quality=params.jpeg_quality, subsampling=0)
+        else:
+            picture.save(data, "PNG")
+    target.write_bytes(data.getvalue())
+    return decoded.damaged_share
 
 
 def check_size(facts: MediaFacts, params: HarmonizeParams, subject: object) -> None:
@@ -79,7 +88,7 @@ def frame_source(item: Mapping[str, Any], params: HarmonizeParams, raw: Path, ha
     return harmonized / harmonized_file_name(item["media_id"], item["kind"], params) if params.rewrites_files else raw / item["path"]
 
 
-def reencode_video(source: Path, facts: MediaFacts, params: HarmonizeParams, limits: Limits, target: Path) -> None:
+def reencode_video(source: Path, facts: MediaFacts, params: HarmonizeParams, limits: Limits, target: Path) -> float | None:
     """Write the pictures of a video, upright, cropped and encoded, to ``target``.
 
     Args:
@@ -88,6 +97,9 @@ def reencode_video(source: Path, facts: MediaFacts, params: HarmonizeParams, lim
         params: with ``reencode`` the result is H.264 (``crf``, ``fps``, 4:2:0); otherwise it is FFV1, which is lossless.
         limits: what FFmpeg may cost.
         target: the new file, written in place.
+
+    Returns:
+        The share of its frames that are damaged or missing, below ``MAX_DAMAGED_SHARE``; None where no damage is found.
 
     Raises:
         UndecodableError: the video is damaged.
@@ -98,8 +110,11 @@ def reencode_video(source: Path, facts: MediaFacts, params: HarmonizeParams, lim
     encoding = {**_H264, "crf": params.crf} if params.reencode else _LOSSLESS
     with tempfile.TemporaryDirectory() as folder:  # FFmpeg reads the format from the suffix, and the target's is temporary
         output = Path(folder) / "harmonized"
-        run_ffmpeg(pictures.output(f"file:{output}", fps_mode="passthrough", **encoding, **_NO_METADATA, **_BIT_EXACT), limits, source)
+        options = {"fps_mode": "passthrough", **encoding, **_NO_METADATA, **_BIT_EXACT}
+        log = run_ffmpeg(pictures.output(f"file:{output}", **options), limits, source)
+        damaged_share = measure_total_damage(source, facts.container, stream, limits, has_damage=log_shows_damage(log))
         target.write_bytes(output.read_bytes())
+    return damaged_share
 
 
 def _apply_filters(pictures: Any, facts: MediaFacts, params: HarmonizeParams) -> Any:

@@ -1,14 +1,17 @@
 """Limit what a hostile or broken file may cost, and refuse a file that exceeds the limits.
 
 A file is checked before any decoder reads it: :func:`check_file` (an ordinary file of a known format, not too large),
-:func:`check_complete` (a video is as long as its structure states), :func:`check_pixels` and :func:`check_duration`. FFmpeg may open only
-the container that the first bytes show (``signature.py``) and only the codecs in ``video_stream.ALLOWED_CODECS``. Programs that decode
-run in :func:`limited_process`, with limits on memory and time, so that no file can hang or flood the machine.
+:func:`measure_missing_share` (a video is as long as its structure states), :func:`check_pixels` and :func:`check_duration`. FFmpeg may
+open only the container that the first bytes show (``signature.py``) and only the codecs in ``video_stream.ALLOWED_CODECS``. Programs that
+decode run in :func:`limited_process`, with limits on memory and time, so that no file can hang or flood the machine. Whatever a library
+raises about a file becomes a MediaError of that file in :func:`contain_failures`.
 
 Sources: box sizes after ISO/IEC 14496-12 (mov), element sizes after RFC 8794 (matroska), chunk sizes after Microsoft's RIFF (avi), the
 trailer after GIF89a.
 """
 
+import errno
+import logging
 import math
 import os
 import signal
@@ -21,13 +24,63 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from realframe.errors import EmptyFileError, LimitExceededError, NotMediaError, UndecodableError, UnreadableFileError
+from realframe.disk_space import is_disk_full
+from realframe.errors import (
+    DecoderCrashError,
+    EmptyFileError,
+    LimitExceededError,
+    NotMediaError,
+    RealframeError,
+    UndecodableError,
+    UnreadableFileError,
+)
 from realframe.media.signature import DEMUXERS, HEAD_BYTES, Signature, detect_signature
+
+MAX_DAMAGED_SHARE = 0.01
+"""A file is used if less than this share of the pixels of an image, or of the frames of a video, is damaged."""
 
 # The limits are set by a shell of its own, because subprocess's preexec_fn is not safe while other threads run.
 _LIMITED_SHELL = 'ulimit -v "$1"; ulimit -t "$2"; shift 2; exec "$@"'
+_MACHINE_ERRORS = frozenset((errno.EROFS, errno.EMFILE, errno.ENFILE))
+_READ_ERRORS = frozenset((errno.ENOENT, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE))
+_log = logging.getLogger(__name__)
 _MATROSKA_SEGMENT = b"\x18\x53\x80\x67"
 _MATROSKA_HEADER = b"\x1aE\xdf\xa3"
+
+
+@contextmanager
+def contain_failures(subject: object) -> Iterator[None]:
+    """Turn whatever a library raises about a file into a MediaError, so that the file costs its own row and never the run.
+
+    Errors of this program pass unchanged, and so do errors of the machine, such as a full disk, which are not the fault of the file.
+
+    Args:
+        subject: the name of the file in errors.
+
+    Raises:
+        LimitExceededError: the library needs more memory than there is.
+        UnreadableFileError: the operating system does not allow reading the file, or the disk fails.
+        DecoderCrashError: it raises any other error.
+    """
+    try:
+        yield
+    except RealframeError:
+        raise
+    except MemoryError as error:
+        raise LimitExceededError(subject, "needs more memory than this machine has", "Scale it down, or use a larger machine.") from error
+    except Exception as error:
+        if is_machine_error(error):
+            raise
+        if isinstance(error, OSError) and error.errno in _READ_ERRORS:
+            raise UnreadableFileError(subject, f"cannot be read: {error.strerror}", "Check its permissions and the disk.") from error
+        _log.info("%s: a library failed at it", subject, exc_info=True)
+        reason = f"cannot be read: a library failed at it ({type(error).__name__}: {error})"
+        raise DecoderCrashError(subject, reason, "Check that it opens; copy or export it again.") from error
+
+
+def is_machine_error(error: Exception) -> bool:
+    """Return whether an error is about this machine (no disk space, too many open files) and not about one file."""
+    return is_disk_full(error) or (isinstance(error, OSError) and error.errno in _MACHINE_ERRORS)
 
 
 def check_file(path: Path, max_bytes: int) -> tuple[Signature, int]:
@@ -59,10 +112,31 @@ def check_file(path: Path, max_bytes: int) -> tuple[Signature, int]:
     return signature, status.st_size
 
 
-def check_complete(path: Path, container: str) -> None:
-    """Raise UndecodableError if a video file in ``container`` is shorter than its outermost structure states."""
-    if missing := count_missing_bytes(path, DEMUXERS[container]):
+def measure_missing_share(path: Path, container: str) -> float:
+    """Return which share of a video file in ``container`` is missing at its end; 0 if it is as long as its outermost structure states.
+
+    Raises:
+        UndecodableError: ``MAX_DAMAGED_SHARE`` of it or more is missing, or an unknown share.
+        DecoderCrashError: its structure makes no sense.
+    """
+    with contain_failures(path):
+        missing, size = count_missing_bytes(path, DEMUXERS[container]), path.stat().st_size
+    if missing and (container == "gif" or missing >= MAX_DAMAGED_SHARE * (size + missing)):  # a GIF does not state its length
         raise UndecodableError(path, f"is cut short: at least {missing:,} bytes at its end are missing", "Copy or download it again.")
+    return missing / (size + missing) if missing else 0.0
+
+
+def check_damage(damaged_share: float | None, parts: str, subject: object) -> None:
+    """Raise UndecodableError if too large a share of a file is damaged.
+
+    Args:
+        damaged_share: 1 where it is unknown; None where no damage was found.
+        parts: what the share is of, in words: ``pixels`` or ``frames``.
+        subject: the name of the file in errors.
+    """
+    if damaged_share is not None and damaged_share >= MAX_DAMAGED_SHARE:
+        extent = f"{damaged_share:.1%}" if damaged_share < 1 else "an unknown share"
+        raise UndecodableError(subject, f"is cut short or damaged: {extent} of its {parts}", "Copy, download or export it again.")
 
 
 def check_pixels(subject: object, width: int, height: int, max_pixels: int) -> None:
@@ -119,15 +193,16 @@ def count_missing_bytes(path: Path, demuxer: str) -> int:
 
 
 def _mov_end(stream: BinaryIO) -> int:
-    end = 0
-    while len(header := stream.read(16)) >= 8:
+    end, length = 0, stream.seek(0, os.SEEK_END)
+    stream.seek(0)
+    while end < length and len(header := stream.read(16)) >= 8:
         size = struct.unpack(">I", header[:4])[0]
         if size == 1 and len(header) == 16:
             size = struct.unpack(">Q", header[8:])[0]
         if size < 8 or not header[4:8].isascii():
             return end  # 0 means "up to the end of the file"; any other size below 8 is padding after the last box
         end += size
-        stream.seek(end)
+        stream.seek(min(end, length))  # a size may be too large for the operating system
     return end
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from realframe.config import Limits
 from realframe.errors import NoVideoStreamError
 from realframe.media import encoding_facts
-from realframe.media.limits import check_duration, check_file
+from realframe.media.limits import check_duration, check_file, contain_failures
 from realframe.media.still_image import exif_rotation, open_image
 from realframe.media.video_stream import VideoStreamInfo, read_video_stream
 
@@ -68,15 +68,17 @@ def probe_media(path: Path, limits: Limits) -> MediaFacts:
         NoVideoStreamError: it has sound only.
         UndecodableError: it is cut short or damaged, as far as that is visible without decoding it.
         LimitExceededError: it exceeds one of ``limits``.
+        DecoderCrashError: a library fails at it in another way.
     """
     signature, size = check_file(path, limits.max_bytes)
     if signature.kind == "audio":
         raise NoVideoStreamError(path, "is a sound recording without pictures", "Use the video itself.")
-    if signature.kind == "image":
-        with open_image(path, signature.container, limits.max_pixels, path) as image:
-            if signature.container != "gif" or getattr(image, "n_frames", 1) == 1:
-                return _image_facts(image, signature.container, size)
-    return _video_facts(path, signature.container, read_video_stream(path, signature.container, limits), limits, size)
+    with contain_failures(path):
+        if signature.kind == "image":
+            with open_image(path, signature.container, limits.max_pixels, path) as image:
+                if signature.container != "gif" or getattr(image, "n_frames", 1) == 1:
+                    return _image_facts(image, signature.container, size)
+        return _video_facts(path, signature.container, read_video_stream(path, signature.container, limits), limits, size)
 
 
 def _image_facts(image: Image.Image, container: str, size: int) -> MediaFacts:

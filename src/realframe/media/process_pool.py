@@ -13,7 +13,7 @@ import psutil
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 from tqdm import tqdm
 
-from realframe.errors import LimitExceededError, MediaError, UndecodableError
+from realframe.errors import DecoderCrashError, LimitExceededError, MediaError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -66,7 +66,8 @@ def _outcome(future: ProcessFuture, subject: object, timeout_s: float) -> "Resul
     except ItemTimeout:
         return LimitExceededError(subject, f"takes more than {timeout_s:,.0f} s", "Cut it, or raise limits.timeout_s.")
     except ProcessExpired as error:
-        return UndecodableError(subject, f"crashes its decoder (exit status {error.exitcode})", "Check that it opens; export it again.")
+        reason = f"ended the process that decoded it (exit status {error.exitcode})"
+        return DecoderCrashError(subject, reason, "Check that it opens; export it again.")
 
 
 def _initialize_worker() -> None:

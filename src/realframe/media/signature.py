@@ -5,6 +5,7 @@ FFmpeg may open a file only with the demuxer that ``DEMUXERS`` names for its for
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 HEAD_BYTES = 4096
@@ -30,6 +31,36 @@ class Signature:
 DEMUXERS = {"mp4": "mov", "mov": "mov", "mkv": "matroska", "webm": "matroska", "avi": "avi", "gif": "gif"}
 PILLOW_FORMATS = {"jpeg": ("JPEG", "MPO"), "png": ("PNG",), "webp": ("WEBP",), "heif": ("HEIF",), "avif": ("AVIF",), "gif": ("GIF",)}
 PILLOW_FORMATS |= {"bmp": ("BMP",), "tiff": ("TIFF",)}
+
+
+MEDIA_TYPES = {
+    "mp4": "video/mp4",
+    "mov": "video/quicktime",
+    "mkv": "video/x-matroska",
+    "webm": "video/webm",
+    "avi": "video/x-msvideo",
+    "gif": "image/gif",
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "webp": "image/webp",
+    "heif": "image/heif",
+    "avif": "image/avif",
+    "bmp": "image/bmp",
+    "tiff": "image/tiff",
+}
+"""The media type of each container, as browsers and C2PA know it; the only table of media types."""
+
+
+_SUFFIXES = """.mp4 .m4v .3gp .mov .qt .mkv .webm .avi .gif .jpg .jpeg .jpe .jfif .mpo .png .apng .webp .heic .heif .hif .avif .bmp .dib
+    .tif .tiff"""
+MEDIA_SUFFIXES = frozenset(_SUFFIXES.split())
+"""The suffixes that stored media files may have, in lower case: no program runs such a file, whatever it contains."""
+
+
+def read_signature(path: Path) -> Signature | None:
+    """Return the format of a file, or None if it is not known. Raises OSError."""
+    with path.open("rb") as stream:
+        return detect_signature(stream.read(HEAD_BYTES))
 
 
 def detect_signature(head: bytes) -> Signature | None:

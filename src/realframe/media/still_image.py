@@ -10,7 +10,7 @@ import pillow_heif
 from PIL import Image
 
 from realframe.errors import LimitExceededError, UndecodableError
-from realframe.media.limits import check_pixels
+from realframe.media.limits import check_pixels, contain_failures, is_machine_error
 from realframe.media.signature import PILLOW_FORMATS
 
 pillow_heif.register_heif_opener()
@@ -32,15 +32,19 @@ def open_image(source: Path | BinaryIO, container: str, max_pixels: int, subject
     Raises:
         LimitExceededError: the image has more pixels.
         UndecodableError: it is cut short or damaged, also if this appears only while the block decodes it.
+        DecoderCrashError: a library fails at it in another way, also within the block.
     """
-    try:
-        with Image.open(source, formats=PILLOW_FORMATS[container]) as image:
-            check_pixels(subject, image.width, image.height, max_pixels)
-            yield image
-    except Image.DecompressionBombError as error:  # Pillow's own limit, far above the default of limits.max_pixels
-        raise LimitExceededError(subject, f"is too large: {error}", "Scale it down, or raise limits.max_pixels.") from error
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise UndecodableError(subject, f"is cut short or damaged: {error}", "Check that it opens; copy or export it again.") from error
+    with contain_failures(subject):
+        try:
+            with Image.open(source, formats=PILLOW_FORMATS[container]) as image:
+                check_pixels(subject, image.width, image.height, max_pixels)
+                yield image
+        except Image.DecompressionBombError as error:  # Pillow's own limit, far above the default of limits.max_pixels
+            raise LimitExceededError(subject, f"is too large: {error}", "Scale it down, or raise limits.max_pixels.") from error
+        except (OSError, ValueError, SyntaxError, EOFError) as error:
+            if is_machine_error(error):
+                raise
+            raise UndecodableError(subject, f"is cut short or damaged: {error}", "Check that it opens; copy or export it again.") from error
 
 
 def exif_rotation(image: Image.Image) -> int:

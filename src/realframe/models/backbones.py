@@ -5,21 +5,27 @@ There are three kinds:
 * the networks of ``keras.applications`` in any case (``resnet50``, ``VGG16``). With an entry in ``_PUBLISHED``, realframe downloads and
   verifies the ImageNet weights itself;
 * the networks of this package, one entry each in ``_OWN_NETWORKS``: ``residual_cnn``;
-* a function ``module:function`` of the user, with the signature of :func:`residual_cnn`.
+* a function ``module:function`` of the user, with the signature of :func:`residual_cnn`. Importing a module runs its code, and parameters
+  come from forms, so the settings of the machine must allow the module (``REALFRAME_BACKBONE_MODULES``), and it must not be in a folder of
+  received files.
 """
 
 import importlib
+import importlib.machinery
 import inspect
 import re
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import keras
 import numpy as np
 from keras import applications, layers
 
 from realframe.errors import ParamsError
+from realframe.settings import get_settings
 
 FIXED_LAYER = "high_pass"  # never trained
 
@@ -133,17 +139,17 @@ class Backbone:
             reason = "the network does not start at input_tensor"
         elif len(network.outputs) != 1 or len(network.outputs[0].shape) != 4:
             reason = "the network's output is not one set of feature maps (N, height, width, channels)"
-        elif unsafe := sorted({type(layer).__name__ for layer in network._flatten_layers() if not _loads_safely(layer)}):
+        elif unsafe := _find_unsafe_layers(network):
             reason = f"a saved detector cannot be loaded in safe mode with these layers: {', '.join(unsafe)}"
         if reason:
             raise ParamsError(f"train.backbone: {self.name}", reason, "Build it like residual_cnn in src/realframe/models/backbones.py.")
 
 
 def get_backbone(name: str) -> Backbone:
-    """Return the backbone of a name; ``module:function`` is imported.
+    """Return the backbone of a name; ``module:function`` is imported if the settings allow the module.
 
     Raises:
-        ParamsError: the backbone or the function does not exist.
+        ParamsError: the backbone or the function does not exist, or its module is not allowed.
     """
     if ":" in name:
         return Backbone(name, _import_constructor(name), "raw", is_keras=False, published=None)
@@ -171,6 +177,7 @@ def _keras_constructors() -> dict[str, Callable[..., keras.Model]]:
 def _import_constructor(name: str) -> Callable[..., keras.Model]:
     module_name, _, function_name = name.partition(":")
     subject = f"train.backbone: {name}"
+    _check_module_allowed(module_name, subject)
     try:
         module = importlib.import_module(module_name)
     except Exception as error:  # importing runs any code
@@ -188,6 +195,37 @@ def _import_constructor(name: str) -> Callable[..., keras.Model]:
     return function
 
 
+def _check_module_allowed(module_name: str, subject: str) -> None:
+    """Raise ParamsError unless the settings allow a module and it lies outside the folders of received files. Nothing is imported."""
+    settings = get_settings()
+    allowed = [name.strip() for name in settings.backbone_modules.split(",") if name.strip()]
+    if module_name not in allowed:
+        hint = (
+            f"Add it to REALFRAME_BACKBONE_MODULES on this machine (now: {', '.join(allowed) or 'none'}). Parameters alone cannot do that."
+        )
+        raise ParamsError(subject, f"the module {module_name or '(none)'} is not allowed on this machine", hint)
+    received = [Path("data"), settings.root / "data", settings.inbox_dir, settings.state_dir / "uploads", settings.state_dir / "feedback"]
+    for place in _find_module_places(module_name):
+        if any(
+            spelling.is_relative_to(folder) for folder in map(Path.resolve, received) for spelling in (place.absolute(), place.resolve())
+        ):
+            hint = "Move it into a folder of your own and put that folder on PYTHONPATH."
+            raise ParamsError(subject, f"the module {module_name} is at {place}, in a folder of received files", hint)
+
+
+def _find_module_places(module_name: str) -> Iterator[Path]:
+    """Yield the files and folders of a module and of the packages that contain it, without running any code."""
+    parts, search = module_name.split("."), None
+    for count in range(1, len(parts) + 1):
+        spec = importlib.machinery.PathFinder.find_spec(".".join(parts[:count]), search)
+        if spec is None:
+            return  # the import says so
+        if spec.origin:
+            yield Path(spec.origin)
+        search = list(spec.submodule_search_locations or ())
+        yield from map(Path, search)
+
+
 def _preprocess(frames: keras.KerasTensor, pixels: PixelFormat) -> keras.KerasTensor:
     """Convert [0, 255] to the pixel format of a network, as ``keras.applications.*.preprocess_input``, by layers that load in safe mode."""
     if pixels == "signed":
@@ -200,8 +238,27 @@ def _preprocess(frames: keras.KerasTensor, pixels: PixelFormat) -> keras.KerasTe
     return frames
 
 
-def _loads_safely(layer: keras.layers.Layer) -> bool:
-    return type(layer).__module__.startswith("keras.") and not isinstance(layer, layers.Lambda)
+def _find_unsafe_layers(network: keras.Model) -> list[str]:
+    """Return the names of the classes in a network, nested ones included, that Keras does not load in safe mode, sorted."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*`lambda`")  # it is found below
+        try:
+            return sorted(set(_find_unsafe(keras.saving.serialize_keras_object(network))))
+        except NotImplementedError as error:  # a layer has no configuration; Keras names it
+            return [str(error).strip().partition("\n")[0]]
+
+
+def _loads_safely(entry: Mapping[str, Any]) -> bool:
+    # the module of a class that is not Keras' own is None, or the name that it was registered with
+    return f"{entry['module']}.".startswith("keras.") and entry["class_name"] != "Lambda"
+
+
+def _find_unsafe(value: Any) -> Iterator[str]:
+    if isinstance(value, dict) and {"class_name", "module"} <= value.keys() and not _loads_safely(value):
+        yield value["class_name"]
+    if isinstance(value, dict | list | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _find_unsafe(item)
 
 
 _TRUNCATION = 6.0  # gray levels; a larger residual is content

@@ -8,22 +8,12 @@ from pathlib import Path
 
 from realframe.errors import SetupError
 from realframe.media.limits import limited_process
+from realframe.media.signature import MEDIA_TYPES
 from realframe.provenance.origin import Credentials
 from realframe.settings import get_settings
 
-MIME_TYPES = {
-    "jpeg": "image/jpeg",
-    "png": "image/png",
-    "webp": "image/webp",
-    "heif": "image/heif",
-    "avif": "image/avif",
-    "tiff": "image/tiff",
-    "gif": "image/gif",
-    "mp4": "video/mp4",
-    "mov": "video/quicktime",
-    "avi": "video/avi",
-}
-"""The containers that can have content credentials, and their media types."""
+CONTAINERS = frozenset({"jpeg", "png", "webp", "heif", "avif", "tiff", "gif", "mp4", "mov", "avi"})
+"""The containers that can have content credentials."""
 
 _STORE = b"jumdc2pa"  # start of a manifest store's description box in every container: ISO/IEC 19566-5, C2PA 2.x 11.1.4.2
 _MEMORY_MB = 1536  # address space of the reading process: it needs 50 MiB, and twice the bytes of a JPEG
@@ -54,9 +44,9 @@ def read_credentials(path: Path, container: str) -> CredentialsResult | None:
         OSError: the file cannot be read.
         SetupError: the trust list of the settings cannot be used.
     """
-    if container not in MIME_TYPES or not _has_manifest_store(path):
+    if container not in CONTAINERS or not _has_manifest_store(path):
         return None
-    output = _run_reader(path, MIME_TYPES[container])
+    output = _run_reader(path, MEDIA_TYPES[container])
     if output is None:
         problem = "They are damaged, or too large to be read."
         return CredentialsResult(Credentials("invalid", "unknown", "", "", "", (problem,)), "")

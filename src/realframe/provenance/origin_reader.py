@@ -2,9 +2,12 @@
 
 import textwrap
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
+from realframe.errors import MediaError
+from realframe.media.limits import contain_failures
 from realframe.media.signature import HEAD_BYTES, Signature, detect_signature
 from realframe.provenance.content_credentials import CredentialsResult, read_credentials
 from realframe.provenance.embedded_metadata import interpret_statement, read_image_metadata, read_video_metadata, skip_unreadable
@@ -37,11 +40,12 @@ def read_provenance(path: Path) -> Provenance:
     signature = _read_signature(path)
     if signature is None:
         return Provenance(None, (), _NOT_MEDIA)
-    try:
+    result: CredentialsResult | None = None
+    traces: tuple[Trace, ...] = ()
+    with suppress(MediaError), contain_failures(path):
         result = read_credentials(path, signature.container)
-    except OSError:
-        result = None
-    traces = tuple(_find_traces(path, signature))
+    with suppress(MediaError), contain_failures(path):
+        traces = tuple(_find_traces(path, signature))
     return Provenance(result.credentials if result else None, traces, describe_origin(result, traces))
 
 
