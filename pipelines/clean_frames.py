@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 import PIL
 import pillow_heif
+import simplejpeg
 
 from realframe import artifacts, config
-from realframe.caching.code_digest import source_digest
+from realframe.caching.code_digest import code_digest
 from realframe.caching.item_cache import ItemCache
 from realframe.config import Params
 from realframe.errors import MediaError, NoUsableFrameError
 from realframe.files import compute_sha256, remove_other_files
-from realframe.media import clean, quarantine, shards, square, still_image
+from realframe.media import clean, quarantine
 from realframe.media.clean import QUALITY_SCHEMA, QualityRow, check_usable_frames, clean_shard, read_quality_rows
 from realframe.media.process_pool import process_items
 from realframe.media.quarantine import stage_summary
@@ -38,7 +39,7 @@ def main() -> None:
     settings, params = get_settings(), config.load_params(artifacts.RESOLVED_PARAMS)
     sampled_shards = sorted(artifacts.FRAMES.glob("*.tar"))
     paths = pd.read_parquet(artifacts.MEDIA).set_index("media_id")["path"]
-    cache = ItemCache(settings.cache_dir, "clean", _cache_key(params))
+    cache = ItemCache(settings.cache_dir, "clean", _cache_key(params), settings.cache_limit_bytes)
 
     work = partial(_clean_item, params=params, cache=cache)
     results = process_items(work, sampled_shards, settings.workers, params.limits.timeout_s, STAGE)
@@ -78,8 +79,8 @@ def _find_error(result: _CleanedItem | MediaError, shard: Path) -> MediaError | 
 
 
 def _cache_key(params: Params) -> dict[str, Any]:
-    versions = [PIL.__version__, pillow_heif.__version__, imagehash.__version__, np.__version__]
-    return {"clean": params.clean.model_dump(), "code": source_digest(clean, still_image, shards, square), "versions": versions}
+    versions = [PIL.__version__, simplejpeg.__version__, pillow_heif.__version__, imagehash.__version__, np.__version__]
+    return {"clean": params.clean.model_dump(), "code": code_digest(clean.__name__), "versions": versions}
 
 
 if __name__ == "__main__":

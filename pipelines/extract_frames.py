@@ -6,14 +6,15 @@ from typing import Any
 import av
 import pandas as pd
 import PIL
+import simplejpeg
 
 from realframe import artifacts, config
-from realframe.caching.code_digest import source_digest
+from realframe.caching.code_digest import code_digest
 from realframe.caching.item_cache import ItemCache
 from realframe.config import Params
 from realframe.errors import MediaError
 from realframe.files import remove_other_files
-from realframe.media import decode, extract, ffmpeg, frame_sampling, harmonize, quarantine, shards, square, still_image, video_stream
+from realframe.media import extract, ffmpeg, harmonize, quarantine
 from realframe.media.probe import MediaFacts
 from realframe.media.process_pool import process_items
 from realframe.media.quarantine import stage_summary
@@ -26,7 +27,7 @@ def main() -> None:
     """Run the stage."""
     settings, params = get_settings(), config.load_params(artifacts.RESOLVED_PARAMS)
     items: list[dict[str, Any]] = pd.read_parquet(artifacts.HARMONIZED).to_dict("records")  # type: ignore[assignment]
-    cache = ItemCache(settings.cache_dir, "frames", _cache_key(params))
+    cache = ItemCache(settings.cache_dir, "frames", _cache_key(params), settings.cache_limit_bytes)
 
     work = partial(_extract_item, params=params, cache=cache)
     results = process_items(work, items, settings.workers, params.limits.timeout_s, STAGE, _path)
@@ -53,11 +54,11 @@ def _extract_item(item: dict[str, Any], params: Params, cache: ItemCache) -> boo
 def _cache_key(params: Params) -> dict[str, Any]:
     harmonized: list[Any] = []
     if params.harmonize.rewrites_files:
-        harmonized = [params.harmonize.model_dump(exclude={"match"}), source_digest(harmonize, square)]
+        harmonized = [params.harmonize.model_dump(exclude={"match"}), code_digest(harmonize.__name__)]
     return {
         "extract": params.extract.model_dump(),
-        "code": source_digest(decode, extract, still_image, frame_sampling, shards, video_stream),
-        "versions": [ffmpeg.ffmpeg_version(), av.__version__, PIL.__version__],
+        "code": code_digest(extract.__name__),
+        "versions": [ffmpeg.ffmpeg_version(), av.__version__, PIL.__version__, simplejpeg.__version__],
         "harmonized": harmonized,
     }
 

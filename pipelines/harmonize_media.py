@@ -8,16 +8,17 @@ from typing import Any
 import av
 import pandas as pd
 import PIL
+import simplejpeg
 
 from realframe import artifacts, config
-from realframe.caching.code_digest import source_digest
+from realframe.caching.code_digest import code_digest
 from realframe.caching.item_cache import ItemCache
 from realframe.config import Params
 from realframe.data import manifest
 from realframe.data.balance import find_unmatched
 from realframe.errors import DatasetError, MediaError, TooSmallError
 from realframe.files import remove_other_files
-from realframe.media import decode, ffmpeg, harmonize, quarantine, square, still_image, video_stream
+from realframe.media import ffmpeg, harmonize, quarantine
 from realframe.media.probe import MediaFacts, probe_media
 from realframe.media.process_pool import process_items
 from realframe.media.quarantine import stage_summary
@@ -62,7 +63,8 @@ def _harmonize_items(items: list[dict[str, Any]], params: Params) -> dict[str, _
     if not params.harmonize.rewrites_files:
         return {item["media_id"]: _HarmonizedItem(MediaFacts.from_row(item), is_cached=False) for item in items}
     settings = get_settings()
-    work = partial(_harmonize_item, params=params, cache=ItemCache(settings.cache_dir, "harmonized", _cache_key(params)))
+    cache = ItemCache(settings.cache_dir, "harmonized", _cache_key(params), settings.cache_limit_bytes)
+    work = partial(_harmonize_item, params=params, cache=cache)
     results = process_items(work, items, settings.workers, params.limits.timeout_s, STAGE, _path)
     return {item["media_id"]: result for item, result in zip(items, results, strict=True)}
 
@@ -97,8 +99,8 @@ def _path(item: dict[str, Any]) -> str:
 def _cache_key(params: Params) -> dict[str, Any]:
     return {
         "harmonize": params.harmonize.model_dump(exclude={"match"}),
-        "code": source_digest(harmonize, decode, still_image, square, video_stream),
-        "versions": [ffmpeg.ffmpeg_version(), av.__version__, PIL.__version__],
+        "code": code_digest(harmonize.__name__),
+        "versions": [ffmpeg.ffmpeg_version(), av.__version__, PIL.__version__, simplejpeg.__version__],
     }
 
 

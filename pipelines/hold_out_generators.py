@@ -10,6 +10,7 @@ from filelock import FileLock
 from tqdm import tqdm
 
 from realframe import artifacts, config
+from realframe.caching.code_digest import code_digest
 from realframe.config import Params, replace_train_values
 from realframe.data import manifest
 from realframe.evaluation import scored_rows, unseen_generators
@@ -75,7 +76,9 @@ def _score_fold(fold: Fold, params: Params, weights: "BackboneWeights", settings
     from realframe.training import detector_training
 
     frames = {split: build_frame_table(fold.splits, artifacts.CLEAN_FRAMES, split) for split in ("train", "val", "test")}
-    name = detector_training.training_digest(params, frames, fold.generator, params.balance.method, params.evaluate.aggregate)
+    code = code_digest("pipelines.hold_out_generators")
+    facts = (fold.generator, params.balance.method, params.evaluate.aggregate, weights.sha256, code)
+    name = detector_training.training_digest(params, frames, *facts)
     folder = settings.state_dir / "training" / f"held-out-{name}"
     folder.mkdir(parents=True, exist_ok=True)
     scores_file = folder / "scores.parquet"

@@ -14,6 +14,7 @@ import pandas as pd
 from filelock import FileLock
 
 from realframe import artifacts, config
+from realframe.caching.code_digest import code_digest
 from realframe.config import Params, replace_train_values
 from realframe.data import manifest
 from realframe.data.batches import build_frame_table
@@ -40,7 +41,9 @@ def main() -> None:
     weights = find_weights(params.train.weights, backbones.get_backbone(params.train.backbone), settings)
     if weights.name == "random":
         print(f"{params.train.backbone} starts from random weights: with ImageNet weights its figures would differ")
-    state_dir = settings.state_dir / "training" / detector_training.training_digest(params, frames)
+    digest = detector_training.training_digest(params, frames, weights.sha256, code_digest("pipelines.train"))
+    state_dir = settings.state_dir / "training" / digest
+    training_phase.delete_abandoned_states(state_dir.parent)
     state_dir.mkdir(parents=True, exist_ok=True)
     with FileLock(state_dir.with_suffix(".lock")):
         _train(weights, params, splits, frames, state_dir, settings)

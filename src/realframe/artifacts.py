@@ -5,6 +5,7 @@ from pathlib import Path
 PARAMS = Path("params.yaml")
 RECIPES = Path("recipes")
 RESOLVED_PARAMS = Path("build/params.yaml")
+CODE_DIGESTS = Path("build/code")
 
 # media and tables of the dataset
 RAW_MEDIA = Path("data/raw")

@@ -68,16 +68,18 @@ def test_few_items_are_noted(rows: pd.DataFrame) -> None:
 def test_regression_set_figures() -> None:
     table = pd.DataFrame(
         {
-            "media_id": list("abcde"),
-            "label": ["fake", "fake", "real", "real", "fake"],
-            "split": ["train", "", "val", "", "test"],
-            "score": [0.9, THRESHOLD, 0.5, 0.1, 0.2],
+            "media_id": list("abcdef"),
+            "label": ["fake", "fake", "real", "real", "fake", "real"],
+            "split": ["train", "", "val", "", "test", ""],
+            "score": [0.9, THRESHOLD, 0.5, 0.1, 0.2, float("nan")],
+            "reason": [*[""] * 5, "its file is damaged"],
         }
     )
     assert regression_set.compute_regression_figures(table, THRESHOLD) == {
         "items": 5,
         "correct": 3,
         "not_trained": {"items": 4, "correct": 2},
+        "not_scored": [{"media_id": "f", "label": "real", "reason": "its file is damaged"}],
     }
     assert regression_set.compute_regression_figures(table.iloc[:0], THRESHOLD) is None
     assert regression_set.compute_regression_figures(None, THRESHOLD) is None

@@ -1,5 +1,6 @@
 """The cache of activations: computed once, correct, and never confused with those of other facts."""
 
+import gc
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,13 +13,13 @@ import pytest
 from realframe.config import AugmentParams
 from realframe.data.batches import FrameReader
 from realframe.errors import SetupError
-from realframe.models import activations, detector_network, freezing
+from realframe.models import detector_network, freezing
 from realframe.models.activations import ActivationCache
 from realframe.settings import Settings
 from tests.head_params import make_head_params
 
 AUGMENT = AugmentParams(flip=True, rotation=0.05, zoom=0.1, brightness=0.1, contrast=0.1)
-LAYERS = ["block3_relu", detector_network.POOLED]
+LAYERS = ["block3_relu", freezing.POOLED]
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +29,14 @@ def network() -> keras.Model:
 
 @pytest.fixture
 def open_cache(network: keras.Model, tmp_path: Path) -> Callable[..., ActivationCache]:
-    def make(model: keras.Model = network, layers: list[str] = LAYERS, augment: AugmentParams = AUGMENT, seed: int = 1) -> ActivationCache:
-        return ActivationCache(model, layers, tmp_path / "cache", augment, seed, workers=2)
+    def make(
+        model: keras.Model = network,
+        layers: list[str] = LAYERS,
+        augment: AugmentParams = AUGMENT,
+        seed: int = 1,
+        limit_bytes: int = 10**9,
+    ) -> ActivationCache:
+        return ActivationCache(model, layers, tmp_path / "cache", limit_bytes, augment, seed, workers=2)
 
     return make
 
@@ -54,7 +61,7 @@ def test_views_differ_from_each_other(open_cache: Callable[..., ActivationCache]
     table, cache = make_table(1), open_cache()
     cache.fill(table, views=3)
 
-    cached = cache.gather(detector_network.POOLED, table, np.zeros(3, int), np.arange(3))
+    cached = cache.gather(freezing.POOLED, table, np.zeros(3, int), np.arange(3))
 
     assert not np.allclose(cached[0], cached[1])
     assert not np.allclose(cached[1], cached[2])
@@ -101,16 +108,18 @@ def test_a_full_disk_is_an_error_before_anything_is_computed(
         open_cache().fill(make_table(2), views=1)
 
 
-def test_the_least_recently_used_files_are_deleted_first_and_files_in_use_stay(
-    open_cache: Callable[..., ActivationCache], make_table: Callable[..., pd.DataFrame], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_what_a_training_reads_stays_and_the_rest_makes_room(
+    open_cache: Callable[..., ActivationCache], make_table: Callable[..., pd.DataFrame]
 ) -> None:
     table = make_table(2, 3)
-    open_cache(layers=[detector_network.POOLED]).fill(table, views=1)
-    monkeypatch.setattr(activations, "_LIMIT_BYTES", 0)
+    training = open_cache(layers=[freezing.POOLED], limit_bytes=1)
+    training.fill(table, views=1)
 
-    open_cache(layers=["block2_relu"]).fill(table, views=1)
-    assert open_cache(layers=[detector_network.POOLED]).fill(table, views=1) == 0
+    open_cache(layers=["block2_relu"], limit_bytes=1).fill(table, views=1)
+    assert training.gather(freezing.POOLED, table, np.arange(5), np.zeros(5, int)).any()
+    assert open_cache(layers=[freezing.POOLED], limit_bytes=1).fill(table, views=1) == 0
 
-    monkeypatch.setattr(activations, "_IN_USE_S", -1)
-    open_cache(layers=["block1_relu"]).fill(table, views=1)
-    assert open_cache(layers=[detector_network.POOLED]).fill(table, views=1) == 5
+    del training
+    gc.collect()
+    open_cache(layers=["block1_relu"], limit_bytes=1).fill(table, views=1)
+    assert open_cache(layers=[freezing.POOLED]).fill(table, views=1) == 5

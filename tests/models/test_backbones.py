@@ -1,6 +1,9 @@
 """Backbones: each one that a recipe may name becomes a flat detector of pixels that loads in safe mode."""
 
 import importlib
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -57,6 +60,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]
     (tmp_path / "own_nets.py").write_text(OWN)
     (tmp_path / "broken_nets.py").write_text("import nowhere_to_be_found")
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(backbones, "get_settings", lambda: Settings(backbone_modules="own_nets, broken_nets,nowhere_nets"))
     return lambda function: f"own_nets:{function}"
 
 
@@ -159,7 +163,7 @@ def test_a_function_of_the_user_is_a_backbone(own: Callable[[str], str]) -> None
     [
         ("nowhere_nets:tiny", r"nowhere_nets cannot be imported: ModuleNotFoundError.*PYTHONPATH"),
         ("broken_nets:tiny", r"broken_nets cannot be imported: .*nowhere_to_be_found"),
-        (":tiny", r"Write module:function"),
+        (":tiny", r"is not allowed"),
         ("own_nets:tinny", r"own_nets has no function tinny.*It has: tiny, narrow"),
         ("own_nets:", r"own_nets has no function"),
         ("own_nets:narrow", r"narrow cannot be called with include_top, weights and input_tensor.*backbones.py"),
@@ -168,6 +172,53 @@ def test_a_function_of_the_user_is_a_backbone(own: Callable[[str], str]) -> None
 def test_a_missing_function_is_an_error(name: str, words: str, own: Callable[[str], str]) -> None:
     with pytest.raises(ParamsError, match=f"train.backbone: {name}: .*{words}"):
         backbones.get_backbone(name)
+
+
+def write_received_module(folder: Path) -> Path:
+    """Write a module into the folder of originals that leaves a trace when it is imported; return the trace."""
+    received = folder / "data" / "raw"
+    received.mkdir(parents=True)
+    (received / "evil.py").write_text(f"import pathlib; pathlib.Path({str(folder / 'trace')!r}).touch()\ndef net(*a, **b): ...\n")
+    (folder / "data" / "__init__.py").write_text((received / "evil.py").read_text())
+    return folder / "trace"
+
+
+@pytest.mark.parametrize("name", ["data.raw.evil:net", "evil:net", "linked:net"])
+@pytest.mark.parametrize("modules", ["", "data.raw.evil,evil,linked"])
+def test_a_received_file_is_never_imported(name: str, modules: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trace = write_received_module(tmp_path)
+    (tmp_path / "linked.py").symlink_to(tmp_path / "data" / "raw" / "evil.py")
+    monkeypatch.chdir(tmp_path)
+    for folder in (tmp_path / "data" / "raw", tmp_path):
+        monkeypatch.syspath_prepend(folder)
+    monkeypatch.setattr(backbones, "get_settings", lambda: Settings(backbone_modules=modules))
+
+    with pytest.raises(ParamsError, match="folder of received files" if modules else "REALFRAME_BACKBONE_MODULES"):
+        backbones.get_backbone(name)
+
+    assert not trace.exists()
+
+
+def test_a_module_named_in_the_parameters_alone_is_not_imported_by_the_first_stage(root: Path, tmp_path: Path) -> None:
+    """`-S train.backbone=...` and the form of Airflow write their values into the overrides of params.yaml."""
+    trace = write_received_module(tmp_path)
+    (tmp_path / "recipes").symlink_to(root / "recipes")
+    params = (root / "params.yaml").read_text().replace("overrides: {}", "overrides: {train.backbone: 'data.raw.evil:net'}")
+    (tmp_path / "params.yaml").write_text(params)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{tmp_path}{os.pathsep}{root}",
+        "REALFRAME_BACKBONE_MODULES": "",
+        "REALFRAME_ROOT": str(root),
+    }
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.resolve_params"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode != 0
+    assert "data.raw.evil is not allowed on this machine" in done.stderr
+    assert not trace.exists()
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def build_branched_model() -> keras.Model:
     x = layers.Concatenate(name="join")([left, right])
     y = layers.Conv2D(8, 1, name="b1")(x)
     x = layers.Add(name="b_add")([x, y])
-    x = layers.GlobalAveragePooling2D(name=detector_network.POOLED)(x)
+    x = layers.GlobalAveragePooling2D(name=freezing.POOLED)(x)
     return keras.Model(frames, layers.Dense(1, name=detector_network.SCORE)(x))
 
 
@@ -64,7 +64,7 @@ def test_the_cut_layer_is_below_branches_and_skip_connections(first: str, expect
 def test_exactly_the_last_layers_are_trainable_but_not_batch_normalization(efficientnet: keras.Model) -> None:
     names = freezing.unfreeze_last(efficientnet, 20, align_to_block=False)
 
-    backbone = detector_network.get_backbone_layers(efficientnet)
+    backbone = freezing.get_backbone_layers(efficientnet)
     trainable = {layer.name for layer in backbone if layer.trainable}
     assert trainable == {layer.name for layer in backbone[-20:] if not isinstance(layer, BATCH_NORMALIZATION)} == set(names)
     assert any(isinstance(layer, BATCH_NORMALIZATION) for layer in backbone[-20:])

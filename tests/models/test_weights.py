@@ -204,7 +204,8 @@ def test_a_network_without_imagenet_weights_is_an_error(folder: Settings) -> Non
         weights.find_weights("imagenet", backbones.get_backbone("residual_cnn"), folder)
 
 
-def test_a_function_of_the_user_has_no_imagenet_weights(folder: Settings) -> None:
+def test_a_function_of_the_user_has_no_imagenet_weights(folder: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backbones, "get_settings", lambda: Settings(backbone_modules="realframe.models.backbones"))
     own = backbones.get_backbone("realframe.models.backbones:residual_cnn")
 
     with pytest.raises(WeightsError, match=r"backbones:residual_cnn with ImageNet weights.*random, or to the path of a .weights.h5 file"):

@@ -87,6 +87,7 @@ def make_job(splits: pd.DataFrame, clean: Path, tiny: Params, tmp_path: Path) ->
             "seed": params.seed,
             "frames": frames,
             "cache_dir": tmp_path / "cache",
+            "cache_limit_bytes": settings.cache_limit_bytes,
             "state_dir": tmp_path / "state",
             "workers": 2,
         }

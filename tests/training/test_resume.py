@@ -5,6 +5,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock
 
 from realframe.config import Params
-from realframe.training import two_phase
+from realframe.training import training_phase, two_phase
 from realframe.training.training_job import TrainingJob
 
 Network, MakeJob, Changed = Callable[..., keras.Model], Callable[..., TrainingJob], Callable[..., Params]
@@ -97,6 +99,17 @@ def test_an_incomplete_state_is_ignored(network: Network, make_job: MakeJob, tin
     resumed = two_phase.train_two_phase(network(), make_job())
 
     pd.testing.assert_frame_equal(comparable(resumed.history), comparable(whole.history), check_exact=True)
+
+
+def test_the_state_of_a_training_that_nobody_resumes_is_deleted(tmp_path: Path) -> None:
+    for name, days in (("old", 15), ("running", 15), ("new", 13)):
+        (tmp_path / name / "phase1").mkdir(parents=True)
+        (tmp_path / name / "phase1" / "best.weights.h5").touch()
+        for path in (tmp_path / name / "phase1" / "best.weights.h5", tmp_path / name / "phase1", tmp_path / name):
+            os.utime(path, (0, time.time() - days * 24 * 3600))
+    with FileLock(tmp_path / "running.lock"):
+        training_phase.delete_abandoned_states(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["new", "running"]
 
 
 def test_a_training_killed_by_sigkill_resumes(network: Network, make_job: MakeJob, tiny: Params, tmp_path: Path) -> None:

@@ -1,32 +1,34 @@
 """The parameters of a run: one strict, frozen model, resolved from params.yaml, a recipe and overrides.
 
-To add a parameter: one line with a comment in ``params.yaml``, one field with its bounds in ``sections.py``, and the key (or its section)
-under ``params`` of the stage in ``dvc.yaml`` that reads it.
+To add a parameter: one line with a comment in ``params.yaml``, one field with its bounds in ``sections.py`` or ``frame_sections.py``, and
+the key (or its section) under ``params`` of the stage in ``dvc.yaml`` that reads it.
 """
 
+from realframe.config.frame_sections import (
+    AugmentParams,
+    CleanParams,
+    Crop,
+    ExtractParams,
+    HarmonizeParams,
+    Limits,
+    Sampling,
+)
 from realframe.config.parameters import Params, ResolvedParams, list_recipes, load_params, parse_overrides, parse_params, resolve_params
 from realframe.config.search_space import TUNABLE, SearchRange, TuneParams, replace_train_values
 from realframe.config.sections import (
     ActivationParams,
-    AugmentParams,
     BalanceParams,
-    CleanParams,
-    Crop,
     EvaluateParams,
-    ExtractParams,
-    HarmonizeParams,
     HeadKind,
     HeadParams,
-    Limits,
     Phase1Params,
     Phase2Params,
     ReduceLrParams,
-    Sampling,
     ShortcutParams,
     SplitParams,
     TrainParams,
 )
-from realframe.config.yaml_files import flatten, read_yaml
+from realframe.config.yaml_files import flatten, get_mapping, parse_yaml_mapping, read_yaml
 
 __all__ = [
     "TUNABLE",
@@ -53,10 +55,12 @@ __all__ = [
     "TrainParams",
     "TuneParams",
     "flatten",
+    "get_mapping",
     "list_recipes",
     "load_params",
     "parse_overrides",
     "parse_params",
+    "parse_yaml_mapping",
     "read_yaml",
     "replace_train_values",
     "resolve_params",

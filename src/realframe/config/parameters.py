@@ -11,22 +11,26 @@ from typing import Any, Self
 from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from ruamel.yaml import YAML
 
-from realframe.config.search_space import SearchRange, TuneParams, replace_train_values
-from realframe.config.sections import (
-    BalanceParams,
+from realframe.config.frame_sections import (
     CleanParams,
-    EvaluateParams,
     ExtractParams,
     HarmonizeParams,
     Limits,
     Section,
+)
+from realframe.config.search_space import SearchRange, TuneParams, replace_train_values
+from realframe.config.sections import (
+    BalanceParams,
+    EvaluateParams,
     ShortcutParams,
     SplitParams,
     TrainParams,
 )
-from realframe.config.yaml_files import flatten, merge, nest, read_yaml
+from realframe.config.yaml_files import flatten, get_mapping, merge, nest, parse_yaml, parse_yaml_mapping, read_yaml
 from realframe.errors import ParamsError
 from realframe.files import atomic_path
+
+_MAX_QUOTED = 100  # characters of a value in a message
 
 
 class Params(Section):
@@ -108,7 +112,7 @@ def load_params(path: Path) -> Params:
 
 def parse_params(data: bytes) -> Params:
     """Parse the content of a file that ``ResolvedParams.save`` wrote. Raises ParamsError."""
-    return _validate(YAML(typ="safe").load(data), Path("build/params.yaml"))
+    return _validate(parse_yaml_mapping(data, "build/params.yaml", "Run the stage `resolve_params` again."), Path("build/params.yaml"))
 
 
 def resolve_params(
@@ -123,11 +127,12 @@ def resolve_params(
         overrides: dotted keys and values; they take precedence over the overrides in the file.
     """
     base = read_yaml(params_file)
-    overrides = {**(base.pop("overrides", None) or {}), **(overrides or {})}
+    overrides = {**get_mapping(base, "overrides", params_file), **(overrides or {})}
+    base.pop("overrides", None)
     base["recipe"] = recipe = recipe or base.get("recipe")
+    if recipe not in (known := list_recipes(recipes)):
+        raise ParamsError(f"recipe: {recipe}", "there is no such recipe", f"Choose one of: {', '.join(known)}.")
     recipe_file = recipes / f"{recipe}.yaml"
-    if not recipe_file.exists():
-        raise ParamsError(f"recipe: {recipe}", "there is no such recipe", f"Choose one of: {', '.join(list_recipes(recipes))}.")
     overlay = read_yaml(recipe_file)
     origins = {key: params_file.name for key, _ in flatten(base)}
     origins |= {key: str(recipe_file) for key, _ in flatten(overlay)}
@@ -147,13 +152,22 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
         key, equals, value = setting.partition("=")
         if not (key and equals):
             raise ParamsError(setting, "is not of the form KEY=VALUE", "Write for example train.phase1.epochs=3.")
-        values[key.strip()] = YAML(typ="safe").load(value)
+        name = key.strip()
+        values[name] = parse_yaml(
+            value, f"-S {_shorten(setting)}", "Write the value as YAML, for example -S 'extract.sampling={every: 3}'."
+        )
     return values
 
 
 def list_recipes(recipes: Path) -> list[str]:
     """Return the names of the recipes in a folder."""
     return sorted(file.stem for file in recipes.glob("*.yaml"))
+
+
+def _shorten(text: str) -> str:
+    """Return the start of a text that somebody typed, in one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= _MAX_QUOTED else f"{line[:_MAX_QUOTED]}..."
 
 
 def _parent_origin(key: str, origins: Mapping[str, str]) -> str:
@@ -169,5 +183,5 @@ def _validate(values: Mapping[str, Any], source: Path) -> Params:
         key = ".".join(str(part) for part in first["loc"])
         # the value of a whole section would be long, and the message already names the values that contradict each other
         hides_value = first["type"] == "missing" or isinstance(first["input"], Mapping)
-        value = "" if hides_value else f" (given: {first['input']!r})"
+        value = "" if hides_value else f" (given: {_shorten(repr(first['input']))})"
         raise ParamsError(key or source, f"{first['msg']}{value}", f"Change it in {source}, the recipe or the overrides.") from error

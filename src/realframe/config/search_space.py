@@ -6,7 +6,8 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from realframe.config.sections import Section, TrainParams
+from realframe.config.frame_sections import Section
+from realframe.config.sections import TrainParams
 from realframe.config.yaml_files import merge, nest
 
 TUNABLE = (

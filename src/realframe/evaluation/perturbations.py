@@ -21,10 +21,11 @@ from realframe.errors import MediaError
 from realframe.media.file_frames import load_file_frames
 from realframe.media.frame_sampling import sample_evenly
 from realframe.media.harmonize import reencode_video
+from realframe.media.image_damage import decode_image
 from realframe.media.probe import probe_media
 from realframe.media.shards import open_shard, read_shard_frames
 from realframe.media.square import fit_to_square, pad_to_square
-from realframe.media.still_image import flatten_image, open_image
+from realframe.media.still_image import flatten_image
 
 ImageFunction = Callable[[Image.Image, float, np.random.Generator], Image.Image]
 _FORMAT_BY_SUFFIX = {"png": "png", "jpg": "jpeg"}  # of the frames of a video
@@ -157,11 +158,10 @@ def _read_chosen_frames(item: ItemFiles, chosen: set[int], params: Params) -> It
         for number, (member, data) in enumerate(shard.frames()):
             if number not in chosen:
                 continue
-            with open_image(
-                BytesIO(data), still or _FORMAT_BY_SUFFIX[member.split(".")[1]], params.limits.max_pixels, item.media_id
-            ) as image:
-                upright = flatten_image(ImageOps.exif_transpose(image))
-                if profile := image.info.get("icc_profile"):
+            container = still or _FORMAT_BY_SUFFIX[member.split(".")[1]]
+            with decode_image(BytesIO(data), container, params.limits.max_pixels, item.media_id) as decoded:
+                upright = flatten_image(ImageOps.exif_transpose(decoded.image))
+                if profile := decoded.image.info.get("icc_profile"):
                     upright.info["icc_profile"] = profile
             yield number, upright
 

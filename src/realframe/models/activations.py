@@ -5,13 +5,15 @@ everything that its values depend on. A second run, and another recipe on the sa
 their offset, so that memory does not grow with the dataset. A memory map per file would hold a file descriptor for each item, and a
 dataset has more items than a process may open.
 
-The folder is kept under 20 GiB; the least recently used files are deleted first. All may be deleted while nothing is training.
+``caching/eviction.py`` keeps all caches below one size limit. The files that a training reads stay until it ends; the others may be deleted
+at any time.
 """
 
 import hashlib
 import json
+import os
 import shutil
-import time
+import weakref
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -21,18 +23,17 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from realframe.caching.code_digest import source_digest
+from realframe.caching.code_digest import code_digest
+from realframe.caching.eviction import hold_entries, record_use, trim_caches
 from realframe.config import AugmentParams
 from realframe.data.batches import FrameReader
 from realframe.errors import SetupError
 from realframe.files import atomic_path
 from realframe.models import augment as augmentation
 from realframe.models import frame_features
-from realframe.models.detector_network import get_backbone_layers
+from realframe.models.freezing import get_backbone_layers
 
 _NAMESPACE = "activations"
-_LIMIT_BYTES = 20 << 30  # of the whole cache
-_IN_USE_S = 6 * 3600  # a file used more recently may belong to a running training
 _BATCH = 32
 _GROUP_FRAMES = 64  # items are grouped until they have so many frames, so that photos fill a batch too
 
@@ -44,25 +45,35 @@ class ActivationCache:
         detector: the untrained detector.
         layers: names of its layers up to and including the pooling; they are computed in one pass.
         root: the folder of caches, ``settings.cache_dir``.
+        limit_bytes: their size limit, ``settings.cache_limit_bytes``.
         augment: the augmentation of the views other than view 0.
         seed: seed of the augmentation.
         workers: number of threads that decode frames.
     """
 
-    def __init__(self, detector: keras.Model, layers: Sequence[str], root: Path, augment: AugmentParams, seed: int, workers: int) -> None:
+    def __init__(
+        self,
+        detector: keras.Model,
+        layers: Sequence[str],
+        root: Path,
+        limit_bytes: int,
+        augment: AugmentParams,
+        seed: int,
+        workers: int,
+    ) -> None:
         self._bottom = keras.Model(detector.input, [detector.get_layer(layer).output for layer in layers])
         self._layers = list(layers)
         self._shapes = {layer: tuple(detector.get_layer(layer).output.shape[1:]) for layer in layers}
-        self._root = root / _NAMESPACE
+        self._root, self._limit_bytes = root, limit_bytes
         self._augment, self._seed, self._workers = augment, seed, workers
         self._facts: dict[str, object] = {
             "backbone": detector.name,
             "size": detector.input.shape[1],
             "weights": _digest_layers(get_backbone_layers(detector)),
             "keras": keras.version(),
-            "code": source_digest(augmentation),
+            "code": code_digest(__name__),
         }
-        self._folder = cache(self._folder_for)
+        self._folder = cache(self._open_folder)
 
     def fill(self, table: pd.DataFrame, views: int) -> int:
         """Compute the missing activations of the first ``views`` views of the frames of ``table``; return their number, frames x views.
@@ -93,17 +104,20 @@ class ActivationCache:
         """Return the path of the file of a clean shard's activations in a view."""
         return self._folder(layer, view) / digest[:2] / digest
 
-    def _folder_for(self, layer: str, view: int) -> Path:
+    def _open_folder(self, layer: str, view: int) -> Path:
+        """Return the folder of a layer's activations in a view; its files are not evicted while this object exists."""
         augmentation_facts = {"view": view, "seed": self._seed, **self._augment.model_dump()} if view else {"view": 0}
         facts = json.dumps({**self._facts, "layer": layer, **augmentation_facts}, sort_keys=True)
-        return self._root / hashlib.sha256(facts.encode()).hexdigest()[:16]
+        folder = self._root / _NAMESPACE / hashlib.sha256(facts.encode()).hexdigest()[:16]
+        weakref.finalize(self, os.close, hold_entries(folder))
+        return folder
 
     def _is_cached(self, table: pd.DataFrame, rows: np.ndarray, view: int) -> bool:
         paths = [self.path(layer, table["digest"].iloc[rows[0]], view) for layer in self._layers]
         if not all(path.exists() for path in paths):
             return False
         for path in paths:
-            path.touch()
+            record_use(path)
         return True
 
     def _compute(self, table: pd.DataFrame, reader: FrameReader, view: int, items: Sequence[np.ndarray]) -> None:
@@ -128,7 +142,7 @@ class ActivationCache:
         if not needed:
             return
         self._root.mkdir(parents=True, exist_ok=True)
-        _trim(self._root, _LIMIT_BYTES - needed)
+        trim_caches(self._root, self._limit_bytes - needed)
         free = shutil.disk_usage(self._root).free
         if needed > free:
             reason = f"the activations need {needed / 1e9:.1f} GB, the disk has {free / 1e9:.1f} GB"
@@ -149,16 +163,6 @@ def _group_items(missing: Sequence[tuple[int, np.ndarray]]) -> Iterator[tuple[in
         if last or sum(map(len, group)) >= _GROUP_FRAMES:
             yield view, group
             group = []
-
-
-def _trim(folder: Path, keep_bytes: int) -> None:
-    """Delete the least recently used files until at most ``keep_bytes`` are left; files in use stay."""
-    files = sorted(((file.stat().st_mtime, file.stat().st_size, file) for file in folder.rglob("*") if file.is_file()), reverse=True)
-    total = 0
-    for used, size, file in files:
-        total += size
-        if total > keep_bytes and time.time() - used > _IN_USE_S:
-            file.unlink(missing_ok=True)
 
 
 def _digest_layers(layers: Sequence[keras.layers.Layer]) -> str:

@@ -8,9 +8,9 @@ from keras import layers, ops
 
 from realframe.config import HeadParams
 from realframe.models import backbones, heads, weights
+from realframe.models.freezing import POOLED
 from realframe.settings import Settings
 
-POOLED = "pooled_features"
 STANDARDIZED = "standardized_features"
 SCORE = "score"
 CLIP_HEAD = "clip_head"
@@ -56,12 +56,6 @@ def create_detector(
     """Find the weights that ``train.weights`` names and build an untrained detector with them. Raises ParamsError, WeightsError."""
     backbone_weights = weights.find_weights(choice, backbones.get_backbone(backbone), settings)
     return build_detector(backbone, backbone_weights, size, head, seed), backbone_weights
-
-
-def get_backbone_layers(detector: keras.Model) -> list[keras.layers.Layer]:
-    """Return the layers between the input and the pooling, both excluded, in Keras' order."""
-    names = [layer.name for layer in detector.layers]
-    return detector.layers[1 : names.index(POOLED)]
 
 
 def get_clip_head(detector: keras.Model) -> keras.Model | None:

@@ -5,14 +5,22 @@ Phase 2 of the training unfreezes the last layers with :func:`unfreeze_last`.
 
 import logging
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 
 from realframe.models.backbones import FIXED_LAYER
-from realframe.models.detector_network import POOLED, get_backbone_layers
 
+POOLED = "pooled_features"  # the layer between backbone and head
 _BLOCK = re.compile(r"^(block_?\d+[a-z]?)_|^(expanded_conv)_")
 _log = logging.getLogger(__name__)
+
+
+def get_backbone_layers(detector: keras.Model) -> list[keras.layers.Layer]:
+    """Return the layers between the input and the pooling, both excluded, in Keras' order."""
+    names = [layer.name for layer in detector.layers]
+    return detector.layers[1 : names.index(POOLED)]
 
 
 def freeze_backbone(detector: keras.Model) -> None:
@@ -55,9 +63,10 @@ def find_last_layers(detector: keras.Model, count: int, align_to_block: bool) ->
 def find_cut_layer(detector: keras.Model, first_unfrozen: str) -> keras.layers.Layer:
     """Return the last layer before ``first_unfrozen`` at which the network can be cut: all later layers depend on its output alone."""
     layers = detector.layers
-    position = {id(layer): number for number, layer in enumerate(layers)}
+    position = {layer.name: number for number, layer in enumerate(layers)}
+    inputs = read_inputs(detector)
     first = next(number for number, layer in enumerate(layers) if layer.name == first_unfrozen)
-    lowest_input = [min((position[id(below)] for below in _find_inputs(layer, position)), default=0) for layer in layers]
+    lowest_input = [min((position[name] for name in inputs[layer.name] if name in position), default=0) for layer in layers]
     reach = len(layers)
     cut = 0
     for number in range(len(layers) - 1, 0, -1):  # from the output down; reach is the lowest layer that any layer above reads
@@ -78,14 +87,24 @@ def get_pooling_layer(detector: keras.Model) -> keras.layers.Layer:
     return detector.get_layer(POOLED)
 
 
-def _find_inputs(layer: keras.layers.Layer, position: dict[int, int]) -> list[keras.layers.Layer]:
-    """Return the layers of the network whose outputs ``layer`` reads. Only its first node counts: other networks may share the layer."""
-    node = layer._inbound_nodes[0]
-    return [tensor._keras_history.operation for tensor in node.input_tensors if id(tensor._keras_history.operation) in position]
-
-
 def _find_block_start(layers: list[keras.layers.Layer], start: int) -> int:
     match = _BLOCK.match(layers[start].name)
     if match is None:
         return start
     return next(number for number, layer in enumerate(layers) if layer.name.startswith(match.group(0)))
+
+
+def read_inputs(network: keras.Model) -> dict[str, list[str]]:
+    """Return, for each layer and operation of a functional network, the names of those whose outputs it reads.
+
+    They are read from the configuration, which is Keras' file format and its only public form of the graph.
+    """
+    return {entry["name"]: list(_find_sources(entry["inbound_nodes"])) for entry in network.get_config()["layers"]}
+
+
+def _find_sources(value: Any) -> Iterator[str]:
+    if isinstance(value, dict) and "keras_history" in value:
+        yield value["keras_history"][0]
+    elif isinstance(value, dict | list | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _find_sources(item)

@@ -4,21 +4,27 @@ Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient
 the feature maps is the mean gradient of the log-odds of ``fake`` with respect to it; the heat is the weighted sum where it is positive.
 """
 
+from weakref import WeakKeyDictionary
+
 import keras
 import numpy as np
 import tensorflow as tf
 from matplotlib import colormaps
 from PIL import Image
 
-from realframe.models.detector_network import POOLED
+from realframe.models.freezing import POOLED, read_inputs
 
 _BATCH = 32
 _ALPHA = 0.4
+_gradcam_layers: WeakKeyDictionary[keras.Model, keras.layers.Layer] = WeakKeyDictionary()  # to find it takes a tenth of a second
 
 
 def find_gradcam_layer(model: keras.Model) -> keras.layers.Layer:
     """Return the last layer (or operation) with feature maps, (N, h, w, channels): the input of the pooling layer."""
-    return model.get_layer(POOLED).input._keras_history.operation
+    if model not in _gradcam_layers:
+        (name,) = read_inputs(model)[POOLED]
+        _gradcam_layers[model] = next(operation for operation in model.operations if operation.name == name)
+    return _gradcam_layers[model]
 
 
 def compute_heatmaps(model: keras.Model, frames: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ import h5py
 import keras
 import numpy as np
 
+from realframe.caching.eviction import record_use
 from realframe.errors import WeightsError
 from realframe.files import compute_sha256, link_or_copy
 from realframe.models.backbones import Backbone
@@ -96,6 +97,7 @@ def _find_imagenet_file(backbone: Backbone, settings: Settings) -> Path:
 def _download_with_keras(backbone: Backbone, target: Path) -> Path:
     """Download the weights with the loader of Keras, and save them as ``target``. They do not depend on the size of the frames."""
     if target.is_file():
+        record_use(target)
         return target
     try:
         with _limit_network_timeout(), warnings.catch_warnings():

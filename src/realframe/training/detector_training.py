@@ -16,8 +16,8 @@ from realframe import artifacts
 from realframe.config import Params, TrainParams
 from realframe.models import detector_network
 from realframe.models.activations import ActivationCache
-from realframe.models.detector_network import POOLED
 from realframe.models.frame_features import FrameFeatures
+from realframe.models.freezing import POOLED
 from realframe.models.weights import BackboneWeights
 from realframe.settings import Settings
 from realframe.training import clip_training, two_phase
@@ -50,7 +50,7 @@ def extract_features(
     views = {split: train.activations.views if split == "train" and train.head.scores_clips else 1 for split in frames}
 
     def open_cache(layers: list[str]) -> ActivationCache:
-        return ActivationCache(model, layers, settings.cache_dir, train.augment, seed, settings.workers)
+        return ActivationCache(model, layers, settings.cache_dir, settings.cache_limit_bytes, train.augment, seed, settings.workers)
 
     pooled, trained = open_cache([POOLED]), open_cache(cached_layers(model, train))
     computed = sum((pooled if split == "test" else trained).fill(table, views[split]) for split, table in frames.items())
@@ -87,6 +87,7 @@ def create_job(params: Params, frames: dict[str, pd.DataFrame], state_dir: Path,
         features=FrameFeatures.open(artifacts.FEATURES),
         use_smote=params.balance.method == "smote",
         cache_dir=settings.cache_dir,
+        cache_limit_bytes=settings.cache_limit_bytes,
         state_dir=state_dir,
         workers=settings.workers,
     )

@@ -21,6 +21,7 @@ class TrainingJob:
         features: the pooled features of the untrained backbone.
         use_smote: add synthetic training items of the smaller class.
         cache_dir: the folder of caches.
+        cache_limit_bytes: their size limit.
         state_dir: the folder of the state from which a killed training resumes.
         workers: number of threads.
         listeners: called with each epoch during training.
@@ -32,6 +33,7 @@ class TrainingJob:
     features: FrameFeatures
     use_smote: bool
     cache_dir: Path
+    cache_limit_bytes: int
     state_dir: Path
     workers: int
     listeners: tuple[EpochListener, ...] = ()

@@ -1,12 +1,15 @@
 """Run one phase of training: fit the trainable tail of a detector until its epochs end or validation stops improving."""
 
 import shutil
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 import tensorflow as tf
+from filelock import FileLock, Timeout
 
 from realframe.config import Phase1Params, Phase2Params, TrainParams
 from realframe.data.batches import EpochPlan
@@ -15,6 +18,7 @@ from realframe.training.callbacks import EpochHistory, EpochListener, EpochRow, 
 
 _DONE_FILE = "done"
 _BEST_FILE = "best.weights.h5"
+_ABANDONED_AFTER_S = 14 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,18 @@ def best_epoch(history: list[EpochRow]) -> EpochRow:
 def delete_state(folder: Path) -> None:
     """Delete the state of a training that has ended."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def delete_abandoned_states(root: Path) -> None:
+    """Delete the states in ``root`` of trainings that were killed and not resumed for two weeks.
+
+    Mostly the code, the data or the parameters have changed since, so that no training can resume from them.
+    """
+    for folder in [path for path in root.glob("*") if path.is_dir()]:
+        newest = max((path.stat().st_mtime for path in folder.rglob("*")), default=folder.stat().st_mtime)
+        if time.time() - newest > _ABANDONED_AFTER_S:
+            with suppress(Timeout), FileLock(folder.with_suffix(".lock"), timeout=0):
+                delete_state(folder)
 
 
 def _compile(phase: TrainingPhase) -> None:

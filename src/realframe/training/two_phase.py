@@ -117,7 +117,7 @@ def cached_layers(model: keras.Model, train: TrainParams) -> list[str]:
 def _find_cut_layers(model: keras.Model, train: TrainParams) -> tuple[keras.layers.Layer, keras.layers.Layer | None, list[str]]:
     """Return the layer after which the tail of each phase starts (None: no phase 2), and the names of the trained backbone layers."""
     if not train.phase1.frozen:
-        return model.layers[0], None, [layer.name for layer in detector_network.get_backbone_layers(model) if layer.trainable]
+        return model.layers[0], None, [layer.name for layer in freezing.get_backbone_layers(model) if layer.trainable]
     pooling = freezing.get_pooling_layer(model)
     if not train.phase2.unfreeze_last:
         return pooling, None, []
@@ -126,7 +126,8 @@ def _find_cut_layers(model: keras.Model, train: TrainParams) -> tuple[keras.laye
 
 
 def _fill_cache(model: keras.Model, layers: list[keras.layers.Layer], job: TrainingJob) -> tuple[ActivationCache, int]:
-    cache = ActivationCache(model, [layer.name for layer in layers], job.cache_dir, job.train.augment, job.seed, job.workers)
+    names = [layer.name for layer in layers]
+    cache = ActivationCache(model, names, job.cache_dir, job.cache_limit_bytes, job.train.augment, job.seed, job.workers)
     views = {"train": job.train.activations.views, "val": 1}
     return cache, sum(cache.fill(job.frames[split], views[split]) for split in views)
 
