@@ -34,7 +34,7 @@ def main() -> int:
     files = list_media_files([folder])
     command = _by_command(folder)
     service = _by_service(files, settings)
-    return _compare(files, command, service)
+    return compare_results(files, command, service)
 
 
 def _by_command(folder: Path) -> dict[str, dict[str, Any]]:
@@ -80,15 +80,16 @@ def _wait_for_result(api: httpx.Client, detection_id: str) -> dict[str, Any]:
     return answer
 
 
-def _compare(files: list[Path], command_results: dict[str, dict[str, Any]], service_results: dict[str, dict[str, Any]]) -> int:
+def compare_results(files: list[Path], command_results: dict[str, dict[str, Any]], service_results: dict[str, dict[str, Any]]) -> int:
+    """Print how many files both scored, the largest difference, and the files whose verdict differs; return the exit status."""
     pairs = [(command_results[str(file)], service_results[str(file)]) for file in files]
     different = [local["file"] for local, remote in pairs if (local["verdict"], local["code"]) != (remote["verdict"], remote["code"])]
-    gaps = [
-        abs(local["probability"] - remote["probability"]) for local, remote in pairs if local["probability"] is not None and not different
-    ]
-    print(f"{len(files)} files, {len(gaps)} of them scored; the largest difference of a probability is {max(gaps, default=0.0):.1e}")
+    probabilities = [(local["probability"], remote["probability"]) for local, remote in pairs]
+    gaps = [abs(local - remote) for local, remote in probabilities if local is not None and remote is not None]
+    largest = max(gaps, default=0.0)
+    print(f"{len(files)} files, {len(gaps)} of them scored by both; the largest difference of a probability is {largest:.1e}")
     print(f"files with different verdicts: {', '.join(different) or 'none'}")
-    return int(bool(different) or max(gaps, default=0.0) > MAX_DIFFERENCE)
+    return int(bool(different) or largest > MAX_DIFFERENCE)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@ TESTS = {
     "REALFRAME_FIELD_DATA": "folder with real media and a `MANIFEST.csv`, for `make field` and the tests that need it",
     "REALFRAME_CHROMIUM": "the Chromium program for the browser tests and `make pictures`; default: the system's",
 }
+INTERNAL = {
+    "REALFRAME_PROCESS_MARKS": "set by realframe in the processes that it starts, so that it finds and ends them; not to be set by users",
+}
 COMPOSE = {
     "REALFRAME_UID": "user id of the containers (docker-compose.yml); default: 1000",
     "REALFRAME_GID": "group id of the containers (docker-compose.yml); default: 1000",
@@ -23,6 +26,8 @@ COMPOSE = {
 OTHER_PROGRAMS = {
     "MLFLOW_TRACKING_USERNAME": "account of an MLflow server with accounts (MLflow's own variable)",
     "MLFLOW_TRACKING_PASSWORD": "its password (MLflow's own variable)",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "seconds after which a request to an MLflow server fails; default: 60 (MLflow's own variable)",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "how often a failed request is repeated; default: 2 (MLflow's own variable)",
     "KERAS_HOME": "where Keras keeps the weights that it downloads; default: `~/.keras`",
 }
 
@@ -46,6 +51,7 @@ def page() -> str:
             *_section("For tests and benchmarks", TESTS),
             *_section("For docker-compose.yml", COMPOSE),
             *_section("Of other programs", OTHER_PROGRAMS),
+            *_section("Internal", INTERNAL),
             "",
         ]
     )

@@ -85,7 +85,7 @@ def test_a_run_imports_agreed_labels_and_a_training_contains_the_regression_set(
 ) -> None:
     photo = _picture(tmp_path / "holiday.png", 99)
     for by in ("anna", "ben"):
-        add_vote(store, home.feedback_dir, photo, "real", "saw it", by)
+        add_vote(store, home.feedback_dir, photo, "real", "saw it", by, verdict="real")
     empty = run_lifecycle.open_run("train_model", home, name="zero").folder(home) / artifacts.REGRESSION_MEDIA
     assert list(empty.iterdir()) == []
     prepared = run_lifecycle.open_run("prepare_data", home, name="one").folder(home)
@@ -97,6 +97,8 @@ def test_a_run_imports_agreed_labels_and_a_training_contains_the_regression_set(
     run_versions.commit_run_files(run.folder(home), "x")
     carried.unlink()
     (home.regression_dir / "real" / carried.name).unlink()
-    run_lifecycle.open_run("train_model", home, name="three")
+    third = run_lifecycle.open_run("train_model", home, name="three").folder(home)
+    (missing,) = json.loads((third / artifacts.REGRESSION_MEDIA / "missing.json").read_text())
+    assert (missing["media_id"], missing["label"]) == (carried.stem, "real")
     assert "1 files of the regression set" in caplog.text and carried.name in caplog.text
     assert "nfiles: 1" in git(home.root, "show", f"{run.branch}:{artifacts.REGRESSION_MEDIA}.dvc")

@@ -11,7 +11,8 @@ from realframe.runs.stage_graph import read_stages, stages_for_dag
 
 def test_edges_follow_outputs_params_files_and_folders(root: Path) -> None:
     after = {stage.name: stage.upstream for stage in read_stages(root / "dvc.yaml")}
-    assert after["resolve_params"] == ()
+    assert after["digest_code"] == ()
+    assert after["resolve_params"] == ("digest_code",)
     assert {"extract_frames", "resolve_params"} <= set(after["clean_frames"])
     assert {"clean_frames", "resolve_params", "split_dataset"} <= set(after["train"])
 

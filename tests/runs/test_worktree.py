@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from realframe.errors import DatasetError, RunError
-from realframe.runs import run_versions, worktree
+from realframe.runs import run_inventory, run_versions, worktree
 from realframe.runs.git_dvc import git
 from realframe.runs.pipeline_run import PipelineRun, make_run_id
 from realframe.settings import Settings
@@ -53,7 +53,7 @@ def test_a_retried_task_continues_in_the_same_worktree(home: Settings) -> None:
 def test_two_runs_are_open_at_once_and_one_closes(home: Settings) -> None:
     one, two = _run(home, "one"), _run(home, "two")
     first, second = worktree.open_worktree(one, home), worktree.open_worktree(two, home)
-    worktree.close_worktree(one, home)
+    run_inventory.remove_worktree(first, home.root)
     assert not first.exists()
     assert second.exists()
 

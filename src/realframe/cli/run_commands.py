@@ -1,6 +1,9 @@
 """The commands that run the pipeline and its services: ``run``, ``params``, ``compare-recipes``, ``evaluate`` and ``up``."""
 
 import getpass
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,6 +11,8 @@ import typer
 
 PUBLISHED = ("efficientnetb0", "efficientnetb3-lstm", "inceptionv3-rnn", "mobilenetv2-rnn", "lstm", "efficientnetv2b0-bilstm")
 """The recipes with a published counterpart."""
+
+_STOPPED = 130  # as a shell reports a program that Ctrl-C stopped
 
 _Overrides = Annotated[
     list[str] | None,
@@ -22,6 +27,9 @@ def run(
 ) -> None:
     """Run the pipeline without Airflow. Stages, commit and registered model are the same as with it.
 
+    Ctrl-C stops the run and all its processes; a second one does not wait for them to end. Finished stages stay in DVC's cache, and a
+    training continues after its last epoch, so that the next run repeats nothing. `realframe runs list` shows what is left of it.
+
     Examples:
 
         realframe run
@@ -31,16 +39,17 @@ def run(
         realframe run prepare_data -S 'extract.sampling={every: 3}'
     """
     from realframe.config import parse_overrides
-    from realframe.runs.output_filter import filtered_stderr
     from realframe.runs.run_lifecycle import run_all
     from realframe.settings import get_settings
 
     overrides = parse_overrides(settings or [])
     recipe = overrides.pop("recipe", None)
     for name in ("prepare_data", "train_model") if dag == "all" else (dag,):
-        with filtered_stderr():
+        with _stoppable_run():
             summary = run_all(name, get_settings(), recipe=recipe, overrides=overrides)
         typer.echo(summary)
+        if summary.version:
+            store_gate_result(summary.version)
 
 
 def params(settings: _Overrides = None) -> None:
@@ -93,7 +102,8 @@ def compare_recipes(
     from realframe.settings import get_settings
 
     names, overrides = recipes or list(PUBLISHED), parse_overrides(settings or [])
-    compared = comparison.compare_recipes(names, get_settings(), overrides, allow_random_weights=allow_random_weights, clips=clips)
+    with _stoppable_run():
+        compared = comparison.compare_recipes(names, get_settings(), overrides, allow_random_weights=allow_random_weights, clips=clips)
     text = comparison.comparison_markdown(compared)
     typer.echo(text)
     if output:
@@ -125,16 +135,16 @@ def evaluate(
         realframe evaluate champion --no-leave-one-generator-out
     """
     from realframe.registry import model_registry
-    from realframe.runs.output_filter import filtered_stderr
     from realframe.runs.reevaluate import reevaluate
     from realframe.settings import get_settings
 
     resolved = model_registry.resolve_version(version)
     overrides = {} if leave_one_generator_out is None else {"evaluate.leave_one_generator_out": leave_one_generator_out}
-    with filtered_stderr():
+    with _stoppable_run():
         metrics = reevaluate(resolved, get_settings(), overrides, getpass.getuser())
     for line in _figure_lines(resolved.version, metrics):
         typer.echo(line)
+    store_gate_result(resolved.version)
 
 
 def up(
@@ -153,6 +163,41 @@ def up(
     from realframe.settings import get_settings
 
     run_services(get_settings(), airflow_port=airflow_port, mlflow_port=mlflow_port)
+
+
+@contextmanager
+def _stoppable_run() -> Iterator[None]:
+    """Stop the run in this block on Ctrl-C and SIGTERM, and say what is left of it."""
+    from realframe.presentation.formatting import format_size
+    from realframe.runs.run_inventory import list_runs
+    from realframe.settings import get_settings
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("\nStopped. Finished stages stay in DVC's cache: the same command continues after them.", err=True)
+        settings = get_settings()
+        if (entries := list_runs(settings)) and entries[0].run.outcome == "killed":
+            entry = entries[0]
+            typer.echo(f"Left: {entry.run.folder(settings)} ({format_size(entry.disk_bytes)}) and the branch {entry.run.branch}.", err=True)
+            typer.echo(f"To remove them: realframe runs remove {entry.run.id}", err=True)
+        raise typer.Exit(_STOPPED) from None
+
+
+def store_gate_result(version: int) -> None:
+    """Compute and store the gate's result of a version that was registered or evaluated; say so where that fails, as the version stays."""
+    from realframe.errors import RealframeError
+    from realframe.governance.gate import ensure_gate_result
+    from realframe.settings import get_settings
+    from realframe.store.repository import open_store
+
+    try:
+        with open_store(get_settings()) as store:
+            typer.echo(f"gate of version {version}: {ensure_gate_result(version, store).headline}")
+    except RealframeError as error:
+        message = f"the gate of version {version} is not computed: {error} Then run `realframe registry gate {version}`."
+        typer.secho(message, fg=typer.colors.YELLOW, err=True)
 
 
 def _figure_lines(version: int, metrics: dict[str, Any]) -> list[str]:

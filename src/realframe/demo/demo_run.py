@@ -3,23 +3,21 @@
 import json
 import os
 import shutil
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from realframe.child_processes import run_supervised
 from realframe.config import resolve_params
 from realframe.data.ingest_batch import IngestBatch
 from realframe.demo.render import CAVEAT, RenderedSet, delete_set, is_outdated, render_demo_data
 from realframe.errors import RunError, WeightsError
 from realframe.models import backbones, weights
 from realframe.runs.git_dvc import open_sandbox, without_server_variables
-from realframe.runs.output_filter import run_filtered
 from realframe.services.airflow_home import airflow_environment
 from realframe.settings import Settings
 
@@ -39,7 +37,7 @@ def run_demo(settings: Settings) -> None:
     headless = [sys.executable, "-m", "realframe.services.headless_dags", "prepare_data", "train_model", "review_model"]
     with _step("run prepare_data, train_model and review_model (approved by the reviewer demo)"):
         approval = ["--approve-as", "demo", "--override", _OVERRIDE_REASON]
-        _run_command([*headless, "--conf", json.dumps({"recipe": recipe}), *approval], env, sandbox, filtered=True)
+        _run_command([*headless, "--conf", json.dumps({"recipe": recipe}), *approval], env, sandbox)
     with _step("detect clips that the run did not see"):
         _run_command([sys.executable, "-m", "realframe", "detect", str(rendered.unseen_dir)], env, sandbox)
     _run_command([sys.executable, "-m", "realframe", "registry", "list"], env, sandbox)
@@ -75,14 +73,9 @@ def _step(title: str) -> Iterator[None]:
     console.print(f"[dim]{title}: {time.monotonic() - start:.0f} s")
 
 
-def _run_command(command: list[str], env: dict[str, str], sandbox: Settings, *, filtered: bool = False) -> None:
-    call = run_filtered if filtered else _run_unfiltered
-    if status := call(command, sandbox.root, env):
+def _run_command(command: list[str], env: dict[str, str], sandbox: Settings) -> None:
+    if status := run_supervised(command, sandbox.root, env).returncode:
         raise RunError(" ".join(command[1:4]), f"ended with status {status}", "See its message above.")
-
-
-def _run_unfiltered(command: list[str], folder: Path, env: Mapping[str, str]) -> int:
-    return subprocess.run(command, cwd=folder, env=env, check=False).returncode  # noqa: S603
 
 
 def _print_next_steps(sandbox: Settings, seconds: float) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from realframe.caching.code_digest import source_digest
-from realframe.demo import scene_layers, scene_pairs, scenes, simulated_camera, simulated_generator, textures
+from realframe.caching.code_digest import code_digest
+from realframe.demo import scene_pairs
 from realframe.demo.scene_pairs import ScenePair
 from realframe.errors import DatasetError
 from realframe.files import write_text
@@ -156,7 +156,4 @@ def _read_version(folder: Path) -> dict[str, int | str | None]:
 
 
 def _current_version(seed: int) -> dict[str, int | str]:
-    return {
-        "seed": seed,
-        "version": source_digest(simulated_camera, scene_pairs, simulated_generator, scene_layers, scenes, textures),
-    }
+    return {"seed": seed, "version": code_digest(scene_pairs.__name__)}

@@ -4,7 +4,6 @@ import json
 import logging
 import shlex
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -16,9 +15,11 @@ import mlflow
 import pandas as pd
 
 from realframe import artifacts, config
+from realframe.child_processes import run_supervised
 from realframe.errors import RunError, WeightsError
 from realframe.evaluation.figures import MODEL_SCORE
 from realframe.files import write_text
+from realframe.markdown import escape_markdown, format_table
 from realframe.media.frame_sampling import sample_evenly
 from realframe.models import backbones, weights
 from realframe.models.aggregate import aggregate_by_item
@@ -156,7 +157,7 @@ def _score_reloaded(version: int, revision: RevisionSource, test: pd.DataFrame, 
     paths = [str(settings.raw_dir / splits[media_id]) for media_id in chosen["media_id"]]
     command = [sys.executable, "-m", "realframe", "detect", "--json", "--no-cache", "--model", str(version), *paths]
     env = checkout_environment(settings.root)
-    process = subprocess.run(command, cwd=settings.root, env=env, capture_output=True, text=True, check=False)  # noqa: S603
+    process = run_supervised(command, settings.root, env, capture=True)
     if process.returncode:
         message = (process.stderr or process.stdout).strip().rpartition("\n")[2]
         raise RunError(
@@ -195,8 +196,7 @@ def comparison_markdown(results: Sequence[RecipeResult]) -> str:
         "model, MB",
         "s per clip",
     ]
-    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns), *map(_table_row, results), "", *_remarks(results)]
-    return "\n".join(lines)
+    return "\n".join([format_table(columns, map(_table_row, results)), "", *_remarks(results)])
 
 
 def insert_section(page: Path, text: str) -> None:
@@ -215,24 +215,11 @@ def extract_section(page: Path) -> str:
     return begin + rest.partition(_END)[0] + _END + "\n" if _END in rest else ""
 
 
-def _table_row(row: RecipeResult) -> str:
+def _table_row(row: RecipeResult) -> list[str]:
     figures = [format_metric_with_interval(row.figures[name]) for name in FIGURES]
     costs = [f"{row.run_s:.0f}", f"{row.training_s:.0f}", f"{row.model_bytes / 1e6:.1f}", f"{row.clip_s:.2f}"]
-    return (
-        "| "
-        + " | ".join(
-            [
-                row.recipe,
-                row.backbone,
-                row.head,
-                format_metric_with_interval(row.validation),
-                *figures,
-                format_metric_with_interval(row.baseline),
-                *costs,
-            ]
-        )
-        + " |"
-    )
+    names = map(escape_markdown, (row.recipe, row.backbone, row.head))
+    return [*names, format_metric_with_interval(row.validation), *figures, format_metric_with_interval(row.baseline), *costs]
 
 
 def _remarks(results: Sequence[RecipeResult]) -> list[str]:
@@ -247,13 +234,13 @@ def _remarks(results: Sequence[RecipeResult]) -> list[str]:
         f"{max(row.reload_difference for row in results):.1e}.",
     ]
     lows = {row.recipe: row.figures["roc_auc"].get("low") for row in results}
-    chance = [recipe for recipe, low in lows.items() if low is not None and low <= _CHANCE]
+    chance = [escape_markdown(recipe) for recipe, low in lows.items() if low is not None and low <= _CHANCE]
     if chance:
         remarks += ["", f"No better than chance (the interval of the ROC-AUC includes 0.5): {', '.join(chance)}."]
-    unknown = [recipe for recipe, low in lows.items() if low is None]
+    unknown = [escape_markdown(recipe) for recipe, low in lows.items() if low is None]
     if unknown:
         remarks += ["", f"Too few test clips for an interval, so a comparison with chance is not possible: {', '.join(unknown)}."]
-    random = [row.recipe for row in results if "(random)" in row.backbone]
+    random = [escape_markdown(row.recipe) for row in results if "(random)" in row.backbone]
     if random:
         remarks += ["", f"Random weights; the metrics with ImageNet weights are different: {', '.join(random)}."]
     return remarks

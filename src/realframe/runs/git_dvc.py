@@ -8,12 +8,13 @@ import os
 import subprocess
 import sys
 from configparser import ConfigParser
+from io import StringIO
 from pathlib import Path
 
+from realframe.child_processes import run_supervised
 from realframe.errors import RunError
-from realframe.files import atomic_path
+from realframe.permissions import write_private_text
 from realframe.registry import dagshub
-from realframe.runs.output_filter import run_filtered
 from realframe.settings import Settings
 
 # a run can commit although the user has not set a name in git
@@ -24,6 +25,7 @@ _IDENTITY = {
     "GIT_COMMITTER_NAME": _NAME,
     "GIT_COMMITTER_EMAIL": _EMAIL,
 }
+_NETWORK_COMMANDS = ("clone", "fetch", "ls-remote", "push")  # they may take long, and end with this process; the others take milliseconds
 # a sandbox must not write to the user's servers
 _NO_SERVERS = {"mongodb_uri": None, "mlflow_tracking_uri": None, "dagshub_repo": None, "remote_url": None, "git_remote": None}
 _SERVER_VARIABLES = (
@@ -40,35 +42,41 @@ def checkout_environment(folder: Path) -> dict[str, str]:
     """Return this process' environment with the code of ``folder`` on PYTHONPATH and this Python's programs on PATH."""
     code = os.pathsep.join((str(folder / "src"), str(folder)))
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "DVC_NO_ANALYTICS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "DVC_NO_ANALYTICS": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_LOGGING_LEVEL": "ERROR"}
     return {**os.environ, **quiet, "PYTHONPATH": code, "PATH": path, "PYTHONUNBUFFERED": "1"}
 
 
-def git(folder: Path, *arguments: str) -> str:
-    """Run git in ``folder`` and return its output. Raises RunError."""
-    return _run_captured(folder, ["git", *arguments], {**_IDENTITY, **os.environ})
+def git(folder: Path, *arguments: str, stdin: str = "", timeout_s: float | None = None) -> str:
+    """Run git in ``folder`` and return its output. Raises RunError, also if it takes longer than ``timeout_s``."""
+    command, env = ["git", *arguments], {**_IDENTITY, **os.environ}
+    try:
+        if arguments[0] in _NETWORK_COMMANDS:
+            process = run_supervised(command, folder, env, capture=True, timeout_s=timeout_s)
+        else:
+            process = subprocess.run(  # noqa: S603
+                command, cwd=folder, env=env, input=stdin, capture_output=True, text=True, timeout=timeout_s, check=False
+            )
+    except subprocess.TimeoutExpired as error:
+        raise RunError(" ".join(command[-4:]), f"does not end in {timeout_s:g} seconds", f"It ran in {folder}.") from error
+    return _check_output(process, folder)
 
 
 def dvc(folder: Path, *arguments: str) -> str:
     """Run DVC in ``folder`` and return its output. Raises RunError."""
-    return _run_captured(folder, [sys.executable, "-m", "dvc", *arguments], checkout_environment(folder))
+    command = [sys.executable, "-m", "dvc", *arguments]
+    return _check_output(run_supervised(command, folder, checkout_environment(folder), capture=True), folder)
 
 
-def stream_dvc(folder: Path, *arguments: str) -> None:
-    """Run DVC in ``folder`` and pass its filtered output on to this process' output. Raises RunError."""
-    if status := run_filtered([sys.executable, "-m", "dvc", *arguments], folder, checkout_environment(folder)):
-        raise RunError(" ".join(("dvc", *arguments)), f"ended with status {status}", f"See its message above. It ran in {folder}.")
-
-
-def _run_captured(folder: Path, command: list[str], env: dict[str, str]) -> str:
-    process = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)  # noqa: S603
+def _check_output(process: "subprocess.CompletedProcess[str]", folder: Path) -> str:
     if process.returncode:
         lines = (process.stderr.strip() or process.stdout.strip()).splitlines()
-        raise RunError(" ".join(command[-4:]), lines[-1] if lines else f"ended with status {process.returncode}", f"It ran in {folder}.")
+        reason = lines[-1] if lines else f"ended with status {process.returncode}"
+        raise RunError(" ".join(process.args[-4:]), reason, f"It ran in {folder}.")
     return process.stdout.strip()
 
 
 _LOCAL_CONFIG = Path(".dvc") / "config.local"
+_DVC_INDEX = Path(".dvc") / "tmp" / "site"
 
 
 def configure_dvc(root: Path, settings: Settings) -> None:
@@ -80,9 +88,13 @@ def configure_dvc(root: Path, settings: Settings) -> None:
 
 
 def configure_worktree_dvc(folder: Path, root: Path) -> None:
-    """Copy the checkout's DVC settings to a worktree, with ``autostage`` for the run's commit."""
+    """Copy the checkout's DVC settings to a worktree, with ``autostage`` for the run's commit.
+
+    DVC's index of the worktree is put into the worktree. DVC's own place for it, a folder of the machine, would keep it for ever.
+    """
     sections = _read_local_config(root)
-    _write_local_config(sections | {"core": {**sections["core"], "autostage": "true"}}, folder)
+    own = {"autostage": "true", "site_cache_dir": str(folder / _DVC_INDEX)}
+    _write_local_config(sections | {"core": {**sections["core"], **own}}, folder)
 
 
 def _read_local_config(folder: Path) -> dict[str, dict[str, str]]:
@@ -94,14 +106,15 @@ def _read_local_config(folder: Path) -> dict[str, dict[str, str]]:
 def _write_local_config(sections: dict[str, dict[str, str]], folder: Path) -> None:
     config = ConfigParser(interpolation=None)
     config.read_dict(sections)
-    with atomic_path(folder / _LOCAL_CONFIG) as temporary, temporary.open("w") as stream:
-        temporary.chmod(0o600)
-        config.write(stream)
+    text = StringIO()
+    config.write(text)
+    (folder / _LOCAL_CONFIG).parent.mkdir(exist_ok=True)
+    write_private_text(folder / _LOCAL_CONFIG, text.getvalue())
 
 
 def _local_config(settings: Settings) -> dict[str, dict[str, str]]:
     return {
-        "core": {"remote": "storage"},
+        "core": {"remote": "storage", "site_cache_dir": str(settings.root / _DVC_INDEX)},
         "cache": {"dir": str(settings.root / ".dvc" / "cache"), "type": '"reflink,hardlink,symlink,copy"'},
         "'remote \"storage\"'": _remote_config(settings),
     }

@@ -11,14 +11,15 @@ from realframe.registry import model_registry
 from realframe.registry.model_registry import ModelVersion
 from realframe.runs import run_versions, worktree
 from realframe.runs.git_dvc import dvc, git
-from realframe.runs.pipeline_run import PipelineRun, make_run_id
-from realframe.runs.run_lifecycle import commit_run
+from realframe.runs.pipeline_run import PipelineRun, hold_run, make_run_id
+from realframe.runs.run_inventory import remove_old_failed_runs
+from realframe.runs.run_lifecycle import close_run, commit_run, write_regression_set
 from realframe.runs.stage_graph import run_stage, stages_for_dag
 from realframe.settings import Settings
 from realframe.store.index_sync import sync_models
 from realframe.store.repository import open_store
 
-_REQUIRED_STAGES = ("hold_out_generators", "measure_robustness")
+_REQUIRED_STAGES = ("hold_out_generators", "measure_robustness", "digest_code")
 
 
 def reevaluate(version: ModelVersion, settings: Settings, overrides: Mapping[str, object], started_by: str) -> dict[str, Any]:
@@ -42,19 +43,29 @@ def reevaluate(version: ModelVersion, settings: Settings, overrides: Mapping[str
     """
     base = _find_commit(version, settings.root)
     _require_evaluation_stages(version, base, settings.root)
-    run = PipelineRun(id=make_run_id(f"evaluate-v{version.version}"), dag="evaluate", base=base, started_by=started_by)
+    remove_old_failed_runs(settings)
+    run_id = make_run_id(f"evaluate-v{version.version}")
+    run = PipelineRun(id=run_id, dag="evaluate", base=base, started_by=started_by, recipe=version.recipe)
+    run.save(settings)
+    with hold_run(run, settings):
+        metrics = _evaluate_in_worktree(run, version, settings, overrides)
+        close_run(run, settings)
+    return metrics
+
+
+def _evaluate_in_worktree(run: PipelineRun, version: ModelVersion, settings: Settings, overrides: Mapping[str, object]) -> dict[str, Any]:
+    """Run the stages, store the evidence, and return the metrics."""
     folder = worktree.open_worktree(run, settings)
     stages = ["resolve_params", *_stages_after_training(folder)]
-    dvc(folder, "pull", "--quiet", f"{artifacts.RAW_MEDIA}.dvc")
-    worktree.snapshot_regression(folder, settings)
+    dvc(folder, "pull", f"{artifacts.RAW_MEDIA}.dvc")
+    with open_store(settings) as store:
+        write_regression_set(folder, store, settings)
     worktree.write_params(folder, None, overrides)
-    run.save(settings)
     for stage in stages:
         run_stage(run, stage, settings)
-    dvc(folder, "pull", "--quiet", "split_dataset", "train", *stages)  # a skipped stage does not check out its outputs
+    dvc(folder, "pull", "split_dataset", "train", *stages)  # a skipped stage does not check out its outputs
     _publish_evidence(run, version, settings)
     metrics: dict[str, Any] = json.loads((folder / artifacts.METRICS).read_text())
-    worktree.close_worktree(run, settings)
     return metrics
 
 

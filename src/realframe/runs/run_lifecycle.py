@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
+
 from realframe import artifacts
 from realframe.data import takedown_list
 from realframe.data.ingest import ingest
@@ -19,7 +21,8 @@ from realframe.registry import model_registry
 from realframe.registry.model_registry import ModelVersion
 from realframe.runs import run_versions, worktree
 from realframe.runs.git_dvc import git
-from realframe.runs.pipeline_run import PipelineRun, make_run_id
+from realframe.runs.pipeline_run import PipelineRun, hold_run, make_run_id
+from realframe.runs.run_inventory import remove_old_failed_runs, remove_worktree
 from realframe.runs.stage_graph import run_stage, stages_for_dag
 from realframe.settings import Settings
 from realframe.store import lineage, takedown
@@ -39,33 +42,14 @@ def open_run(
     overrides: Mapping[str, object] | None = None,
     started_by: str = "",
 ) -> PipelineRun:
-    """Open the worktree of a run of ``dag`` with its data and parameters. Raises RunError, DatasetError.
+    """Open the worktree of a run of ``dag`` with its data and parameters; its stages run in tasks. Raises RunError, DatasetError.
 
     ``prepare_data`` imports the inbox and the feedback labels that users agree on, and takes a snapshot of the originals; ``train_model``
     takes the newest dataset version and a snapshot of the regression set. ``started_by`` defaults to the login name.
     """
-    root = settings.root
-    run = PipelineRun(
-        id=make_run_id(dag, name),
-        dag=dag,
-        base=git(root, "rev-parse", "HEAD"),
-        uncommitted=worktree.list_uncommitted_files(root),
-        started_by=started_by or getpass.getuser(),
-    )
-    if run.uncommitted:
-        log.warning("%s runs the last commit; these uncommitted edits are not part of it: %s", run.id, ", ".join(run.uncommitted))
-    folder, newest = worktree.open_worktree(run, settings), run_versions.find_newest_dataset_tag(root)
-    with open_store(settings) as store:
-        if dag == "prepare_data":
-            import_new_data(store, settings)
-        write_inputs(folder, None if dag == "prepare_data" else newest, store, settings)
-        if dag != "prepare_data":
-            write_regression_set(folder, store, settings)
-    worktree.write_params(folder, recipe, overrides or {})
-    if newest:
-        worktree.keep_previous_split(folder, newest)
-    run.save(settings)
-    return run
+    run = _create_run(dag, settings, make_run_id(dag, name), started_by, in_tasks=True)
+    with hold_run(run, settings):
+        return _prepare_worktree(run, settings, recipe, overrides or {})
 
 
 def commit_run(run: PipelineRun, settings: Settings) -> str | None:
@@ -73,12 +57,13 @@ def commit_run(run: PipelineRun, settings: Settings) -> str | None:
     from realframe.data.manifest import SPLITS_SCHEMA, compute_dataset_digest, read
 
     folder = run.folder(settings)
-    digest = compute_dataset_digest(read(folder / artifacts.SPLITS, SPLITS_SCHEMA))
-    commit = run_versions.commit_run_files(folder, f"{run.dag}: dataset {digest}")
-    tag = run_versions.tag_dataset(folder, digest, settings) if run.dag == "prepare_data" else None
-    run_versions.push_run(folder, [run.branch, *([tag] if tag else [])], settings)
-    with open_store(settings) as store:
-        sync_run(folder, store, commit=commit, branch=run.branch, tag=tag)
+    with hold_run(run, settings):
+        digest = compute_dataset_digest(read(folder / artifacts.SPLITS, SPLITS_SCHEMA))
+        commit = run_versions.commit_run_files(folder, f"{run.dag}: dataset {digest}")
+        tag = run_versions.tag_dataset(folder, digest, settings) if run.dag == "prepare_data" else None
+        run_versions.push_run(folder, [run.branch, *([tag] if tag else [])], settings)
+        with open_store(settings) as store:
+            sync_run(folder, store, commit=commit, branch=run.branch, tag=tag)
     return tag
 
 
@@ -88,12 +73,20 @@ def register_run(run: PipelineRun, settings: Settings) -> ModelVersion:
     The same file is registered once: its existing version is returned, also if it was rejected.
     """
     folder = run.folder(settings)
-    number = model_registry.register_folder(folder, commit=git(folder, "rev-parse", "HEAD"), trainer=run.started_by)
-    version = model_registry.get_version(number)
-    with open_store(settings) as store:
-        sync_models(store, [version])
-    run_versions.save_pages(folder, number, settings)
+    with hold_run(run, settings):
+        number = model_registry.register_folder(folder, commit=git(folder, "rev-parse", "HEAD"), trainer=run.started_by)
+        version = model_registry.get_version(number)
+        with open_store(settings) as store:
+            sync_models(store, [version])
+        run_versions.save_pages(folder, number, settings)
     return version
+
+
+def close_run(run: PipelineRun, settings: Settings) -> None:
+    """Mark a run as finished and remove its worktree; its commit, its data in DVC's cache and its MLflow run stay."""
+    with FileLock(settings.state_dir / "worktrees.lock"):
+        remove_worktree(run.folder(settings), settings.root)
+    run.update(settings, outcome="finished")
 
 
 @dataclass(frozen=True)
@@ -121,16 +114,51 @@ def run_all(dag: str, settings: Settings, *, recipe: str | None = None, override
     order = [stage.name for stage in stages_for_dag(settings.root / "dvc.yaml", dag)]
     if not order:
         raise RunError(dag, "dvc.yaml has no stage of that DAG", "Choose prepare_data or train_model.")
-    run = open_run(dag, settings, recipe=recipe, overrides=overrides)
-    for stage in order:
-        run_stage(run, stage, settings)
-    tag = commit_run(run, settings)
-    version = register_run(run, settings) if dag == "train_model" else None
-    worktree.close_worktree(run, settings)
+    run = _create_run(dag, settings, make_run_id(dag), "", in_tasks=False)
+    with hold_run(run, settings):
+        _prepare_worktree(run, settings, recipe, overrides or {})
+        for stage in order:
+            run_stage(run, stage, settings)
+        tag = commit_run(run, settings)
+        version = register_run(run, settings) if dag == "train_model" else None
+        close_run(run, settings)
     if version:
         aliases = ", ".join(version.aliases) or "already decided on"
         return RunResult(dag, run.branch, f"version {version.version} ({aliases})", version.version)
     return RunResult(dag, run.branch, tag or "the dataset is the same as the newest version", None)
+
+
+def _create_run(dag: str, settings: Settings, run_id: str, started_by: str, *, in_tasks: bool) -> PipelineRun:
+    """Store a new run, so that it is listed from its first moment, and remove old runs that failed."""
+    root = settings.root
+    remove_old_failed_runs(settings)
+    run = PipelineRun(
+        id=run_id,
+        dag=dag,
+        base=git(root, "rev-parse", "HEAD"),
+        uncommitted=worktree.list_uncommitted_files(root),
+        started_by=started_by or getpass.getuser(),
+        in_tasks=in_tasks,
+    )
+    if run.uncommitted:
+        log.warning("%s runs the last commit; these uncommitted edits are not part of it: %s", run.id, ", ".join(run.uncommitted))
+    run.save(settings)
+    return run
+
+
+def _prepare_worktree(run: PipelineRun, settings: Settings, recipe: str | None, overrides: Mapping[str, object]) -> PipelineRun:
+    """Open the worktree and write its inputs and parameters; return the run with its recipe."""
+    folder, newest = worktree.open_worktree(run, settings), run_versions.find_newest_dataset_tag(settings.root)
+    with open_store(settings) as store:
+        if run.dag == "prepare_data":
+            import_new_data(store, settings)
+        write_inputs(folder, None if run.dag == "prepare_data" else newest, store, settings)
+        if run.dag != "prepare_data":
+            write_regression_set(folder, store, settings)
+    chosen = worktree.write_params(folder, recipe, overrides)
+    if newest:
+        worktree.keep_previous_split(folder, newest)
+    return run.update(settings, recipe=chosen)
 
 
 def import_new_data(store: Store, settings: Settings) -> None:
@@ -145,6 +173,8 @@ def import_new_data(store: Store, settings: Settings) -> None:
             taken_down_ids=takedown.list_taken_down_ids(store),
         )
         log.info("inbox: %s", summary)
+        for file, problem in (summary.rejected | summary.skipped).items():
+            log.warning("inbox: %s %s", file, problem.reason)
     accepted_items.accept_agreed(store, settings)
 
 
@@ -162,12 +192,13 @@ def write_inputs(folder: Path, dataset: str | None, store: Store, settings: Sett
 
 
 def write_regression_set(folder: Path, store: Store, settings: Settings) -> None:
-    """Write the regression set to the worktree; log a warning if files of it are missing on this machine."""
-    worktree.snapshot_regression(folder, settings)
+    """Write the regression set to the worktree, with the items whose files are missing on this machine; they are logged too."""
     missing = [item for item in accepted_items.list_regression_items(store) if not (settings.regression_dir / item.path).exists()]
     if missing:
         message = "%s files of the regression set, such as %s, are not in %s; this model is not scored on them. Earlier runs contain them"
         log.warning(message, len(missing), missing[0].path, settings.regression_dir)
+    reason = f"its file is not in {artifacts.REGRESSION_MEDIA} on the machine of this run"
+    worktree.snapshot_regression(folder, settings, [(item.media_id, item.label, reason) for item in missing])
 
 
 def _require_no_takedowns(store: Store, tag: str, settings: Settings) -> None:

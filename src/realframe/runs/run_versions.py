@@ -1,13 +1,17 @@
 """Commit and tag the outputs of runs, push them, and store the pages of each model version in ``STATE/reports/v<N>/``."""
 
+import logging
 from pathlib import Path
 
 from filelock import FileLock
 
 from realframe import artifacts
 from realframe.files import link_or_copy
+from realframe.runs import ledger_anchor
 from realframe.runs.git_dvc import dvc, git
 from realframe.settings import Settings
+
+log = logging.getLogger(__name__)
 
 # a run commits its parameters, the pointers to its data, and its metrics; everything else is in the DVC cache
 _COMMITTED = (
@@ -56,10 +60,12 @@ def tag_dataset(folder: Path, digest: str, settings: Settings) -> str | None:
 
 
 def push_run(folder: Path, refs: list[str], settings: Settings) -> None:
-    """Push the data to the DVC remote and, if a git remote is set, the branch and tags to that."""
-    dvc(folder, "push", "--quiet", "--run-cache")
+    """Push the data to the DVC remote and, if a git remote is set, the branch, the tags and the ledger's anchors to that."""
+    dvc(folder, "push", "--run-cache")
     if settings.git_remote:
         git(folder, "push", "--quiet", settings.git_remote, *refs)
+        if problem := ledger_anchor.publish(settings):
+            log.warning(problem)
 
 
 _PAGES = (artifacts.REPORT, artifacts.MODEL_CARD, artifacts.CROISSANT)

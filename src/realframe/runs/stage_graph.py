@@ -3,16 +3,21 @@
 The file is read as plain YAML, because Airflow parses DAG files often and importing DVC takes too long.
 """
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from realframe.child_processes import run_supervised
 from realframe.config import read_yaml
-from realframe.runs.git_dvc import stream_dvc
-from realframe.runs.pipeline_run import PipelineRun
+from realframe.errors import ParamsError, RunError
+from realframe.runs.git_dvc import checkout_environment
+from realframe.runs.pipeline_run import PipelineRun, hold_run
 from realframe.settings import Settings
+
+_DVC_STAGE = Path(__file__).with_name("dvc_stage.py")  # a process of its own: it imports DVC
 
 
 @dataclass(frozen=True)
@@ -26,8 +31,10 @@ class Stage:
 
 
 def read_stages(dvc_yaml: Path) -> list[Stage]:
-    """Return the stages of ``dvc_yaml`` in an order in which they can run."""
-    definitions: dict[str, Any] = read_yaml(dvc_yaml)["stages"]
+    """Return the stages of ``dvc_yaml`` in an order in which they can run. Raises ParamsError."""
+    definitions: dict[str, Any] = read_yaml(dvc_yaml).get("stages") or {}
+    if not isinstance(definitions, dict) or not all(isinstance(stage, dict) for stage in definitions.values()) or not definitions:
+        raise ParamsError(dvc_yaml, "has no mapping of stages under `stages`", f"Restore the file: `git checkout -- {dvc_yaml}`.")
     producers = {path: name for name, stage in definitions.items() for path in _paths(stage, "outs", "metrics", "plots")}
     upstream = {
         name: sorted({producer for path in _inputs(stage) if (producer := _producer_of(path, producers))})
@@ -67,6 +74,10 @@ def _producer_of(path: str, producers: Mapping[str, str]) -> str | None:
 def run_stage(run: PipelineRun, stage: str, settings: Settings) -> None:
     """Run ``stage`` if its inputs changed; otherwise take its outputs from the cache or the remote. Raises RunError.
 
-    DVC checks the name of the stage. A retry of a finished stage costs nothing.
+    DVC checks the name of the stage. A retry of a finished stage costs nothing. The output of the stage goes to that of this process.
     """
-    stream_dvc(run.folder(settings), "repro", "--single-item", "--pull", "--allow-missing", stage)
+    folder = run.folder(settings)
+    with hold_run(run, settings) as lock:
+        command = [sys.executable, "-P", str(_DVC_STAGE), stage]
+        if status := run_supervised(command, folder, checkout_environment(folder), held_files=[lock]).returncode:
+            raise RunError(f"stage {stage}", f"failed with status {status}", f"See its message above. It ran in {folder}.")

@@ -1,7 +1,7 @@
 """Open the worktree of a run on its own branch and write the run's parameters and data snapshot to it."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +9,19 @@ from filelock import FileLock
 from ruamel.yaml import YAML
 
 from realframe import artifacts
+from realframe.config import get_mapping, parse_yaml_mapping, read_yaml
 from realframe.data import previous_split
 from realframe.errors import DatasetError
+from realframe.evaluation import regression_set
 from realframe.files import atomic_path, link_or_copy
 from realframe.runs import run_versions
 from realframe.runs.git_dvc import configure_dvc, configure_worktree_dvc, dvc, git
 from realframe.runs.pipeline_run import PipelineRun
+from realframe.runs.run_inventory import remove_worktree
 from realframe.settings import Settings
 from realframe.store.run_artifacts import RevisionSource
+
+_REVISION_HINT = "The commit holds a malformed file; choose another version."
 
 
 def open_worktree(run: PipelineRun, settings: Settings) -> Path:
@@ -25,17 +30,11 @@ def open_worktree(run: PipelineRun, settings: Settings) -> Path:
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     with FileLock(settings.state_dir / "worktrees.lock"):
         if not (folder / ".git").exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            git(settings.root, "worktree", "prune")
+            remove_worktree(folder, settings.root)
             git(settings.root, "worktree", "add", "--quiet", "-B", run.branch, str(folder), run.base)
         configure_dvc(settings.root, settings)
         configure_worktree_dvc(folder, settings.root)
     return folder
-
-
-def close_worktree(run: PipelineRun, settings: Settings) -> None:
-    """Remove the worktree; its commit, its data in the DVC cache and its MLflow run stay."""
-    git(settings.root, "worktree", "remove", "--force", str(run.folder(settings)))
 
 
 def list_uncommitted_files(root: Path) -> tuple[str, ...]:
@@ -52,15 +51,22 @@ def snapshot_raw(folder: Path, settings: Settings) -> None:
         _checkout_originals(run_versions.find_newest_dataset_tag(settings.root), folder)
         return
     _replace_files(files, settings.raw_dir, target)
-    dvc(folder, "add", "--quiet", str(artifacts.RAW_MEDIA))
+    dvc(folder, "add", str(artifacts.RAW_MEDIA))
 
 
-def snapshot_regression(folder: Path, settings: Settings) -> None:
-    """Copy the current regression set to the worktree and add it to DVC; an empty set is an empty folder."""
+def snapshot_regression(folder: Path, settings: Settings, missing: Sequence[tuple[str, str, str]]) -> None:
+    """Copy the current regression set to the worktree and add it to DVC; an empty set is an empty folder.
+
+    Args:
+        folder: the worktree.
+        settings: of the checkout, whose regression set is copied.
+        missing: media id, label and reason of each item that has no file here.
+    """
     source, target = settings.regression_dir, folder / artifacts.REGRESSION_MEDIA
     _replace_files([path for path in source.rglob("*") if path.is_file()], source, target)
     target.mkdir(parents=True, exist_ok=True)
-    dvc(folder, "add", "--quiet", str(artifacts.REGRESSION_MEDIA))
+    regression_set.write_missing(target, missing)
+    dvc(folder, "add", str(artifacts.REGRESSION_MEDIA))
 
 
 def checkout_dataset(folder: Path, tag: str) -> None:
@@ -70,18 +76,20 @@ def checkout_dataset(folder: Path, tag: str) -> None:
     in_git = [path for path in (artifacts.SHORTCUTS, artifacts.TAKEDOWNS) if _read_at(folder, tag, path) is not None]
     git(folder, "checkout", tag, "--", "dvc.lock", *map(str, in_git))
     recorded = read_yaml_at(folder, tag, artifacts.PARAMS)
-    write_params(folder, recorded.get("recipe"), recorded.get("overrides") or {})
+    write_params(folder, recorded.get("recipe"), get_mapping(recorded, "overrides", f"{artifacts.PARAMS} of {tag}"))
 
 
-def write_params(folder: Path, recipe: str | None, overrides: Mapping[str, object]) -> None:
-    """Set the recipe and add overrides in the worktree's params.yaml; comments stay."""
+def write_params(folder: Path, recipe: str | None, overrides: Mapping[str, object]) -> str:
+    """Set the recipe and add overrides in the worktree's params.yaml, and return its recipe; comments stay. Raises ParamsError."""
     yaml = YAML()
     path = folder / artifacts.PARAMS
+    own_overrides = get_mapping(read_yaml(path), "overrides", artifacts.PARAMS)
     values = yaml.load(path)
     values["recipe"] = recipe or values["recipe"]
-    values["overrides"] = {**(values.get("overrides") or {}), **overrides}
+    values["overrides"] = {**own_overrides, **overrides}
     with atomic_path(path) as temporary:
         yaml.dump(values, temporary)
+    return str(values["recipe"])
 
 
 def keep_previous_split(folder: Path, tag: str) -> None:
@@ -99,14 +107,13 @@ def keep_previous_split(folder: Path, tag: str) -> None:
     version = RevisionSource(folder, tag)
     splits, resolved = version.read_table(artifacts.SPLITS), version.read(artifacts.RESOLVED_PARAMS)
     if splits is not None and resolved:
-        values = YAML(typ="safe").load(resolved)
+        values = parse_yaml_mapping(resolved, f"{artifacts.RESOLVED_PARAMS} of {tag}", _REVISION_HINT)
         previous_split.write(folder / artifacts.PREVIOUS_SPLIT, splits, values["split"], values["seed"])
 
 
 def read_yaml_at(folder: Path, revision: str, path: Path) -> dict[str, Any]:
-    """Return the content of a YAML file at a revision."""
-    values = YAML(typ="safe").load(git(folder, "show", f"{revision}:{path}"))
-    return dict(values or {})
+    """Return the content of a YAML file at a revision. Raises ParamsError."""
+    return parse_yaml_mapping(git(folder, "show", f"{revision}:{path}"), f"{path} of {revision}", _REVISION_HINT)
 
 
 def _replace_files(files: list[Path], source: Path, target: Path) -> None:
@@ -127,4 +134,4 @@ def _checkout_originals(tag: str | None, folder: Path) -> None:
     if tag is None:
         raise DatasetError("data/raw", "there are no originals yet", "Add some: `realframe ingest PATH`, or `realframe demo-data DIR`.")
     git(folder, "checkout", tag, "--", f"{artifacts.RAW_MEDIA}.dvc")
-    dvc(folder, "pull", "--quiet", f"{artifacts.RAW_MEDIA}.dvc")
+    dvc(folder, "pull", f"{artifacts.RAW_MEDIA}.dvc")
