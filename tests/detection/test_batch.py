@@ -88,7 +88,7 @@ def _attempts(settings: Settings) -> dict[str, int]:
 
 
 def test_a_cached_result_has_the_new_name_of_the_file(detector: Detector, folder: Path, tmp_path: Path) -> None:
-    cache = ResultCache(tmp_path / "cache", ("model", "evidence"))
+    cache = ResultCache(tmp_path / "cache", "digest")
     for name in ("0.png", "evil.mp4"):
         result = detector.detect(folder / name, name)
         cache.put(result)
@@ -99,7 +99,7 @@ def test_a_cached_result_has_the_new_name_of_the_file(detector: Detector, folder
         assert (cached.features is None) == (result.features is None)
         if cached.features is not None and result.features is not None:
             assert np.allclose(cached.features, result.features, rtol=1e-3, atol=1e-3 * np.abs(result.features).max())
-    assert ResultCache(tmp_path / "cache", ("model", "other")).get(result.detection.sha256, "x") is None
+    assert ResultCache(tmp_path / "cache", "another digest").get(result.detection.sha256, "x") is None
 
 
 @pytest.mark.parametrize(
@@ -107,14 +107,14 @@ def test_a_cached_result_has_the_new_name_of_the_file(detector: Detector, folder
     [("media.undecodable", True), ("media.detector-crash", True), ("media.limit-exceeded", False), ("media.unreadable", False)],
 )
 def test_a_retryable_error_is_not_cached(detector: Detector, folder: Path, tmp_path: Path, code: str, is_cached: bool) -> None:
-    cache = ResultCache(tmp_path / "cache", ("model", "evidence"))
+    cache = ResultCache(tmp_path / "cache", "digest")
     result = detector.detect(folder / "evil.mp4")
     cache.put(replace(result, detection=result.detection.model_copy(update={"code": code})))
     assert (cache.get(result.detection.sha256, "x") is not None) == is_cached
 
 
 def test_a_broken_cache_entry_is_ignored(detector: Detector, folder: Path, tmp_path: Path) -> None:
-    cache = ResultCache(tmp_path / "cache", ("model", "evidence"))
+    cache = ResultCache(tmp_path / "cache", "digest")
     result = detector.detect(folder / "0.png")
     cache.put(result)
     for text in ("", "[]", '{"detection": {}, "features": ""}'):

@@ -36,7 +36,7 @@ def clips() -> Detector:
             VerdictRule(0.5, 1.0, UncertaintyBand(0.4, 0.6, 0.1)),
             TrainingReference(np.zeros(0), None),
             "clips",
-            None,
+            "",
         )
     )
 

@@ -66,3 +66,12 @@ def test_a_video_by_its_bits_per_pixel(codec: str, bits: float, cautions: int) -
 def test_few_frames_of_a_video(frame_count: int, cautions: bool) -> None:
     assert _codes(CLIP, frame_count) == ["quality.few-frames"] * cautions
     assert _codes(PHOTO, 1) == []
+
+
+@pytest.mark.parametrize(
+    ("share", "words"), [(0.0, "all its pixels are there"), (0.004, "up to 0.40% of its pixels"), (1e-6, "up to 0.01%")]
+)
+def test_a_slightly_damaged_file(share: float, words: str) -> None:
+    (caution,) = find_quality_cautions(PHOTO, 1, _params(), share)
+    assert caution.code == "quality.damaged"
+    assert words in caution.message

@@ -148,7 +148,7 @@ def test_the_regression_set_must_not_be_worse(folder: Path, splits: pd.DataFrame
     def register(bias: float, scores: list[float]) -> int:
         run_folder.write_training(folder, splits)
         tables = run_folder.make_evaluation_tables(splits, 0.9)
-        rows = splits.head(4)[["media_id", "label", "kind", "split"]].assign(score=scores)
+        rows = splits.head(4)[["media_id", "label", "kind", "split"]].assign(score=scores, reason="")
         run_folder.write_evaluation(folder, replace(tables, regression=rows))
         run_folder.write_model(folder, bias=bias)
         return model_registry.register_folder(folder, commit=COMMIT)
@@ -158,6 +158,25 @@ def test_the_regression_set_must_not_be_worse(folder: Path, splits: pd.DataFrame
     one_wrong = register(0.2, [1 - labels[0], *labels[1:]])
     assert outcomes(gate.check_gate(one_wrong, store))["regression set vs. champion"] is False
     assert outcomes(gate.check_gate(register(0.3, labels), store))["regression set vs. champion"] is True
+
+
+def test_the_gate_names_regression_items_without_a_score(folder: Path, splits: pd.DataFrame, store: Store) -> None:
+    def observe(scores: list[float], bias: float) -> tuple[bool | None, str]:
+        run_folder.write_training(folder, splits)
+        rows = splits.head(2)[["media_id", "label", "kind", "split"]].assign(score=scores)
+        rows["reason"] = ["" if score == score else "its file is damaged" for score in scores]
+        run_folder.write_evaluation(folder, replace(run_folder.make_evaluation_tables(splits, 0.9), regression=rows))
+        run_folder.write_model(folder, bias=bias)
+        version = model_registry.register_folder(folder, commit=COMMIT)
+        rule = next(rule for rule in gate.check_gate(version, store).rules if rule.name == "regression set vs. champion")
+        return rule.is_met, rule.observed
+
+    right = float(splits.iloc[0]["label"] == "fake")
+    is_met, observed = observe([right, float("nan")], 0.1)
+    assert is_met and "0 mistakes on 1 items" in observed
+    assert f"1 not scored, such as {splits.iloc[1]['media_id'][:12]}: its file is damaged" in observed
+    is_met, observed = observe([float("nan")] * 2, 0.2)
+    assert is_met is None and "none of its items is scored; 2 not scored" in observed
 
 
 def test_decisions_on_a_test_split_are_counted(champion: int, folder: Path, splits: pd.DataFrame, store: Store) -> None:
@@ -228,7 +247,10 @@ def test_a_champion_of_another_test_split_scores_the_challengers_items(
     assert second.table.equals(paired.table), "scores are cached"
 
 
-def test_a_champion_scores_the_regression_items_that_came_in_after_it(pictures: pd.DataFrame, folder: Path, store: Store) -> None:
+@pytest.mark.parametrize("name", ["{media_id}.png", "{media_id}", "holiday", "holiday.mp4"])
+def test_a_champion_scores_the_regression_items_that_came_in_after_it(
+    pictures: pd.DataFrame, folder: Path, store: Store, name: str
+) -> None:
     def register(regression: pd.DataFrame, bias: float) -> int:
         run_folder.write_training(folder, pictures)
         manifest.write(pictures, folder / artifacts.SPLITS, manifest.SPLITS_SCHEMA)
@@ -238,10 +260,10 @@ def test_a_champion_scores_the_regression_items_that_came_in_after_it(pictures: 
 
     settings = get_settings()
     item = pictures[pictures["label"] == "real"].iloc[[0]][["media_id", "label", "kind", "split"]]
-    reported = settings.root / artifacts.REGRESSION_MEDIA / "real" / f"{item['media_id'].item()}.png"
+    reported = settings.root / artifacts.REGRESSION_MEDIA / "real" / name.format(media_id=item["media_id"].item())
     reported.parent.mkdir(parents=True)
     (settings.raw_dir / pictures.set_index("media_id").loc[item["media_id"].item(), "path"]).rename(reported)
-    approve(register(item.head(0).assign(score=0.0), bias=3.0), "Ada", "calls everything fake")
-    better = register(item.assign(score=0.01), bias=-3.0)
+    approve(register(item.head(0).assign(score=0.0, reason=""), bias=3.0), "Ada", "calls everything fake")
+    better = register(item.assign(score=0.01, reason=""), bias=-3.0)
     observed = {rule.name: rule.observed for rule in gate.check_gate(better, store).rules}
     assert observed["regression set vs. champion"] == "0 mistakes on 1 items, version 1 makes 1"

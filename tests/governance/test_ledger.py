@@ -101,17 +101,6 @@ def test_verify_names_the_entry_that_was_tampered_with(
         ledger.verify_chain(store)
 
 
-def test_verify_detects_removed_last_entries_by_references_on_versions(
-    store: Store, chain: list[LedgerEntry], collection: Collection
-) -> None:
-    references = [ledger.format_entry_id(entry) for entry in chain]
-    assert ledger.verify_chain(store, references) == 12
-    collection.delete_one({"sequence": 12})
-    assert ledger.verify_chain(store) == 11
-    with pytest.raises(LedgerError, match="ledger entry 12: is referenced by a model version, but is not in the ledger"):
-        ledger.verify_chain(store, references)
-
-
 def test_processes_that_write_at_once_leave_one_valid_chain(store: Store, settings: Settings, tmp_path: Path) -> None:
     writers = [subprocess.Popen([sys.executable, "-c", APPEND, name], cwd=tmp_path) for name in ("Ada", "Bob", "Cid")]
     assert [writer.wait(120) for writer in writers] == [0, 0, 0]

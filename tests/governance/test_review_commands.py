@@ -1,24 +1,32 @@
 """The review summary and the commands of ``realframe registry``."""
 
 import getpass
+import html
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 from mlflow.tracking import MlflowClient
 from typer.testing import CliRunner
 
 from realframe.cli.data_commands import metadata_app as metadata
 from realframe.cli.registry_commands import registry_app as commands
 from realframe.errors import AccountError, LedgerError, RegistryError
-from realframe.governance import ledger, review_summary
-from realframe.governance.review_summary import summary_markdown
+from realframe.governance import gate, ledger, review_summary
+from realframe.governance.review_summary import ReviewSummary, summary_markdown
+from realframe.governance.version_comparison import ReviewedMistake
 from realframe.registry import model_registry
 from realframe.settings import Settings
 from realframe.store import accounts
 from realframe.store.index_sync import sync_models
 from realframe.store.repository import Store
+from realframe.web.app import create_app
+from realframe.web.auth.sessions import COOKIE
 from tests import run_folder
 from tests.governance.cli_decisions import OVERRIDE_REASON, approve
+from tests.markdown_rendering import ALLOWED, HOSTILE, assert_plain, render
 from tests.state_fixtures import COMMIT, TRAINER
 
 pytestmark = pytest.mark.usefixtures("three_versions")
@@ -31,8 +39,14 @@ def run_command(*arguments: str, status: int = 0) -> str:
     return answer.stdout
 
 
+def summarize(version: int, store: Store) -> ReviewSummary:
+    """Check the gate, as the pipeline does, and read the summary."""
+    gate.ensure_gate_result(version, store)
+    return review_summary.build_review_summary(version, store)
+
+
 def test_without_a_champion_the_challenger_has_the_only_column(store: Store) -> None:
-    summary = review_summary.build_review_summary(3, store)
+    summary = summarize(3, store)
     assert summary.column_titles == ("", "version 3 (challenger)")
     assert summary.title == "Version 3 without another champion to compare with"
     assert (
@@ -43,7 +57,7 @@ def test_without_a_champion_the_challenger_has_the_only_column(store: Store) -> 
 
 def test_the_summary_compares_the_challenger_with_the_champion(store: Store) -> None:
     approve(1, "Ada", "")
-    table = summary_markdown(review_summary.build_review_summary(3, store))
+    table = summary_markdown(summarize(3, store))
     assert "|  | version 3 (challenger) | version 1 (champion) |" in table
     assert f"| {model_registry.format_metric_with_interval(model_registry.get_version(1).figures['item']['f1'])} |" in table
     assert model_registry.format_metric_with_interval({"value": 0.9, "low": 0.8, "high": 1.0}) == "0.900 (0.800 to 1.000)"
@@ -53,7 +67,7 @@ def test_the_summary_compares_the_challenger_with_the_champion(store: Store) -> 
 
 def test_the_summary_has_rules_worst_mistakes_and_split_usage(store: Store) -> None:
     approve(1, "Ada", "")
-    summary = review_summary.build_review_summary(3, store)
+    summary = summarize(3, store)
     assert {"better than chance", "no slice below", "robust", "shortcut audit"} <= {rule.name for rule in summary.gate.rules}
     assert summary.mistakes and all(mistake.path.startswith("clips/") for mistake in summary.mistakes)
     threshold = model_registry.get_version(3).threshold
@@ -69,13 +83,41 @@ def test_the_summary_has_warnings(store: Store) -> None:
     client = MlflowClient()
     for name, value in {"below_baseline": "true", "test_split": "f" * 12, "shortcuts": "allowed"}.items():
         client.set_model_version_tag(model_registry.NAME, "3", f"realframe.{name}", value)
-    summary = review_summary.build_review_summary(3, store)
+    summary = summarize(3, store)
     warnings = " ".join(summary.warnings)
     assert "worse than its baseline" in warnings
     assert "different items" in warnings
     assert "file facts alone" in warnings
     assert "worse than its baseline" in summary_markdown(summary)
-    assert review_summary.build_review_summary(2, store).warnings == []
+    assert summarize(2, store).warnings == []
+
+
+def test_names_from_outside_are_plain_text_in_the_markdown_for_airflow(store: Store, tmp_path: Path) -> None:
+    approve(1, "Ada", "")
+    folder = tmp_path / "run"
+    splits = run_folder.write_dataset(folder, 90)
+    splits["path"] = [f"clips/{HOSTILE[number % len(HOSTILE)]}{number}.mp4" for number in range(len(splits))]
+    run_folder.write_training(folder, splits, quality=0.05)
+    run_folder.write_model(folder, bias=0.4)
+    version = model_registry.register_folder(folder, commit=COMMIT)
+    summary = summarize(version, store)
+    assert summary.mistakes
+    attacked = replace(
+        summary,
+        title=HOSTILE[0],
+        warnings=HOSTILE,
+        column_titles=("", *HOSTILE[1:3]),
+        changes=[(text, text, text) for text in HOSTILE],
+        gate_headline=HOSTILE[4],
+        mistakes=(*summary.mistakes, *(ReviewedMistake(text, "fake", 0.1) for text in HOSTILE)),
+    )
+    for shown_summary in (summary, attacked):
+        tokens = render(summary_markdown(shown_summary))
+        assert_plain(tokens, ALLOWED | {"heading", "blockquote", "strong", "code_inline"})
+        assert len([token for token in tokens if token.type == "table_open"]) == 4
+        rows = [token for token in tokens if token.type == "tr_open"]
+        counts = [summary.gate.rows if summary.gate else (), shown_summary.figures, shown_summary.changes, shown_summary.mistakes]
+        assert len(rows) == sum(len(table) + 1 for table in counts), "no text adds a row"
 
 
 def test_the_summary_lists_parameters_that_differ(store: Store, tmp_path: Path) -> None:
@@ -86,7 +128,7 @@ def test_the_summary_lists_parameters_that_differ(store: Store, tmp_path: Path) 
     resolved.write_text(resolved.read_text().replace("seed: 42", "seed: 43"))
     run_folder.write_model(folder, bias=0.9)
     version = model_registry.register_folder(folder, commit=COMMIT)
-    assert ("seed", "43", "42") in review_summary.build_review_summary(version, store).changes
+    assert ("seed", "43", "42") in summarize(version, store).changes
 
 
 def test_each_command_records_its_decision(store: Store) -> None:
@@ -106,12 +148,30 @@ def test_each_command_records_its_decision(store: Store) -> None:
     assert {(entry.channel, entry.authentication) for entry in chain} == {("cli", "os")}
 
 
-def test_the_gate_command_prints_each_rule_and_exits_with_1_if_one_is_not_met() -> None:
+def test_the_gate_command_prints_the_table_of_the_page_and_exits_with_1_if_a_rule_is_not_met(
+    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "240")
     output = run_command("gate", "3", status=1)
-    assert "not met  better than chance: test.item.roc_auc.low is" in output
-    assert "met      shortcut audit: the audit passed (required: passed)" in output
+    accounts.add_account(store, "ada", "reviewer", PASSWORD)
+    with TestClient(create_app(settings), base_url="http://127.0.0.1:8000") as client:
+        client.cookies.set(COOKIE, accounts.start_session(store, accounts.get_account(store, "ada")), domain="127.0.0.1")
+        page = html.unescape(client.get("/versions/3").text)
+    result = gate.ensure_gate_result(3, store)
+    for text in (result.headline, *(cell for row in result.rows for cell in row)):
+        assert text in output and text in page
+    assert "better than chance" in output and "not met" in output and "the audit passed" in output
     with pytest.raises(RegistryError, match=r"version 3: does not meet \d+ of \d+ rules: .*better than chance"):
         run_command("approve", "3")
+
+
+def test_the_gate_command_prints_json_and_computes_again_only_when_asked() -> None:
+    first = json.loads(run_command("gate", "3", "--json", status=1))
+    assert (first["version"], first["champion"]) == (3, None)
+    assert {"name", "is_met", "observed", "required"} == set(first["rules"][0])
+    assert json.loads(run_command("gate", "3", "--json", status=1)) == first
+    second = json.loads(run_command("gate", "3", "--json", "--recompute", status=1))
+    assert second["created"] > first["created"] and second["rules"] == first["rules"]
 
 
 def test_a_ledger_entry_that_was_edited_fails_verify(store: Store, settings: Settings) -> None:
@@ -132,7 +192,7 @@ def test_every_command_reports_an_alias_set_without_a_review(store: Store) -> No
     model_registry.set_alias("champion", 2)
     assert "unreviewed" in run_command("list")
     assert "Version 2 is the champion without a review" in CliRunner().invoke(commands, ["gate", "3"]).stderr
-    assert "Version 2 is the champion without a review" in summary_markdown(review_summary.build_review_summary(3, store))
+    assert "Version 2 is the champion without a review" in summary_markdown(summarize(3, store))
     assert [entry.action for entry in ledger.list_entries(store)] == ["approve", "alias_set"]
 
 
@@ -161,7 +221,7 @@ def test_verify_detects_a_ledger_that_was_cut_short(store: Store) -> None:
     approve(1, "Ada", "")
     last = approve(2, "Ada", "")
     store.delete(type(last), [last.key])
-    with pytest.raises(LedgerError, match="ledger entry 2: is referenced"):
+    with pytest.raises(LedgerError, match="version 2: the decision that is noted on it in MLflow, ledger entry 2, is not in the ledger"):
         run_command("verify")
 
 
@@ -175,7 +235,9 @@ def test_a_model_trained_by_hand_is_registered_with_the_login_as_its_trainer(tmp
     run_folder.write_training(folder, run_folder.write_dataset(folder, 42))
     run_folder.write_model(folder, bias=0.7)
     monkeypatch.chdir(folder)
-    assert run_command("register") == "version 4. Next: realframe registry show 4\n"
+    registered, checked = run_command("register").splitlines()
+    assert registered == "version 4. Next: realframe registry show 4"
+    assert checked.startswith("gate of version 4: ")
     assert model_registry.get_version(4).trainer == getpass.getuser()
 
 

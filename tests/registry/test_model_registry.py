@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -185,7 +186,7 @@ def test_a_new_evaluation_replaces_the_evidence_but_not_the_audit_mark(folder: P
     fetched = evidence_bundle.fetch(after)
     assert fetched != first
     assert not (fetched / artifacts.ROBUSTNESS.name).exists(), "a file of the earlier evaluation"
-    with pytest.raises(RegistryError, match="its evidence files in MLflow differ from the registered digest"):
+    with pytest.raises(RegistryError, match="its evidence differs from the registered digest: SHA256SUMS was changed"):
         shutil.rmtree(first)
         evidence_bundle.fetch(before)
 
@@ -201,3 +202,29 @@ def test_a_version_without_evidence_is_an_error(folder: Path) -> None:
     version = model_registry.get_version(model_registry.register_folder(folder, commit=COMMIT))
     with pytest.raises(RegistryError, match="was registered without its evidence"):
         evidence_bundle.fetch(replace(version, evidence_digest=""))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda file: file.unlink(), "its evidence is not complete: metrics.json is missing in the folder evidence of MLflow run"),
+        (lambda file: file.write_text("{}"), "its evidence differs from the registered digest: metrics.json was changed"),
+        (lambda file: shutil.rmtree(file.parent), "its evidence is not complete: SHA256SUMS is missing"),
+    ],
+)
+def test_missing_and_changed_evidence_are_two_messages(change: Callable[[Path], object], message: str, folder: Path) -> None:
+    version = model_registry.get_version(model_registry.register_folder(folder, commit=COMMIT))
+    stored = Path(MlflowClient().get_run(version.mlflow_run_id).info.artifact_uri.removeprefix("file://")) / "evidence"
+    change(stored / artifacts.METRICS.name)
+    with pytest.raises(RegistryError) as error:
+        evidence_bundle.fetch(version)
+    assert message in str(error.value)
+    assert ("moved" in str(error.value)) == ("missing" in message)
+
+
+def test_a_changed_copy_of_the_evidence_is_fetched_again(folder: Path) -> None:
+    version = model_registry.get_version(model_registry.register_folder(folder, commit=COMMIT))
+    copy = evidence_bundle.fetch(version) / artifacts.METRICS.name
+    original = copy.read_bytes()
+    copy.write_text("{}")
+    assert (evidence_bundle.fetch(version) / artifacts.METRICS.name).read_bytes() == original

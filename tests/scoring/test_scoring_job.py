@@ -225,7 +225,7 @@ def test_a_job_name_belongs_to_one_source(media: Path, settings: Settings) -> No
 
 @given(name=st.text(max_size=120))
 def test_a_job_is_in_the_folder_of_jobs_whatever_its_name(name: str) -> None:
-    settings = Settings(root=Path("/x"), home=Path("/x/home"))
+    settings = Settings(root=Path("/x"))
     try:
         folder = ScoringJob.open("clips", name, settings).folder
     except RealframeError:
@@ -236,7 +236,7 @@ def test_a_job_is_in_the_folder_of_jobs_whatever_its_name(name: str) -> None:
 
 @given(source=st.text())
 def test_every_source_has_a_default_name(source: str) -> None:
-    assert ScoringJob.open(source, "", Settings(root=Path("/x"), home=Path("/x/home"))).name
+    assert ScoringJob.open(source, "", Settings(root=Path("/x"))).name
 
 
 def test_shards_contain_every_file_once(settings: Settings, tmp_path: Path) -> None:
@@ -251,3 +251,19 @@ def test_shards_contain_every_file_once(settings: Settings, tmp_path: Path) -> N
 def test_the_table_does_not_depend_on_the_shard_size(media: Path, settings: Settings) -> None:
     one, many = (pd.read_parquet(_score(media, settings, shard_size=shard_size, name=f"by{shard_size}").table) for shard_size in (1, 100))
     pd.testing.assert_frame_equal(one, many)
+
+
+def test_rows_of_another_model_under_the_same_number_are_not_reused(media: Path, settings: Settings, store: Store) -> None:
+    """The registry was replaced: version 3 is another one now."""
+    from mlflow.tracking import MlflowClient
+
+    _score(media, settings)
+    source = resolve_source(str(media), Path())
+    before = plan_job(source, settings, version="3", shard_size=3)
+    assert before.pending_count == 0
+    MlflowClient().set_model_version_tag("realframe", "3", "realframe.answer_digest", "f" * 64)
+    plan = plan_job(source, settings, version="3", shard_size=3)
+    assert plan.pending_count == plan.file_count
+    MlflowClient().set_model_version_tag("realframe", "3", "realframe.answer_digest", "e" * 64)
+    with pytest.raises(RunError, match="version 3 is not the one that the job was planned for"):
+        score_shards(plan.job, plan.shards, settings)

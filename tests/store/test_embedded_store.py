@@ -3,17 +3,21 @@
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 import psutil
 import pytest
 from pymongo import MongoClient
 
 from realframe.errors import MetadataError
-from realframe.store.embedded_server import serve_embedded
+from realframe.store.embedded_server import find_socket, serve_embedded
+from tests.other_user import open_as_nobody
 
 COUNT_ONE = """
 import sys
@@ -84,10 +88,71 @@ def test_the_server_waits_for_the_next_client_before_it_stops(tmp_path: Path) ->
         assert _pid(tmp_path) == server
 
 
-def test_the_server_listens_on_the_loopback_interface_only(tmp_path: Path) -> None:
-    with serve_embedded(tmp_path, idle_s=1):
-        listening = [c.laddr.ip for c in psutil.Process(_pid(tmp_path)).net_connections() if c.status == psutil.CONN_LISTEN]
-    assert listening == ["127.0.0.1"]
+def test_the_server_listens_on_a_private_socket_and_on_no_port(tmp_path: Path) -> None:
+    with serve_embedded(tmp_path / "metadata", idle_s=1) as uri:
+        server = psutil.Process(_pid(tmp_path / "metadata"))
+        assert [c for c in server.net_connections("inet") if c.status == psutil.CONN_LISTEN] == []
+        path = find_socket(tmp_path / "metadata")
+        assert path == tmp_path / "metadata" / "store.sock"
+        assert uri == f"mongodb://{quote(str(path), safe='')}/"
+        assert [stat.S_IMODE(private.stat().st_mode) for private in (path, path.parent)] == [0o700, 0o700]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("umask", [0o022, 0o000])
+def test_another_user_can_neither_connect_nor_read(tmp_path: Path, umask: int) -> None:
+    previous = os.umask(umask)
+    try:
+        # pytest's own folder is private, so that a user who tries needs another one
+        with tempfile.TemporaryDirectory(prefix="realframe-test-") as shared:
+            Path(shared).chmod(0o755)
+            folder = Path(shared) / "metadata"
+            with serve_embedded(folder, idle_s=0.5) as uri, MongoClient(uri) as client:
+                client.test.things.insert_one({"_id": 1})
+                assert [path for path in folder.rglob("*") if path.stat().st_mode & 0o077] == []
+                assert open_as_nobody([folder, *folder.rglob("*")]) == []
+                server = _pid(folder)
+            assert _has_ended(server, 5)
+            assert not (folder / "store.sock").exists()
+    finally:
+        os.umask(previous)
+
+
+@pytest.mark.parametrize("variable", ["XDG_RUNTIME_DIR", "TMPDIR"])
+def test_a_path_that_is_too_long_for_a_socket_gets_a_short_private_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="realframe-test-") as short:
+        monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+        monkeypatch.setenv(variable, short)
+        folder = tmp_path / ("long" * 30) / "metadata"
+        with serve_embedded(folder, idle_s=1) as uri, MongoClient(uri) as client:
+            assert client.admin.command("ping")["ok"] == 1
+            path = find_socket(folder)
+            assert path
+            assert path.parent == Path(short) / f"realframe-{os.geteuid()}"
+            assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+            os.kill(_pid(folder), signal.SIGKILL)
+        with serve_embedded(folder, idle_s=0.5) as again:
+            assert again == uri, "the clients of a killed server find the next one"
+            server = _pid(folder)
+        assert _has_ended(server, 5)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+def test_a_short_folder_that_another_user_has_created_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory(prefix="realframe-test-") as short:
+        monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+        monkeypatch.setenv("TMPDIR", short)
+        theirs = Path(short) / f"realframe-{os.geteuid()}"
+        theirs.mkdir()
+        os.chown(theirs, 65534, 65534)
+        with (
+            pytest.raises(MetadataError, match=r"did not start: .*realframe-0: belongs to the user 65534.*REALFRAME_HOME"),
+            serve_embedded(tmp_path / ("long" * 30) / "metadata"),
+        ):
+            pass
+        assert not list(theirs.iterdir())
 
 
 def test_a_database_that_cannot_be_opened_is_an_error_that_names_the_log(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ reason. So does a file at which the detector failed or its process ended in ``MA
 
 import hashlib
 import logging
+import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from realframe.data.file_hashes import HASH_INDEX_FILE, HashIndex
+from realframe.detection import approved_bundle
 from realframe.detection.crash_counter import MAX_ATTEMPTS, AttemptCounter, CrashCounter, RecordedAttempts
 from realframe.detection.result import (
     BatchFile,
@@ -27,8 +29,9 @@ from realframe.detection.result import (
     compute_sha256_or_empty,
 )
 from realframe.detection.result_cache import ResultCache
+from realframe.disk_space import is_disk_full, make_disk_full_error
 from realframe.errors import DetectorCrashError, MediaError, RealframeError
-from realframe.registry import model_registry
+from realframe.registry import answer_bundle, model_registry
 from realframe.settings import Settings
 from realframe.store.detection_documents import FRAMES_SPRITE, HEATMAPS_SPRITE
 
@@ -112,14 +115,15 @@ class BatchDetector:
             workspace: the cache's folder for the model of a run's folder, whose results are worth nothing once it is trained again.
 
         Raises:
-            RegistryError: there is no such version.
+            RegistryError: there is no such version, or what decides its answers is missing or was changed.
         """
         is_registered = model_ref.isdecimal() or not Path(model_ref).is_dir()
         if is_registered:
             version = model_registry.resolve_version(model_ref)
-            model_ref, cache = str(version.version), ResultCache(settings.cache_dir, (version.sha256, version.evidence_digest))
+            approved_bundle.check_local_bundle(version)
+            model_ref, cache = str(version.version), ResultCache(settings.cache_dir, version.answer_digest, settings.cache_limit_bytes)
         else:
-            cache = ResultCache(workspace, (model_ref, ""))
+            cache = ResultCache(workspace, answer_bundle.read_run_folder(Path(model_ref)).digest)
         counter = CrashCounter(cache.attempts_folder)
         batch = cls(partial(_load_detector, model_ref), counter, cache, settings, min(settings.workers, _MAX_READ_AHEAD))
         batch.is_registered = is_registered
@@ -224,6 +228,8 @@ class BatchDetector:
         except RealframeError:  # of this machine, not of the file
             raise
         except Exception as error:  # whatever a library raises at the file; its attempt stays counted
+            if is_disk_full(error):
+                raise make_disk_full_error(error, [Path(tempfile.gettempdir())]) from error
             log.exception("cannot score %s", task.file.log_name or task.file.name)
             item = self._fail(task, error)
         else:

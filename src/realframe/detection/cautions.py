@@ -1,7 +1,7 @@
 """Find the cautions of a detection: why its verdict may be less reliable than the evaluation states.
 
-Quality cautions come from the facts of the file: it is tiny, heavily compressed, or has few frames. The domain caution ``domain.far``
-comes from its features: the file is unlike the training items. A new caution also needs its code in ``Caution``
+Quality cautions come from the facts of the file: it is slightly damaged, tiny, heavily compressed, or has few frames. The domain caution
+``domain.far`` comes from its features: the file is unlike the training items. A new caution also needs its code in ``Caution``
 (``store/detection_documents.py``) and its title in ``CAUTION_TITLES`` (``presentation/wording.py``).
 
 The domain caution uses the distance of the features to the k-th nearest training item (Sun et al., "Out-of-Distribution Detection with
@@ -45,14 +45,17 @@ _OUTLIER_RATE = 0.01
 _MIN_NORM = 1e-10  # features of nothing but zeros have no direction
 
 
-def find_quality_cautions(facts: MediaFacts, frame_count: int, params: Params) -> Iterator[Caution]:
+def find_quality_cautions(facts: MediaFacts, frame_count: int, params: Params, damaged_share: float | None = None) -> Iterator[Caution]:
     """Yield the cautions about the quality of a file.
 
     Args:
         facts: of the file as it was submitted.
         frame_count: scored frames.
         params: the parameters of the detector.
+        damaged_share: of its pixels or frames; 0 where only the end of the file is missing, None where no damage is found.
     """
+    if damaged_share is not None:
+        yield Caution(code="quality.damaged", message=_describe_damage(facts, damaged_share))
     if side := _enlarged_side(facts, params):
         size = f"The file has only {facts.width} x {facts.height} pixels and was enlarged to the detector's {params.clean.size}"
         yield Caution(code="quality.tiny", message=f"{size}: the traces of a generator may be lost at {side} pixels.")
@@ -63,6 +66,13 @@ def find_quality_cautions(facts: MediaFacts, frame_count: int, params: Params) -
         usable = "one frame of this video is" if frame_count == 1 else f"{frame_count} frames of this video are"
         message = f"Only {usable} usable, so the verdict is based on few frames and less reliable."
         yield Caution(code="quality.few-frames", message=message)
+
+
+def _describe_damage(facts: MediaFacts, damaged_share: float) -> str:
+    if not damaged_share:
+        return "The file is damaged, but all its pixels are there. It may be an incomplete copy."
+    parts = "pixels" if facts.kind == "image" else "frames"
+    return f"The file is damaged: up to {max(damaged_share, 0.0001):.2%} of its {parts} are wrong or missing, and they were scored too."
 
 
 def _enlarged_side(facts: MediaFacts, params: Params) -> int:

@@ -49,7 +49,7 @@ def build_scored_detection(model: LoadedModel, decoded: DecodedFile, frames: Fil
         frames_analyzed=len(frame_scores),
         frames=frame_scores,
         moments=find_moments(frame_scores, verdict) if frames.facts.kind == "video" else (),
-        cautions=_cautions(model, frames.facts, item),
+        cautions=_cautions(model, frames, item),
         provenance=decoded.provenance,
         tiles=None,
         model=model.version,
@@ -99,8 +99,8 @@ def _to_floats(values: NDArray[np.floating] | None, count: int) -> list[float | 
     return [None] * count if values is None else [min(max(float(value), 0.0), 1.0) for value in values]
 
 
-def _cautions(model: LoadedModel, facts: MediaFacts, item: ItemScore) -> tuple[Caution, ...]:
-    cautions = list(find_quality_cautions(facts, len(item.positions), model.params))
+def _cautions(model: LoadedModel, frames: FileFrames, item: ItemScore) -> tuple[Caution, ...]:
+    cautions = list(find_quality_cautions(frames.facts, len(item.positions), model.params, frames.damaged_share))
     domain_caution = model.reference.domain and model.reference.domain.find_caution(item.features)
     return (*cautions, domain_caution) if domain_caution else tuple(cautions)
 

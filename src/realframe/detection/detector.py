@@ -31,7 +31,7 @@ class Detector:
         """Load a version of the registry by number or alias, or the model in the folder of a run.
 
         Raises:
-            RegistryError: there is no such version, no version is approved, or its file is not the registered one.
+            RegistryError: there is no such version, no version is approved, or what decides its answers is missing or was changed.
         """
         return cls(loaded_model.load_detector_model(model_ref))
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from realframe.caching.code_digest import package_digest
+from realframe.caching.code_digest import code_digest
+from realframe.caching.eviction import record_use
 from realframe.caching.item_cache import ItemCache
 from realframe.detection.result import DetectionResult
 from realframe.errors import is_retryable_code
@@ -13,8 +14,8 @@ from realframe.models import frame_features
 from realframe.store.detection_documents import Detection
 from realframe.store.document_base import DocumentPart
 
-_PACKAGES = ("config", "detection", "evaluation", "media", "models", "provenance", "statistics", "store")
-"""The packages on whose code a result depends."""
+_CODE = ("realframe.detection.detector", __name__)
+"""The modules that compute and store a result; the first is not imported here, because it imports TensorFlow."""
 _RESULT_FILE = "result.json"
 
 
@@ -30,11 +31,12 @@ class ResultCache:
 
     Args:
         root: folder of the cache; may be deleted at any time.
-        model_digests: the digests of the model's file and of its evidence, which identify the detector.
+        answer_digest: of the detector: digest of everything in its version that decides an answer.
+        limit_bytes: size limit of all caches in ``root``; None where results are not evicted.
     """
 
-    def __init__(self, root: Path, model_digests: tuple[str, str]) -> None:
-        self._cache = ItemCache(root, "results", [*model_digests, package_digest(*_PACKAGES)])
+    def __init__(self, root: Path, answer_digest: str, limit_bytes: int | None = None) -> None:
+        self._cache = ItemCache(root, "results", [answer_digest, code_digest(*_CODE)], limit_bytes)
 
     @property
     def attempts_folder(self) -> Path:
@@ -51,6 +53,7 @@ class ResultCache:
             cached = _CachedResult.model_validate_json((self.folder(sha256) / _RESULT_FILE).read_bytes())
         except (OSError, ValidationError):
             return None
+        record_use(self.folder(sha256))
         features = frame_features.decode_vector(cached.features) if cached.features else None
         return DetectionResult(_rename_file(cached.detection, name), features, None)
 
@@ -62,6 +65,7 @@ class ResultCache:
         features = "" if result.features is None else frame_features.encode_vector(result.features)
         cached = _CachedResult(detection=detection, features=features)
         write_text(self.folder(detection.sha256) / _RESULT_FILE, cached.model_dump_json())
+        self._cache.record_added(detection.sha256)
 
 
 def _rename_file(detection: Detection, name: str) -> Detection:

@@ -2,16 +2,21 @@
 
 A decision is first written to the ledger and then applied to the model registry. If the process dies in between, the next decision, or
 a second attempt at the same one, first applies what the ledger says (``reconcile.apply_ledger``).
+
+An approval rests on the stored result of the gate. Where none is stored, it is computed before the lock is taken, except in the web
+process, which refuses. Under the lock only the stored result is read again: one that became stale meanwhile is not used.
 """
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from threading import Thread
 from typing import Any
 
-from realframe.errors import AccountError, RegistryError
-from realframe.governance import champion_history, gate, ledger
-from realframe.governance.gate import GateResult
+from realframe.errors import AccountError, GateError, LedgerError, MissingGateResultError, RegistryError
+from realframe.governance import champion_history, gate, gate_results, ledger, ledger_audit
+from realframe.governance.gate_results import GateResult
 from realframe.governance.ledger import Decision
+from realframe.governance.ledger_audit import LedgerAudit
 from realframe.governance.reconcile import apply_ledger, review_lock
 from realframe.registry import model_registry
 from realframe.registry.model_registry import CHAMPION, ModelVersion
@@ -20,6 +25,8 @@ from realframe.store import accounts
 from realframe.store.accounts import Account
 from realframe.store.repository import Store, open_store
 from realframe.store.user_documents import Action, Authentication, Channel, LedgerEntry
+
+_GATE_ATTEMPTS = 3  # the champion, the rules or the evidence may change while the gate is checked
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,11 @@ class _Request:
     override: str = ""
 
     @property
+    def may_check_gate(self) -> bool:
+        """The process may load TensorFlow and take minutes."""
+        return self.reviewer is None or self.reviewer.channel != "web"
+
+    @property
     def name(self) -> str:
         return self.reviewer.name.strip() if self.reviewer else ""
 
@@ -87,7 +99,8 @@ class _Request:
 def approve(version: int, reviewer: Reviewer, comment: str, override: str = "") -> LedgerEntry:
     """Make a version the champion and return the ledger entry.
 
-    Stores the gate result with the decision. A champion that was set without a review can be approved afterwards.
+    Records the stored gate result with the decision; where none is stored, the gate is checked first, except on the channel ``web``. A
+    champion that was set without a review can be approved afterwards.
 
     Args:
         version: its number.
@@ -97,6 +110,8 @@ def approve(version: int, reviewer: Reviewer, comment: str, override: str = "") 
 
     Raises:
         GateError: a gate rule is not met and no override reason is given, or ``four_eyes`` is set and the reviewer trained the version.
+        MissingGateResultError: no current gate result is stored, and the channel is ``web``.
+        DecisionBusyError: another process has been recording a decision for too long.
         RegistryError: there is no such version, it is already the champion after a review, or MLflow lacks a file of the version.
         LedgerError: other processes appended an entry first in every attempt.
         MetadataError: the store cannot be reached.
@@ -153,6 +168,47 @@ def rollback(reviewer: Reviewer, comment: str, version: int | None = None) -> Le
     return _decide(_Request("rollback", version, reviewer, comment), choose_former)
 
 
+def settle(reviewer: Reviewer, reason: str) -> tuple[LedgerEntry, LedgerAudit]:
+    """Record that a person has looked into the open alarms about the ledger, and return the ledger entry and what was open.
+
+    After that, references in MLflow that contradict the ledger are replaced by what the ledger says, and entries without an anchor are
+    anchored.
+
+    Raises:
+        LedgerError: no alarm is open and every entry is anchored, or other processes appended an entry first in every attempt.
+        RegistryError: the reason is empty.
+        MetadataError: the store cannot be reached.
+    """
+    if not reason.strip():
+        raise RegistryError("ledger", "settling an alarm needs a reason: what you have found out", "Give it with --reason.")
+    with open_store(get_settings()) as store:
+        audit = ledger_audit.audit_ledger(store, includes_remote=True)
+        if not audit.open_alarms and (not audit.unanchored or audit.is_anchoring_impossible):
+            raise LedgerError("ledger", "there is nothing to settle: no alarm is open", "Check it with `realframe registry verify`.")
+        evidence = {
+            ledger_audit.SETTLED: [alarm.key for alarm in audit.open_alarms],
+            "alarms": [str(alarm) for alarm in audit.open_alarms],
+            "anchored": [ledger.format_entry_id(entry) for entry in audit.unanchored],
+        }
+        decision = Decision(
+            action="settle",
+            version=0,
+            model_sha256="0" * 64,
+            reviewer=reviewer.name.strip(),
+            comment=reason,
+            evidence=evidence,
+            channel=reviewer.channel,
+            authentication=reviewer.authentication,
+        )
+        with review_lock():
+            entry = ledger.append_entry(store, lambda: decision)
+            for other in audit.unanchored:
+                ledger.anchor_entry(other)
+            apply_ledger(store)
+    ledger.publish_anchors(accept_rewritten=True)
+    return entry, audit
+
+
 def _require_not_champion(version: int) -> int:
     if CHAMPION in model_registry.get_version(version).aliases:
         raise RegistryError(f"version {version}", "is the champion", "Return to the former champion with `realframe registry rollback`.")
@@ -161,17 +217,56 @@ def _require_not_champion(version: int) -> int:
 
 def _decide(request: _Request, choose_version: Callable[[Store], int]) -> LedgerEntry:
     """Apply a pending ledger entry; then record the requested decision, unless it is that entry, and apply it."""
-    with review_lock(), open_store(get_settings()) as store:
+    with open_store(get_settings()) as store:
+        entry = _record_once(request, choose_version, store)
+    if request.may_check_gate:
+        ledger.publish_anchors()
+    elif get_settings().git_remote:  # the page does not wait for it
+        Thread(target=ledger.publish_anchors, name="publish anchors", daemon=True).start()
+    return entry
+
+
+def _record_once(request: _Request, choose_version: Callable[[Store], int], store: Store) -> LedgerEntry:
+    """Record the decision, unless it is pending: then a process died before it was applied, and it has been applied now."""
+    with review_lock():
+        pending = apply_ledger(store)
+    if pending and request.matches(pending):
+        ledger.anchor_entry(pending)
+        return pending
+    ledger_audit.require_no_alarm(store)
+    version = choose_version(store)  # refuses before anything is computed
+    attempts = _GATE_ATTEMPTS
+    while True:
+        attempts -= 1
+        if request.action == "approve" and request.may_check_gate:
+            gate.ensure_gate_result(version, store)
+        try:
+            return _record(request, choose_version, store)
+        except MissingGateResultError:
+            if not (attempts and request.may_check_gate):
+                raise
+
+
+def _record(request: _Request, choose_version: Callable[[Store], int], store: Store) -> LedgerEntry:
+    """Check again whether the decision is possible, record it and apply it, all under the lock."""
+    with review_lock():
         pending = apply_ledger(store)
         if pending and request.matches(pending):
             return pending
-        entry = ledger.append_entry(store, lambda: _build_decision(request, model_registry.get_version(choose_version(store)), store))
+        ledger_audit.require_no_alarm(store)
+        entry = ledger.append_entry(store, lambda: _check_again(request, choose_version, store))
         apply_ledger(store)
         return entry
 
 
+def _check_again(request: _Request, choose_version: Callable[[Store], int], store: Store) -> Decision:
+    """Return the decision to record. The lock is held, so the registry is read only once."""
+    with model_registry.read_versions_once():
+        return _build_decision(request, model_registry.get_version(choose_version(store)), store)
+
+
 def _build_decision(request: _Request, candidate: ModelVersion, store: Store) -> Decision:
-    gate_result = gate.check_gate(candidate.version, store) if request.action in champion_history.TEST_SPLIT_ACTIONS else None
+    gate_result = _find_gate_result(request, candidate.version, store)
     return Decision(
         action=request.action,
         version=candidate.version,
@@ -184,6 +279,18 @@ def _build_decision(request: _Request, candidate: ModelVersion, store: Store) ->
         overrides=gate.require_override_reason(gate_result, request.override) if gate_result and request.action == "approve" else (),
         override_reason=request.override,
     )
+
+
+def _find_gate_result(request: _Request, version: int, store: Store) -> GateResult | None:
+    """Return the stored gate result of a version: an approval needs one, other decisions record it if there is one."""
+    if request.action == "approve":
+        return gate.require_gate_result(version, store)
+    if request.action not in champion_history.TEST_SPLIT_ACTIONS:
+        return None
+    try:
+        return gate_results.find_gate_result(version, store)
+    except GateError:  # a version can be rejected while the rules cannot be read
+        return None
 
 
 def _review_facts(candidate: ModelVersion, gate_result: GateResult | None, store: Store) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class EvidenceFiles:
 
     @cached_property
     def regression(self) -> pd.DataFrame | None:
-        """The rows of ``reports/regression.parquet``: ``media_id``, ``label``, ``kind``, ``split``, ``score``; None if not scored."""
+        """The rows of ``reports/regression.parquet``; None if there is no table. An unscored item has a null ``score`` and a ``reason``."""
         path = self.folder / artifacts.REGRESSION_SCORES.name
         return pd.read_parquet(path) if path.exists() else None
 

@@ -1,63 +1,70 @@
-"""Check the gate: the rules of ``mlflow/gate.yaml`` that a version must meet before it may become champion."""
+"""Check the gate: the rules of ``mlflow/gate.yaml`` that a version must meet before it may become champion.
+
+Checking may take minutes and load TensorFlow, because the champion may have to score the candidate's test items. It is done by the
+pipeline, by ``realframe registry gate`` and by an idle worker; everything else reads the stored result (``gate_results``).
+"""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
 
-from realframe.errors import GateError, RegistryError
-from realframe.governance import champion_history, champion_rules, gate_rules, ledger, metric_rules
+from realframe.errors import GateError, MissingGateResultError, RegistryError
+from realframe.governance import champion_rules, gate_rules, metric_rules, reconcile
 from realframe.governance.champion_rules import check_against_champion, check_regression_set
 from realframe.governance.evidence_files import EvidenceFiles
-from realframe.governance.gate_rules import GateRules, RuleResult
+from realframe.governance.gate_results import GateInputs, GateResult, find_gate_result, save_gate_result
+from realframe.governance.gate_rules import RuleResult
+from realframe.governance.paired_predictions import DEFAULT_SCORER, VersionScorer
+from realframe.governance.version_comparison import compare_versions
 from realframe.registry import model_registry
-from realframe.registry.model_registry import ModelVersion
+from realframe.registry.model_registry import CHALLENGER, ModelVersion
 from realframe.settings import get_settings
 from realframe.store.repository import Store
 
 
-@dataclass(frozen=True)
-class GateResult:
-    """The outcome of all rules.
-
-    Attributes:
-        version: number of the candidate.
-        champion: number of the champion that it was compared with; None if there is no other one.
-        rules: in the order of the file.
-    """
-
-    version: int
-    champion: int | None
-    rules: tuple[RuleResult, ...]
-
-    @property
-    def unmet_rules(self) -> tuple[RuleResult, ...]:
-        """The rules that are not met or whose outcome is unknown."""
-        return tuple(rule for rule in self.rules if rule.is_met is not True)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the outcome as JSON-compatible values, for the ledger."""
-        return asdict(self) | {"rules": [asdict(rule) for rule in self.rules]}
-
-
-def check_gate(version: int, store: Store) -> GateResult:
-    """Check every rule for a version. This may take a while: the champion may have to score the candidate's test items.
+def check_gate(version: int, store: Store, scorer: VersionScorer = DEFAULT_SCORER) -> GateResult:
+    """Check every rule for a version, and store the result. This may take a while.
 
     Raises:
         GateError: the rules cannot be read.
         RegistryError: there is no such version.
         MetadataError: the store cannot be reached.
     """
-    rules, candidate = gate_rules.load_gate_rules(get_settings()), model_registry.get_version(version)
-    champion = find_comparison_champion(candidate, store)
-    return GateResult(version, champion.version if champion else None, tuple(_check_rules(rules, candidate, champion)))
+    inputs = GateInputs.load(version, store)
+    result = GateResult.build(inputs, tuple(_check_rules(inputs, scorer)), compare_versions(inputs.candidate, inputs.champion))
+    save_gate_result(result, store)
+    return result
 
 
-def find_comparison_champion(candidate: ModelVersion, store: Store) -> ModelVersion | None:
-    """Return the champion to compare a version with: the current one or, if that is the version itself, the one before it."""
-    versions = {version.version: version for version in model_registry.list_versions()}
-    periods = champion_history.build_champion_periods(champion_history.select_valid_entries(ledger.list_entries(store), versions.values()))
-    former = [other.version for other in periods if other.version not in (None, candidate.version)]
-    return versions[former[-1]] if former else None
+def ensure_gate_result(version: int, store: Store, scorer: VersionScorer = DEFAULT_SCORER) -> GateResult:
+    """Return the stored result for a version as it is now; where there is none, check the gate. Raises as :func:`check_gate` does."""
+    return find_gate_result(version, store) or check_gate(version, store, scorer)
+
+
+def prepare_review(version: int | None, store: Store) -> int | None:
+    """Record alias changes made by hand, and check the gate for a version, unless its result is stored. Raises as :func:`check_gate` does.
+
+    Args:
+        version: its number; None takes the challenger.
+        store: of the ledger and the results.
+
+    Returns:
+        The number of the version; None if no version waits for a decision.
+    """
+    reconcile.detect_manual_changes(store)
+    challenger = model_registry.find_by_alias(CHALLENGER) if version is None else None
+    number = version or (challenger.version if challenger else None)
+    if number:
+        ensure_gate_result(number, store)
+    return number
+
+
+def require_gate_result(version: int, store: Store) -> GateResult:
+    """Return the stored result for a version as it is now. Raises MissingGateResultError if there is none, else as :func:`check_gate`."""
+    result = find_gate_result(version, store)
+    if result is None:
+        reason = "its gate result for the current champion, rules and evidence is not computed yet"
+        hint = f"An idle worker computes it for the challenger; to compute it now, run `realframe registry gate {version}`."
+        raise MissingGateResultError(f"version {version}", reason, hint)
+    return result
 
 
 def require_second_reviewer(candidate: ModelVersion, reviewer: str) -> None:
@@ -81,7 +88,8 @@ def require_override_reason(gate: GateResult, reason: str) -> tuple[str, ...]:
     return tuple(rule.name for rule in unmet)
 
 
-def _check_rules(rules: GateRules, candidate: ModelVersion, champion: ModelVersion | None) -> list[RuleResult]:
+def _check_rules(inputs: GateInputs, scorer: VersionScorer) -> list[RuleResult]:
+    rules, candidate, champion = inputs.rules, inputs.candidate, inputs.champion
     try:
         evidence = EvidenceFiles.fetch(candidate)
     except RegistryError as error:
@@ -91,9 +99,9 @@ def _check_rules(rules: GateRules, candidate: ModelVersion, champion: ModelVersi
     results += [metric_rules.check_robustness(rules.robustness, evidence.metrics)] if rules.robustness else []
     results += [metric_rules.check_shortcut_audit(candidate.shortcuts)] if rules.shortcuts_passed else []
     if champion_rule := rules.champion:
-        results += _unknown_on_error(champion_rules.RANKING, lambda: check_against_champion(champion_rule, evidence, champion))
+        results += _unknown_on_error(champion_rules.RANKING, lambda: check_against_champion(champion_rule, evidence, champion, scorer))
     if regression_rule := rules.regression:
-        results += _unknown_on_error(champion_rules.REGRESSION, lambda: [check_regression_set(regression_rule, evidence, champion)])
+        results += _unknown_on_error(champion_rules.REGRESSION, lambda: [check_regression_set(regression_rule, evidence, champion, scorer)])
     return results
 
 

@@ -1,25 +1,30 @@
 """Append decisions to the ledger, a hash chain: each entry holds the hash of the one before.
 
 The store has no safe transactions. An entry therefore claims its sequence number under a unique index: of two writers at once the second
-is refused, reads the ledger again and repeats its decision. ``verify_chain`` detects an entry that was changed or removed from the middle;
-newest entries that were removed are detected by the entry ids stored on the model versions.
+is refused, reads the ledger again and repeats its decision. ``verify_chain`` detects an entry that was changed or removed from the middle.
+That newest entries were removed, or that the whole ledger was written anew, is detected by what is stored elsewhere: the head after each
+entry in git (``runs.ledger_anchor``) and the entry ids on the model versions. ``ledger_audit`` compares all of them.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel
 
-from realframe.errors import LedgerError
+from realframe.errors import LedgerError, RunError
 from realframe.registry.model_registry import ModelVersion
+from realframe.runs import ledger_anchor
+from realframe.settings import get_settings
 from realframe.store.repository import Store
 from realframe.store.user_documents import Action, Authentication, Channel, LedgerEntry
 
+log = logging.getLogger(__name__)
 _ATTEMPTS = 20
-_RESTORE_HINT = "Restore the metadata store from a backup."
+RESTORE_HINT = "Restore the metadata store from a backup."
 _NO_PREVIOUS_HASH = ""  # the previous hash of the first entry
 _FIELDS_ADDED_LATER = ("channel", "authentication", "overrides", "override_reason")  # older entries were hashed without these fields
 _FACTS = (
@@ -35,6 +40,7 @@ _FACTS = (
     "shortcuts",
     "test_split",
     "evidence_digest",
+    "answer_digest",
     "figures",
     "baseline",
 )
@@ -74,7 +80,7 @@ def list_entries(store: Store) -> list[LedgerEntry]:
 
 
 def append_entry(store: Store, decide: Callable[[], Decision]) -> LedgerEntry:
-    """Write the next entry and return it once it is on disk.
+    """Write the next entry, anchor it in git, and return it. If it cannot be anchored, a warning is logged and the decision stands.
 
     Args:
         store: of the ledger.
@@ -97,6 +103,7 @@ def append_entry(store: Store, decide: Callable[[], Decision]) -> LedgerEntry:
             store.insert(entry)
         except LedgerError:
             continue
+        anchor_entry(entry)
         return entry
     raise LedgerError("ledger", f"other processes appended an entry first in {_ATTEMPTS} attempts", "Run the command again.")
 
@@ -106,33 +113,46 @@ def hash_entry(facts: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()).hexdigest()
 
 
-def verify_chain(store: Store, entry_ids: Iterable[str] = ()) -> int:
-    """Verify the hash chain and return its length.
+def anchor_entry(entry: LedgerEntry) -> None:
+    """Anchor an entry in git, unless it is anchored already; log a warning if git cannot be used."""
+    try:
+        ledger_anchor.write_anchor(entry, get_settings())
+    except RunError as error:
+        log.warning("ledger entry %s is recorded, but its head is not anchored in git: %s", entry.sequence, error.reason)
 
-    Args:
-        store: of the ledger.
-        entry_ids: the ids stored on the model versions, ``<sequence> <hash>``; each must be in the chain.
 
-    Raises:
-        LedgerError: names the first entry that is missing, replaced or changed.
-    """
+def publish_anchors(*, accept_rewritten: bool = False) -> None:
+    """Push the anchors to the git remote where one is set; log a warning if that fails. Call it without a lock: it uses the network."""
+    if problem := ledger_anchor.publish(get_settings(), accept_rewritten=accept_rewritten):
+        log.warning(problem)
+
+
+def verify_chain(store: Store) -> int:
+    """Verify the hash chain and return its length. Raises LedgerError, which names the first entry that is missing, replaced or changed."""
     chain = list_entries(store)
-    previous = _NO_PREVIOUS_HASH
-    for number, entry in enumerate(chain, start=1):
-        if entry.sequence != number:
-            raise LedgerError(f"ledger entry {number}", f"is missing; entry {entry.sequence} is in its place", _RESTORE_HINT)
-        if entry.previous_hash != previous:
-            reason = f"does not contain the hash of entry {number - 1}: that entry was replaced"
-            raise LedgerError(f"ledger entry {number}", reason, _RESTORE_HINT)
-        if hash_entry(_decision_facts(entry)) != entry.hash:
-            raise LedgerError(f"ledger entry {number}", "was changed after it was written", _RESTORE_HINT)
-        previous = entry.hash
-    valid_ids = {format_entry_id(entry) for entry in chain}
-    for entry_id in entry_ids:
-        if entry_id not in valid_ids:
-            subject = f"ledger entry {entry_id.partition(' ')[0]}"
-            raise LedgerError(subject, "is referenced by a model version, but is not in the ledger", _RESTORE_HINT)
+    for number, reason in find_chain_faults(chain):
+        raise LedgerError(f"ledger entry {number}", reason, RESTORE_HINT)
     return len(chain)
+
+
+def find_chain_faults(chain: list[LedgerEntry]) -> Iterator[tuple[int, str]]:
+    """Yield the number of each entry that is missing, replaced or changed, and what is wrong with it."""
+    previous, number = _NO_PREVIOUS_HASH, 0
+    for entry in chain:
+        number += 1
+        if entry.sequence != number:
+            yield number, f"is missing; entry {entry.sequence} is in its place"
+            number = entry.sequence
+        elif entry.previous_hash != previous:
+            yield number, f"does not contain the hash of entry {number - 1}: that entry was replaced"
+        if compute_entry_hash(entry) != entry.hash:
+            yield number, "was changed after it was written"
+        previous = entry.hash
+
+
+def compute_entry_hash(entry: LedgerEntry) -> str:
+    """Return the hash that the entry should have."""
+    return hash_entry(_decision_facts(entry))
 
 
 def _decision_facts(entry: LedgerEntry) -> dict[str, Any]:

@@ -20,10 +20,12 @@ import pandas as pd
 from tqdm import tqdm
 
 from realframe import artifacts
+from realframe.caching.code_digest import code_digest
 from realframe.caching.item_cache import ItemCache
 from realframe.errors import MetadataError
 from realframe.files import compute_sha256, write_bytes, write_text
 from realframe.governance.evidence_files import SCORE, EvidenceFiles
+from realframe.progress import ProgressCallback, no_progress
 from realframe.registry.model_registry import ModelVersion
 from realframe.settings import Settings, get_settings
 from realframe.statistics.arrays import Bools
@@ -37,7 +39,31 @@ log = logging.getLogger(__name__)
 FindOriginal = Callable[[str], Path | None]
 """Maps a media id to a file with that content, or to None if there is none."""
 CHAMPION_SCORE = "champion_score"
+_SCORING_CODE = "realframe.detection.detector"  # the module that computes the scores; its import takes seconds
 _SEEN_SPLITS = ("train", "val")  # validation items chose the epoch, the threshold and the calibration
+
+
+def _load_detector(version: int) -> "Detector":
+    from realframe.detection.detector import Detector  # imports TensorFlow
+
+    return Detector.load(str(version))
+
+
+@dataclass(frozen=True)
+class VersionScorer:
+    """Scores items by registered versions.
+
+    Attributes:
+        load_detector: returns the detector of a version.
+        on_progress: called before each item that has no cached score. It may raise, which ends the computation; the next one starts with
+            the item that was not scored.
+    """
+
+    load_detector: Callable[[int], "Detector"] = _load_detector
+    on_progress: ProgressCallback = no_progress
+
+
+DEFAULT_SCORER = VersionScorer()
 
 
 @contextmanager
@@ -65,9 +91,13 @@ def dataset_originals(paths: Mapping[str, str], commit: str, settings: Settings)
 
 
 def regression_originals(settings: Settings) -> FindOriginal:
-    """Return a function that finds the originals of the regression set: ``data/regression/<label>/<media id>.<ext>``."""
-    folder = settings.root / artifacts.REGRESSION_MEDIA
-    return lambda media_id: next(folder.glob(f"*/{media_id}.*"), None)
+    """Return a function that finds the originals of the regression set by their content, whatever their names."""
+
+    @cache
+    def paths_by_digest() -> dict[str, Path]:
+        return {compute_sha256(path): path for path in sorted(settings.regression_dir.rglob("*")) if path.is_file()}
+
+    return lambda media_id: paths_by_digest().get(media_id)
 
 
 def _open_revision(root: Path, commit: str) -> RevisionSource | None:
@@ -127,7 +157,7 @@ class PairedPredictions:
         return ModelScores(self.table[CHAMPION_SCORE].to_numpy(np.float64), self.thresholds[1])
 
 
-def pair_predictions(candidate: EvidenceFiles, champion: ModelVersion) -> PairedPredictions:
+def pair_predictions(candidate: EvidenceFiles, champion: ModelVersion, scorer: VersionScorer = DEFAULT_SCORER) -> PairedPredictions:
     """Return both versions' scores of the candidate's test items.
 
     If the champion was tested on the same split, its scores come from its evidence. Otherwise its detector scores the originals, and
@@ -144,38 +174,46 @@ def pair_predictions(candidate: EvidenceFiles, champion: ModelVersion) -> Paired
     unseen = _drop_seen_clusters(items, other.splits)
     paths = dict(zip(unseen["media_id"], unseen["path"], strict=True))
     with dataset_originals(paths, candidate.version.commit, get_settings()) as find_original:
-        champion_scores = score_items(champion, paths, find_original)
+        champion_scores = score_items(champion, paths, find_original, scorer)
     scored = unseen.assign(**{CHAMPION_SCORE: unseen["media_id"].map(champion_scores)}).dropna(subset=[CHAMPION_SCORE])
     return PairedPredictions(scored.reset_index(drop=True), thresholds, len(items) - len(unseen), len(unseen) - len(scored))
 
 
-def score_items(version: ModelVersion, media_ids: Iterable[str], find_original: FindOriginal) -> dict[str, float]:
+def score_items(
+    version: ModelVersion, media_ids: Iterable[str], find_original: FindOriginal, scorer: VersionScorer = DEFAULT_SCORER
+) -> dict[str, float]:
     """Return the network score that a version gives to each item; items that are missing or unusable are left out.
 
     Args:
         version: whose detector scores.
         media_ids: SHA-256 of each item's original.
         find_original: finds the file of a media id.
+        scorer: loads the detector, and is told of the progress.
 
     Raises:
         RegistryError: the version's file is not the one that was registered.
     """
-    item_cache = ItemCache(get_settings().cache_dir, "rescored", version.sha256)
+    item_cache = ItemCache(get_settings().cache_dir, "rescored", [version.sha256, version.answer_digest, code_digest(_SCORING_CODE)])
     requested = list(media_ids)
-    if unscored := [media_id for media_id in requested if not item_cache.item_path(media_id).exists()]:
-        _fill_cache(version, unscored, find_original, item_cache)
-    scores = {media_id: json.loads(path.read_text()) for media_id in requested if (path := item_cache.item_path(media_id)).exists()}
+    scores = {media_id: json.loads(cached) for media_id in requested if (cached := item_cache.read(media_id))}
+    if unscored := [media_id for media_id in requested if media_id not in scores]:
+        scores |= _compute_scores(version, unscored, find_original, item_cache, scorer)
     return {media_id: score for media_id, score in scores.items() if score is not None}
 
 
-def _fill_cache(version: ModelVersion, media_ids: list[str], find_original: FindOriginal, item_cache: ItemCache) -> None:
+def _compute_scores(
+    version: ModelVersion, media_ids: list[str], find_original: FindOriginal, item_cache: ItemCache, scorer: VersionScorer
+) -> dict[str, float | None]:
+    """Return the score of each item whose original is found, None where it is unusable, and store them in the cache."""
+    scores: dict[str, float | None] = {}
+
     @cache
     def detector() -> "Detector":
-        from realframe.detection.detector import Detector
+        return scorer.load_detector(version.version)
 
-        return Detector.load(str(version.version))
-
-    for media_id in tqdm(media_ids, f"scoring new items by version {version.version}", unit="item", disable=None):
+    step = f"scoring new items by version {version.version}"
+    for done, media_id in enumerate(tqdm(media_ids, step, unit="item", disable=None)):
+        scorer.on_progress(step, done, len(media_ids))
         path = find_original(media_id)
         if path is None:
             log.warning("%s: the original is neither in its folder nor in the DVC cache", media_id[:12])
@@ -183,7 +221,9 @@ def _fill_cache(version: ModelVersion, media_ids: list[str], find_original: Find
         detection = detector().detect(path).detection
         if detection.score is None:
             log.warning("%s", detection.message)
+        scores[media_id] = detection.score
         write_text(item_cache.item_path(media_id), json.dumps(detection.score))
+    return scores
 
 
 def _drop_seen_clusters(items: pd.DataFrame, champion_splits: pd.DataFrame) -> pd.DataFrame:

@@ -5,25 +5,30 @@ entry without that reference is therefore pending: a process died before it was 
 pending and the alias points to another version, someone moved the alias by hand: it stays, and the ledger gets an entry about it.
 Tags are read before aliases and aliases before the ledger, so that a decision on another machine at that moment is not mistaken for a
 change by hand.
+
+The direction is always from the ledger to the registry, and only where a reference is missing or older. Where the registry or the anchors
+in git know of a decision that the ledger lacks, the ledger was changed: then nothing is written, and the alarm stays (``ledger_audit``).
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
-from realframe.governance import ledger
+from realframe.errors import DecisionBusyError
+from realframe.governance import ledger, ledger_audit
 from realframe.governance.champion_history import build_champion_periods, select_valid_entries
 from realframe.governance.ledger import Decision
-from realframe.governance.promotion import clear_challenger, find_champion_number, set_champion
 from realframe.registry import model_registry
 from realframe.registry.model_registry import CHALLENGER, CHAMPION, ModelVersion
+from realframe.runs import ledger_anchor
 from realframe.settings import get_settings
 from realframe.store.repository import Store
 from realframe.store.user_documents import LedgerEntry
 
 log = logging.getLogger(__name__)
+_LOCK_TIMEOUT_S = 10.0
 _DECIDING_ACTIONS = ("approve", "reject", "request_changes")
 
 
@@ -33,22 +38,39 @@ class _NoManualChangeError(Exception):
 
 @contextmanager
 def review_lock() -> Iterator[None]:
-    """Let one process of this machine decide at a time; decisions on several machines are kept apart by the ledger."""
+    """Let one process of this machine decide at a time; decisions on several machines are kept apart by the ledger.
+
+    Hold it only while the ledger and the registry are read and written, never while something is computed. The registry is read once
+    before, so that a tracking server that does not answer stops nobody else. Raises DecisionBusyError where another process holds the
+    lock for more than ten seconds.
+    """
+    model_registry.list_versions()
     state = get_settings().state_dir
     state.mkdir(parents=True, exist_ok=True)
-    with FileLock(state / "review.lock"):
+    lock = FileLock(state / "review.lock")
+    try:
+        lock.acquire(timeout=_LOCK_TIMEOUT_S)
+    except Timeout as error:
+        reason = f"another process has been recording a decision for more than {_LOCK_TIMEOUT_S:g} s; try again in a moment"
+        raise DecisionBusyError("review", reason) from error
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def detect_manual_changes(store: Store) -> list[LedgerEntry]:
     """Apply pending entries, record an alias ``champion`` that was set or removed by hand, and return the entries recorded for that.
 
-    Raises LedgerError, MetadataError.
+    While an alarm about the ledger is open, nothing is changed and the alarm is logged. Raises LedgerError, MetadataError.
     """
     with review_lock():
         newest = store.find_highest(LedgerEntry, "sequence")
         apply_ledger(store)
-        return [entry for entry in ledger.list_entries(store) if newest is None or entry.sequence > newest.sequence]
+        recorded = [entry for entry in ledger.list_entries(store) if newest is None or entry.sequence > newest.sequence]
+    if recorded:
+        ledger.publish_anchors()
+    return recorded
 
 
 def apply_ledger(store: Store) -> LedgerEntry | None:
@@ -56,10 +78,14 @@ def apply_ledger(store: Store) -> LedgerEntry | None:
     applied = None
     while True:
         versions = model_registry.list_versions()
+        anchors = ledger_anchor.read_heads(get_settings())
         chain = ledger.list_entries(store)
+        if alarms := ledger_audit.find_open_alarms(chain, versions, anchors):
+            log.error("the registry is not compared with the ledger, which is contradicted: %s", "; ".join(map(str, alarms)))
+            return applied
         if _apply_entries(chain, versions):
             applied = chain[-1]
-        elif _manual_change(chain, versions):
+        elif find_manual_change(chain, versions):
             _record_manual_change(store)
         else:
             return applied
@@ -69,23 +95,26 @@ def _apply_entries(chain: list[LedgerEntry], versions: list[ModelVersion]) -> bo
     """Change aliases and references that differ from the ledger; return whether anything changed."""
     entries = select_valid_entries(chain, versions)
     periods = build_champion_periods(entries)
-    has_changed = _is_pending(chain, versions) and periods[-1].version is not None and set_champion(periods[-1].version, versions)
+    has_changed = _is_pending(chain, versions) and periods[-1].version is not None and _set_champion(periods[-1].version, versions)
     for version in versions:
         own_entries = [entry for entry in entries if entry.version == version.version]
         if CHALLENGER in version.aliases and any(entry.action in _DECIDING_ACTIONS for entry in own_entries):
-            clear_challenger()
+            _clear_challenger()
             has_changed = True
         if own_entries and version.decision != ledger.format_entry_id(own_entries[-1]):
             model_registry.set_decision(version.version, ledger.format_entry_id(own_entries[-1]))
             has_changed = True
+        elif version.decision and not own_entries:  # no alarm is open, so a person has settled that this decision is not in the ledger
+            model_registry.set_decision(version.version, "")
+            has_changed = True
     return has_changed
 
 
-def _manual_change(chain: list[LedgerEntry], versions: list[ModelVersion]) -> Decision | None:
-    """Return the decision to record if the alias was moved by hand, else None."""
+def find_manual_change(chain: list[LedgerEntry], versions: list[ModelVersion]) -> Decision | None:
+    """Return the decision to record if the alias was moved by hand, else None; nothing is written."""
     periods = build_champion_periods(select_valid_entries(chain, versions))
     expected = periods[-1].version if periods else None
-    actual = find_champion_number(versions)
+    actual = _find_champion_number(versions)
     if actual == expected or _is_pending(chain, versions):
         return None
     moved_version = next(version for version in versions if version.version == (actual or expected))
@@ -107,7 +136,7 @@ def _record_manual_change(store: Store) -> None:
 
     def decide() -> Decision:
         versions = model_registry.list_versions()
-        decision = _manual_change(ledger.list_entries(store), versions)
+        decision = find_manual_change(ledger.list_entries(store), versions)
         if decision is None:
             raise _NoManualChangeError
         return decision
@@ -128,3 +157,31 @@ def _is_pending(chain: list[LedgerEntry], versions: list[ModelVersion]) -> bool:
     applied = {version.version: sequences.get(version.decision, 0) for version in versions}
     newest = periods[-1].entry
     return newest.sequence > applied[newest.version]
+
+
+def _set_champion(version: int, versions: Iterable[ModelVersion]) -> bool:
+    """Point the alias ``champion`` to a version.
+
+    Args:
+        version: number of the new champion.
+        versions: the registry as it was read last; tells which version has the alias now.
+
+    Returns:
+        Whether the alias moved.
+    """
+    current = _find_champion_number(versions)
+    if current == version:
+        return False
+    model_registry.set_alias(CHAMPION, version)
+    log.info("champion: version %s, as recorded in the ledger (before: %s)", version, current or "none")
+    return True
+
+
+def _find_champion_number(versions: Iterable[ModelVersion]) -> int | None:
+    """Return the number of the version with the alias ``champion``, or None."""
+    return next((version.version for version in versions if CHAMPION in version.aliases), None)
+
+
+def _clear_challenger() -> None:
+    """Remove the alias ``challenger``: a decision on that version exists."""
+    model_registry.delete_alias(CHALLENGER)

@@ -1,32 +1,29 @@
 """Build the summary that a reviewer decides on, the same for the terminal, Airflow and the web, and render it as Markdown.
 
-It holds the gate result, the metrics and parameters next to the champion's, the worst mistakes, the uses of the test split, and the shadow
-comparison: how often the challenger, which also scores the files that users submit, agrees with the champion on them.
+It is read from the store and the registry; nothing is computed, downloaded or written. It holds the gate result, the metrics and
+parameters next to the champion's, the worst mistakes, the uses of the test split, and the shadow comparison: how often the challenger,
+which also scores the files that users submit, agrees with the champion on them.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from realframe.errors import RegistryError
-from realframe.governance import champion_history, gate, ledger
+from realframe.errors import GateError
+from realframe.governance import champion_history, gate_results, ledger, ledger_audit, reconcile
 from realframe.governance.champion_history import SplitUsage
-from realframe.governance.evidence_files import SCORE
-from realframe.governance.gate import GateResult
-from realframe.governance.version_comparison import (
-    ComparedVersion,
-    Rows,
-    build_difference_rows,
-    build_metric_rows,
-    list_version_warnings,
-    load_compared_version,
-)
+from realframe.governance.gate_results import TABLE_TITLES, GateResult
+from realframe.governance.ledger import Decision
+from realframe.governance.version_comparison import ReviewedMistake, Rows, compare_registered, format_version_title
+from realframe.markdown import escape_markdown, format_code_span, format_table
 from realframe.registry import model_registry
-from realframe.reports.mistakes import select_worst_items
-from realframe.store.predictions import verdicts_by_file
-from realframe.store.repository import Store
+from realframe.registry.model_registry import CHALLENGER, ModelVersion
+from realframe.settings import get_settings
+from realframe.store import worker_status
+from realframe.store.predictions import compare_verdicts
+from realframe.store.repository import Store, open_store
 from realframe.store.user_documents import LedgerEntry
 
-_MAX_MISTAKES = 8
+_MAX_COMPARED = 10_000  # files in the shadow comparison: the page that shows it must not read every prediction
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,7 @@ class ShadowComparison:
     Attributes:
         challenger: the version that waits for a decision.
         champion: the version that serves.
-        scored: number of files that both scored.
+        scored: number of files that both scored, of the last 10,000 of the challenger.
         agreed: number of these with the same verdict.
     """
 
@@ -51,15 +48,6 @@ class ShadowComparison:
 
 
 @dataclass(frozen=True)
-class ReviewedMistake:
-    """A misclassified item: path of its original, true label, and the network's score."""
-
-    path: str
-    label: str
-    score: float
-
-
-@dataclass(frozen=True)
 class ReviewSummary:
     """What a reviewer sees.
 
@@ -69,10 +57,11 @@ class ReviewSummary:
         column_titles: of the two tables: the row title, the candidate, and the champion if there is another one.
         figures: one row per metric, with its 95 % interval.
         changes: one row per difference in how the versions were made.
-        gate: the gate result.
+        gate: the stored gate result; None where none is stored for the version, the champion, the rules and the evidence as they are now.
+        gate_headline: the outcome of the gate in a sentence; without a stored result, why there is none and how to get one.
         split_usage: the uses of the test split.
         shadow: the shadow comparison with the champion; None if there is no other champion.
-        mistakes: the candidate's worst mistakes, the worst first.
+        mistakes: the candidate's worst mistakes, the worst first; empty without a stored gate result.
     """
 
     title: str
@@ -80,93 +69,111 @@ class ReviewSummary:
     column_titles: tuple[str, ...]
     figures: Rows
     changes: Rows
-    gate: GateResult
+    gate: GateResult | None
+    gate_headline: str
     split_usage: SplitUsage
     shadow: ShadowComparison | None
-    mistakes: list[ReviewedMistake]
+    mistakes: tuple[ReviewedMistake, ...]
 
 
 def build_review_summary(version: int, store: Store) -> ReviewSummary:
-    """Build the summary of a version; checking the gate may take a while. Raises RegistryError, MetadataError."""
+    """Build the summary of a version from what is stored. Raises RegistryError, MetadataError."""
+    with model_registry.read_versions_once():
+        return _build_summary(version, store)
+
+
+def _build_summary(version: int, store: Store) -> ReviewSummary:
     candidate = model_registry.get_version(version)
-    gate_result = gate.check_gate(version, store)
-    champion = model_registry.get_version(gate_result.champion) if gate_result.champion else None
-    compared = [load_compared_version(candidate), *([load_compared_version(champion)] if champion else [])]
+    champion = gate_results.find_comparison_champion(candidate, store)
+    try:
+        gate_result = gate_results.find_gate_result(version, store)
+        gate_headline = gate_result.headline if gate_result else _describe_missing_result(candidate, store)
+    except GateError as error:
+        gate_result, gate_headline = None, str(error)
+    comparison = gate_result.comparison if gate_result else compare_registered(candidate, champion)
     title = f"compared with version {champion.version}" if champion else "without another champion to compare with"
     return ReviewSummary(
         title=f"Version {version} {title}",
-        warnings=[*list_unapproved_champion_warnings(store), *list_version_warnings(compared)],
-        column_titles=("", *(column.title for column in compared)),
-        figures=build_metric_rows(compared),
-        changes=build_difference_rows(compared),
+        warnings=[*list_ledger_warnings(store), *comparison.warnings],
+        column_titles=("", *(format_version_title(column) for column in (candidate, champion) if column)),
+        figures=comparison.figures,
+        changes=comparison.changes,
         gate=gate_result,
+        gate_headline=gate_headline,
         split_usage=champion_history.count_split_usage(candidate, store),
         shadow=compare_shadow(store, version, champion.version) if champion else None,
-        mistakes=_worst_mistakes(compared[0]),
+        mistakes=comparison.mistakes,
     )
 
 
+def _describe_missing_result(candidate: ModelVersion, store: Store) -> str:
+    command = f"`realframe registry gate {candidate.version}`"
+    if CHALLENGER in candidate.aliases and worker_status.list_alive(store):
+        return f"The gate is not computed yet. A worker computes it while no upload waits; to compute it now, run {command}."
+    return f"The gate is not computed yet. Compute it: {command}."
+
+
 def compare_shadow(store: Store, challenger: int, champion: int) -> ShadowComparison:
-    """Compare two versions' verdicts of the same files. Raises MetadataError."""
-    challenger_verdicts, champion_verdicts = verdicts_by_file(store, challenger), verdicts_by_file(store, champion)
-    common = challenger_verdicts.keys() & champion_verdicts.keys()
-    return ShadowComparison(challenger, champion, len(common), sum(challenger_verdicts[file] == champion_verdicts[file] for file in common))
+    """Compare two versions' verdicts of the same files, of those that the challenger scored last. Raises MetadataError."""
+    pairs = compare_verdicts(store, challenger, champion, _MAX_COMPARED)
+    return ShadowComparison(challenger, champion, len(pairs), sum(one == other for one, other in pairs))
 
 
-def list_unapproved_champion_warnings(store: Store) -> list[str]:
-    """Return a warning if the current champion was set, or the last one removed, without a review."""
-    entry = champion_history.find_unapproved_promotion(ledger.list_entries(store), model_registry.list_versions())
-    return [describe_manual_change(entry)] if entry else []
+def list_ledger_warnings(store: Store) -> list[str]:
+    """Return the open alarms about the ledger; if there is none, a warning if the champion was set or removed without a review."""
+    if alarms := ledger_audit.list_ledger_alarms(store):
+        return alarms  # who the champion should be cannot be derived from a ledger that was changed
+    chain, versions = ledger.list_entries(store), model_registry.list_versions()
+    change = reconcile.find_manual_change(chain, versions)
+    if change:
+        return [describe_manual_change(change, "which is not in the ledger yet")]
+    entry = champion_history.find_unapproved_promotion(chain, versions)
+    return [describe_manual_change(entry, f"detected on {entry.created[:10]}")] if entry else []
 
 
-def describe_manual_change(entry: LedgerEntry) -> str:
-    """Return a warning about an alias that was set or removed by hand."""
-    number, date = entry.version, entry.created[:10]
-    if entry.action == "alias_removed":
-        state = f"No champion: the alias champion of version {number} was removed in MLflow without a review, detected on {date}."
+def describe_manual_change(change: LedgerEntry | Decision, detection: str) -> str:
+    """Return a warning about an alias that was set or removed by hand; ``detection`` says when this was detected."""
+    number = change.version
+    if change.action == "alias_removed":
+        state = f"No champion: the alias champion of version {number} was removed in MLflow without a review, {detection}."
         return f"{state} Approve a version: `realframe registry approve VERSION`."
-    state = f"Version {number} is the champion without a review: its alias was set in MLflow, detected on {date}."
+    state = f"Version {number} is the champion without a review: its alias was set in MLflow, {detection}."
     return f"{state} Approve it, `realframe registry approve {number}`, or return to the former champion, `realframe registry rollback`."
 
 
-def _worst_mistakes(candidate: ComparedVersion) -> list[ReviewedMistake]:
-    if candidate.evidence is None:
-        return []
-    try:
-        wrong = select_worst_items(candidate.evidence.test_items, candidate.evidence.threshold, _MAX_MISTAKES)
-    except RegistryError:  # the evidence has no predictions
-        return []
-    return [ReviewedMistake(str(row["path"]), str(row["label"]), float(row[SCORE])) for row in wrong.to_dict("records")]
+def load_markdown(version: int) -> str:
+    """Return the summary of a version as Markdown, from the store of this checkout. Raises RegistryError, MetadataError."""
+    with open_store(get_settings()) as store:
+        return summary_markdown(build_review_summary(version, store))
 
 
 def summary_markdown(summary: ReviewSummary) -> str:
-    """Render the summary as Markdown, for Airflow."""
-    rules = [(rule.name, rule.status if rule.is_met else f"**{rule.status}**", rule.observed, rule.required) for rule in summary.gate.rules]
-    unmet = len(summary.gate.unmet_rules)
-    outcome = f"{unmet} of {len(rules)} rules are not met: an approval needs an override reason." if unmet else "Every rule is met."
-    mistakes = [(mistake.path, mistake.label, f"{mistake.score:.3f}") for mistake in summary.mistakes]
+    """Render the summary as Markdown, for Airflow. All values are plain text in it: names of files and recipes come from outside."""
+    rows = summary.gate.rows if summary.gate else ()
+    rules = [
+        (escape_markdown(name), outcome if outcome == "met" else f"**{outcome}**", *map(escape_markdown, rest))
+        for name, outcome, *rest in rows
+    ]
+    mistakes = [(format_code_span(mistake.path), escape_markdown(mistake.label), f"{mistake.score:.3f}") for mistake in summary.mistakes]
+    titles = [escape_markdown(title) for title in summary.column_titles]
     return "\n\n".join(
         [
-            f"## {summary.title}",
-            *(f"> **Note:** {warning}" for warning in summary.warnings),
-            f"### Gate\n\n{outcome}",
-            _table(("rule", "", "observed", "required"), rules),
+            f"## {escape_markdown(summary.title)}",
+            *(f"> **Note:** {escape_markdown(warning)}" for warning in summary.warnings),
+            f"### Gate\n\n{escape_markdown(summary.gate_headline)}",
+            *([format_table(TABLE_TITLES, rules)] if rules else []),
             "### Metrics, with 95 % intervals",
-            _table(summary.column_titles, summary.figures),
+            format_table(titles, _escape_rows(summary.figures)),
             "### Changes",
-            _table(summary.column_titles, summary.changes),
+            format_table(titles, _escape_rows(summary.changes)),
             "### Worst mistakes",
-            _table(("file", "true label", "score"), mistakes) if mistakes else "None on the test split.",
-            str(summary.split_usage),
-            *([str(summary.shadow)] if summary.shadow else []),
+            format_table(("file", "true label", "score"), mistakes) if mistakes else "None on the test split, or not known.",
+            escape_markdown(summary.split_usage),
+            *([escape_markdown(summary.shadow)] if summary.shadow else []),
             "If nobody answers in time, the version is not approved.",
         ]
     )
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    return "\n".join([_line(heads), _line(["---"] * len(heads)), *(_line(row) for row in rows)])
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+def _escape_rows(rows: Iterable[Sequence[str]]) -> list[list[str]]:
+    return [[escape_markdown(cell) for cell in row] for row in rows]

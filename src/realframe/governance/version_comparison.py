@@ -1,16 +1,18 @@
 """Compare a version with the champion: metrics with 95 % intervals, differences in how they were made, and warnings."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from realframe.config import flatten
 from realframe.errors import RegistryError
-from realframe.governance.evidence_files import EvidenceFiles
+from realframe.governance.evidence_files import SCORE, EvidenceFiles
 from realframe.registry.model_registry import ModelVersion, format_metric_with_interval
 from realframe.registry.model_version import ALLOWED
+from realframe.reports.mistakes import select_worst_items
 
-Rows = list[tuple[str, ...]]
+Rows = tuple[tuple[str, ...], ...]
+_MAX_MISTAKES = 8
 _UNIT_NAMES = {"item": "per item", "frame": "per frame"}
 _FIGURES = {
     "roc_auc": "ROC-AUC",
@@ -46,11 +48,60 @@ class ComparedVersion:
         """The content of its ``reports/metrics.json``; empty if unknown."""
         return self.evidence.metrics if self.evidence else {}
 
-    @property
-    def title(self) -> str:
-        """The number and aliases."""
-        aliases = f" ({', '.join(self.version.aliases)})" if self.version.aliases else ""
-        return f"version {self.version.version}{aliases}"
+
+@dataclass(frozen=True)
+class ReviewedMistake:
+    """A misclassified item: path of its original, true label, and the network's score."""
+
+    path: str
+    label: str
+    score: float
+
+
+@dataclass(frozen=True)
+class VersionComparison:
+    """A version next to the champion.
+
+    Attributes:
+        figures: one row per metric, with its 95 % interval.
+        changes: one row per difference in how the versions were made.
+        warnings: sentences that a reviewer must not overlook.
+        mistakes: the worst mistakes of the version, the worst first.
+    """
+
+    figures: Rows
+    changes: Rows
+    warnings: tuple[str, ...]
+    mistakes: tuple[ReviewedMistake, ...]
+
+
+def compare_versions(candidate: ModelVersion, champion: ModelVersion | None) -> VersionComparison:
+    """Compare a version with the champion, if there is another one, by the evidence of both, which may be downloaded."""
+    columns = [load_compared_version(version) for version in (candidate, champion) if version]
+    missing = tuple(
+        f"The evidence of version {column.version.version} is missing or was changed." for column in columns if column.evidence is None
+    )
+    try:
+        return VersionComparison(
+            build_metric_rows(columns),
+            build_difference_rows(columns),
+            list_version_warnings(columns) + missing,
+            list_worst_mistakes(columns[0]),
+        )
+    except RegistryError as error:  # a file of the evidence is missing
+        registered = compare_registered(candidate, champion)
+        return replace(registered, warnings=(*registered.warnings, *missing, str(error)))
+
+
+def compare_registered(candidate: ModelVersion, champion: ModelVersion | None) -> VersionComparison:
+    """Compare a version with the champion by what the registry says of both, without reading or downloading their evidence."""
+    columns = [ComparedVersion(version, None) for version in (candidate, champion) if version]
+    return VersionComparison(build_metric_rows(columns), build_difference_rows(columns), list_version_warnings(columns), ())
+
+
+def format_version_title(version: ModelVersion) -> str:
+    """Return the number and the aliases of a version, as the title of its column."""
+    return f"version {version.version}" + (f" ({', '.join(version.aliases)})" if version.aliases else "")
 
 
 def load_compared_version(version: ModelVersion) -> ComparedVersion:
@@ -63,9 +114,9 @@ def load_compared_version(version: ModelVersion) -> ComparedVersion:
 
 def build_metric_rows(columns: list[ComparedVersion]) -> Rows:
     """Return one row per metric: unseen generators first, then the test split, the baseline and robustness."""
-    unseen = [_format_unseen_roc_auc(column.metrics) for column in columns]
-    worst_drops = [_format_worst_drop(column.metrics) for column in columns]
-    return [
+    unseen = [_format_unseen_roc_auc(column) for column in columns]
+    worst_drops = [_format_worst_drop(column) for column in columns]
+    return (
         ("ROC-AUC on unseen generators", *unseen),
         *(
             (f"{metric_name}, {unit_name}", *(format_metric_with_interval(column.version.figures[unit][name]) for column in columns))
@@ -75,13 +126,13 @@ def build_metric_rows(columns: list[ComparedVersion]) -> Rows:
         ),
         ("baseline, ROC-AUC per item", *(format_metric_with_interval(column.version.baseline["item"]["roc_auc"]) for column in columns)),
         ("ROC-AUC drop under the worst perturbation", *worst_drops),
-    ]
+    )
 
 
 def build_difference_rows(columns: list[ComparedVersion]) -> Rows:
     """Return one row per fact of how the versions were made, and per parameter that differs."""
     versions = [column.version for column in columns]
-    return [
+    return (
         ("recipe", *(version.recipe for version in versions)),
         ("weights", *(version.weights for version in versions)),
         ("dataset", *(version.dataset for version in versions)),
@@ -93,10 +144,10 @@ def build_difference_rows(columns: list[ComparedVersion]) -> Rows:
         ("fake from score", *(f"{version.threshold:.3f}" for version in versions)),
         ("Keras file, SHA-256", *(version.sha256[:12] for version in versions)),
         *_parameter_rows(columns),
-    ]
+    )
 
 
-def list_version_warnings(columns: list[ComparedVersion]) -> list[str]:
+def list_version_warnings(columns: list[ComparedVersion]) -> tuple[str, ...]:
     """Return what a reviewer must not overlook, mostly about the candidate, the first of ``columns``."""
     candidate = columns[0].version
     warnings = []
@@ -112,13 +163,21 @@ def list_version_warnings(columns: list[ComparedVersion]) -> list[str]:
         warnings.append("The versions were tested on different items: the gate compares them on the same items, this table does not.")
     if any(figure.get("low") is None for figure in candidate.figures["item"].values()):
         warnings.append(f"Version {candidate.version}: too few independent test items for intervals; the metrics may be due to chance.")
-    warnings += [
-        f"The evidence of version {column.version.version} is missing or was changed." for column in columns if column.evidence is None
-    ]
-    return warnings
+    return tuple(warnings)
 
 
-def _parameter_rows(columns: list[ComparedVersion]) -> Rows:
+def list_worst_mistakes(candidate: ComparedVersion) -> tuple[ReviewedMistake, ...]:
+    """Return the wrongly classified test items that are farthest from the threshold; none if the predictions are not known."""
+    if candidate.evidence is None:
+        return ()
+    try:
+        wrong = select_worst_items(candidate.evidence.test_items, candidate.evidence.threshold, _MAX_MISTAKES)
+    except RegistryError:  # the evidence has no predictions
+        return ()
+    return tuple(ReviewedMistake(str(row["path"]), str(row["label"]), float(row[SCORE])) for row in wrong.to_dict("records"))
+
+
+def _parameter_rows(columns: list[ComparedVersion]) -> list[tuple[str, ...]]:
     flat = [dict(flatten(column.evidence.params)) if column.evidence else {} for column in columns]
     if len(flat) < 2 or not all(flat):
         return []
@@ -133,11 +192,15 @@ def _format_item_counts(metrics: Mapping[str, Any]) -> str:
     return ", ".join(f"{sum(counts[split]['item'].values())}" for split in ("train", "val", "test"))
 
 
-def _format_unseen_roc_auc(metrics: Mapping[str, Any]) -> str:
-    held_out = metrics.get("held_out")
+def _format_unseen_roc_auc(column: ComparedVersion) -> str:
+    if column.evidence is None:
+        return _UNKNOWN
+    held_out = column.metrics.get("held_out")
     return format_metric_with_interval(held_out["macro"]) if held_out else "not measured"
 
 
-def _format_worst_drop(metrics: Mapping[str, Any]) -> str:
-    worst = (metrics.get("robustness") or {}).get("worst")
+def _format_worst_drop(column: ComparedVersion) -> str:
+    if column.evidence is None:
+        return _UNKNOWN
+    worst = (column.metrics.get("robustness") or {}).get("worst")
     return f"{worst['perturbation']} {worst['level']:g}: {format_metric_with_interval(worst['drop'])}" if worst else "not measured"

@@ -4,12 +4,15 @@ A version has the digest of its evidence as a tag, and each decision in the ledg
 digest: evidence that was changed after the model was registered is refused.
 """
 
+import shutil
 import tempfile
 from pathlib import Path
 
 import mlflow
+from mlflow.exceptions import MlflowException
 
 from realframe import artifacts
+from realframe.caching.eviction import record_use
 from realframe.errors import RegistryError
 from realframe.files import compute_sha256, link_or_copy, write_text
 from realframe.registry import mlflow_runs
@@ -48,12 +51,22 @@ def log(folder: Path) -> str:
 
 
 def fetch(version: ModelVersion) -> Path:
-    """Return a folder with the evidence files of a version, such as ``metrics.json``; it is downloaded once. Raises RegistryError."""
+    """Return a folder with the evidence files of a version, such as ``metrics.json``. Raises RegistryError.
+
+    It is downloaded once, and compared with the registered digest each time.
+    """
     if not version.evidence_digest:
-        raise RegistryError(f"version {version.version}", "was registered without its evidence", _hint(version))
+        raise RegistryError(
+            f"version {version.version}",
+            "was registered without its evidence",
+            f"Evaluate it again: `realframe evaluate {version.version}`.",
+        )
     folder = get_settings().cache_dir / FOLDER / f"{version.sha256[:_DIGEST_LENGTH]}-{version.evidence_digest}"
+    if folder.exists() and _find_fault(folder, version.evidence_digest):
+        shutil.rmtree(folder)  # the copy was changed; the original is downloaded again
     if not folder.exists():
         _download(version, folder)
+    record_use(folder)
     return folder
 
 
@@ -62,26 +75,53 @@ def _download(version: ModelVersion, folder: Path) -> None:
     mlflow_runs.connect()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".download-") as temporary:
-        mlflow.artifacts.download_artifacts(run_id=version.mlflow_run_id, artifact_path=FOLDER, dst_path=temporary)
         download = Path(temporary) / FOLDER
-        if not _verify(download, version.evidence_digest):
-            reason = "its evidence files in MLflow differ from the registered digest"
-            raise RegistryError(f"version {version.version}", reason, _hint(version))
+        try:
+            mlflow.artifacts.download_artifacts(run_id=version.mlflow_run_id, artifact_path=FOLDER, dst_path=temporary)
+        except MlflowException as error:
+            if download.exists() or not _is_missing(error):
+                raise
+        if fault := _find_fault(download, version.evidence_digest):
+            raise RegistryError(f"version {version.version}", *_describe_fault(fault, version))
         if not folder.exists():
             download.rename(folder)
 
 
-def _hint(version: ModelVersion) -> str:
-    return f"Evaluate it again: `realframe evaluate {version.version}`."
+def _find_fault(folder: Path, digest: str) -> str:
+    """Return the first file that is ``missing`` or was ``changed``; empty if all are those that were logged last.
 
-
-def _verify(folder: Path, digest: str) -> bool:
-    """Return whether each file is the one that was logged last; delete the files of earlier evaluations."""
+    The files of earlier evaluations are deleted.
+    """
     checksums = folder / _CHECKSUMS
-    if not checksums.exists() or compute_sha256(checksums)[:_DIGEST_LENGTH] != digest:
-        return False
+    if not checksums.exists():
+        return f"{_CHECKSUMS} is missing"
+    if compute_sha256(checksums)[:_DIGEST_LENGTH] != digest:
+        return f"{_CHECKSUMS} was changed"
     listed = {name: sha256 for sha256, name in (line.split("  ", 1) for line in checksums.read_text().splitlines())}
     for path in folder.iterdir():
         if path.name not in {*listed, _CHECKSUMS}:
             path.unlink()
-    return all((folder / name).exists() and compute_sha256(folder / name) == sha256 for name, sha256 in listed.items())
+    for name, sha256 in listed.items():
+        if not (folder / name).exists():
+            return f"{name} is missing"
+        if compute_sha256(folder / name) != sha256:
+            return f"{name} was changed"
+    return ""
+
+
+def _describe_fault(fault: str, version: ModelVersion) -> tuple[str, str]:
+    """Return the reason and the hint for a missing file, which may have been moved, or for a changed one."""
+    place = f"the folder {FOLDER} of MLflow run {version.mlflow_run_id}"
+    if fault.endswith("missing"):
+        hint = f"If the folder was moved, move it back; if it was deleted, restore it from a backup. {_evaluate_hint(version)}"
+        return f"its evidence is not complete: {fault} in {place}", hint
+    hint = f"Restore it from a backup. {_evaluate_hint(version)}"
+    return f"its evidence differs from the registered digest: {fault} in {place}", hint
+
+
+def _is_missing(error: MlflowException) -> bool:
+    return error.error_code == "RESOURCE_DOES_NOT_EXIST" or "No such artifact" in str(error)
+
+
+def _evaluate_hint(version: ModelVersion) -> str:
+    return f"Or evaluate it again: `realframe evaluate {version.version}`."

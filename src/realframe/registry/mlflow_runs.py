@@ -3,6 +3,7 @@
 Without a tracking server, the runs are in a SQLite file and a folder next to it in the checkout's state folder.
 """
 
+import os
 import subprocess
 import warnings
 from collections.abc import Iterator, Mapping
@@ -18,14 +19,22 @@ from mlflow.data.meta_dataset import MetaDataset
 from mlflow.tracking import MlflowClient
 
 from realframe.config import flatten
+from realframe.permissions import create_private_file, open_private_folder
 from realframe.registry import dagshub
-from realframe.settings import Settings, get_settings
+from realframe.settings import MLFLOW_DATABASE, Settings, get_settings
 
 EXPERIMENT = "realframe"
 DATASET_TAG = "realframe.dataset"
 COMMIT_TAG = "mlflow.source.git.commit"
 _DIGEST_LENGTH = 32  # MLflow refuses a dataset digest over 36 characters
 _SYSTEM_METRICS_S = 5
+_SQLITE = "sqlite:///"
+_CLIENT_SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # commands read artifacts often
+}
+_experiment_ids: dict[str, str] = {}  # by the address of the server, of this process
 
 
 def connect(settings: Settings | None = None) -> str:
@@ -34,17 +43,44 @@ def connect(settings: Settings | None = None) -> str:
     A lock lets one process at a time create a SQLite file: two processes that do so at once break it.
     """
     settings = settings or get_settings()
+    uri = _set_server(settings)
+    if uri in _experiment_ids and _has_database(uri):
+        return _experiment_ids[uri]
+    with FileLock(settings.state_dir / "mlflow.lock"):
+        if uri == f"sqlite:///{settings.state_dir / MLFLOW_DATABASE}":
+            create_private_file(settings.state_dir / MLFLOW_DATABASE)
+        _experiment_ids[uri] = _find_or_create_experiment(uri, settings)
+    return _experiment_ids[uri]
+
+
+def connect_registry(settings: Settings | None = None) -> None:
+    """Configure MLflow as ``connect`` does, but create nothing on a tracking server: reading the registry needs no experiment."""
+    settings = settings or get_settings()
+    if _set_server(settings).startswith(_SQLITE):
+        connect(settings)
+
+
+def _set_server(settings: Settings) -> str:
+    """Set the address of MLflow and the limits of its requests; return the address. Without limits, a dead server hangs for minutes."""
+    for name, value in _CLIENT_SETTINGS.items():
+        os.environ.setdefault(name, value)
     uri = dagshub.connect_tracking(settings) if settings.dagshub_repo and not settings.mlflow_tracking_uri else settings.tracking_uri
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
-    with FileLock(settings.state_dir / "mlflow.lock"):
-        client = MlflowClient()
-        experiment = client.get_experiment_by_name(EXPERIMENT)
-        if experiment is not None:
-            return str(experiment.experiment_id)
-        artifacts = (settings.state_dir / "mlartifacts").resolve().as_uri() if uri.startswith("sqlite:") else None
-        return str(client.create_experiment(EXPERIMENT, artifact_location=artifacts))
+    return uri
+
+
+def _has_database(uri: str) -> bool:
+    return not uri.startswith(_SQLITE) or Path(uri.removeprefix(_SQLITE)).exists()
+
+
+def _find_or_create_experiment(uri: str, settings: Settings) -> str:
+    client = MlflowClient()
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    if experiment is not None:
+        return str(experiment.experiment_id)
+    artifacts = open_private_folder(settings.state_dir / "mlartifacts").resolve().as_uri() if uri.startswith(_SQLITE) else None
+    return str(client.create_experiment(EXPERIMENT, artifact_location=artifacts))
 
 
 @contextmanager

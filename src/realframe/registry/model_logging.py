@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 import mlflow
@@ -20,7 +21,7 @@ from realframe import artifacts, config
 from realframe.config import flatten
 from realframe.errors import RegistryError
 from realframe.files import compute_sha256
-from realframe.registry import evidence_bundle, mlflow_runs
+from realframe.registry import answer_bundle, evidence_bundle, mlflow_runs
 from realframe.registry.model_version import select_interval_metrics, version_tags
 
 _GRAY = 127.5  # of the input example
@@ -66,14 +67,16 @@ class EvaluatedModel:
             trainer: who started the run.
         """
         tags = version_tags(self.sha256, self.training, self.metrics, commit) | {"realframe.trainer": trainer}
+        bundle = answer_bundle.read_run_folder(self.folder)
         origin = {
-            "params": self.params,
-            **{fact: self.metrics[fact] for fact in ("threshold", "aggregate", "temperature", "band")},
+            **bundle.facts,
             **{fact: tags[f"realframe.{fact}"] for fact in _ORIGIN},
+            "files": bundle.files,
         }
         with self._open_training_run():
-            uri = log_keras_file(self.folder / artifacts.MODEL, name, origin)
-            return uri, tags | {"realframe.evidence_digest": evidence_bundle.log(self.folder)}
+            uri = log_keras_file(self.folder / artifacts.MODEL, name, origin, answer_bundle.find_run_files(self.folder))
+            digests = {"realframe.evidence_digest": evidence_bundle.log(self.folder), "realframe.answer_digest": bundle.digest}
+            return uri, tags | digests
 
     @contextmanager
     def _open_training_run(self) -> Iterator[None]:
@@ -89,7 +92,7 @@ class EvaluatedModel:
             yield
 
 
-def log_keras_file(path: Path, name: str, origin: dict[str, Any]) -> str:
+def log_keras_file(path: Path, name: str, origin: dict[str, Any], extra_files: Mapping[str, Path] = MappingProxyType({})) -> str:
     """Log a ``.keras`` file to the active MLflow run and return the URI of the logged model.
 
     The file is loaded in safe mode: a file that contains code is refused here, and not when it serves.
@@ -98,6 +101,7 @@ def log_keras_file(path: Path, name: str, origin: dict[str, Any]) -> str:
         path: a model that maps float32 RGB (None, size, size, 3) in [0, 255] to the probability of ``fake``, (None, 1).
         name: name of the logged model.
         origin: written to the model's metadata as ``realframe``.
+        extra_files: files to copy into the folder of the logged model, by their path in it.
 
     Raises:
         RegistryError: the file contains code or is not a Keras file.
@@ -114,7 +118,7 @@ def log_keras_file(path: Path, name: str, origin: dict[str, Any]) -> str:
     input_spec, output_spec = (TensorSpec(np.dtype(np.float32), (-1, *shape)) for shape in (frame, (1,)))
     logged = Model.log(
         None,
-        _KerasFile(path),
+        _KerasFile(path, extra_files),
         name=name,
         flavor_name="keras",
         model=model,
@@ -134,8 +138,8 @@ class _KerasFile:
     example it fails (mlflow issue 16183), since it writes the example to a folder that it has not created yet.
     """
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
+    def __init__(self, file: Path, extra_files: Mapping[str, Path]) -> None:
+        self._file, self._extra_files = file, extra_files
 
     def save_model(self, path: str, **facts: Any) -> None:
         import mlflow.keras
@@ -144,7 +148,9 @@ class _KerasFile:
         folder = Path(path)
         folder.mkdir(parents=True)
         mlflow.keras.save_model(path=path, **facts)
-        shutil.copyfile(self._file, folder / "data" / "model.keras")
+        for name, file in {**self._extra_files, answer_bundle.MODEL_NAME: self._file}.items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(file, folder / name)
 
 
 def _test_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:

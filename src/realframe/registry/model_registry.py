@@ -4,7 +4,10 @@ A Keras file is registered once, by its content. ``realframe.governance`` decide
 the alias.
 """
 
+import io
 from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
+from contextvars import ContextVar
 from pathlib import Path
 
 import mlflow
@@ -15,12 +18,12 @@ from mlflow.tracking import MlflowClient
 from realframe.errors import RegistryError
 from realframe.registry import evidence_bundle, mlflow_runs
 from realframe.registry.model_logging import EvaluatedModel
-from realframe.registry.model_version import ALLOWED, ModelVersion, evaluation_tags, format_metric_with_interval, parse_version
+from realframe.registry.model_version import ALLOWED, NAME, ModelVersion, evaluation_tags, format_metric_with_interval, parse_version
 from realframe.settings import get_settings
 
 __all__ = ["CHALLENGER", "CHAMPION", "NAME", "ModelVersion", "format_metric_with_interval"]
-NAME = "realframe"
 CHALLENGER, CHAMPION = "challenger", "champion"
+_snapshot: ContextVar[list[ModelVersion] | None] = ContextVar("snapshot", default=None)
 
 
 def register_folder(folder: Path, *, commit: str, trainer: str = "") -> int:
@@ -63,8 +66,24 @@ def refresh_evidence(version: int, folder: Path) -> None:
         _client().set_model_version_tag(NAME, str(version), key, value)
 
 
+@contextmanager
+def read_versions_once() -> Iterator[None]:
+    """Read the registry now and not again in this block, where each function of this module sees the same versions and aliases.
+
+    For blocks that only read: what they would change is not seen until they end.
+    """
+    token = _snapshot.set(list_versions())
+    try:
+        yield
+    finally:
+        _snapshot.reset(token)
+
+
 def list_versions() -> list[ModelVersion]:
     """Return all versions that ``register_folder`` registered, oldest first."""
+    snapshot = _snapshot.get()
+    if snapshot is not None:
+        return list(snapshot)
     client = _client()
     own_versions = [version for version in _search_versions(client) if "realframe.sha256" in version.tags]
     models = client.search_registered_models(f"name='{NAME}'")  # after the tags: a decision sets the alias first and its tag last
@@ -134,7 +153,8 @@ def set_decision(version: int, decision: str) -> None:
 
 def _register(model: EvaluatedModel, commit: str, trainer: str) -> int:
     uri, tags = model.log(NAME, commit, trainer)
-    return int(mlflow.register_model(uri, NAME, tags=tags).version)
+    with redirect_stderr(io.StringIO()):  # MLflow prints the version; its errors are exceptions
+        return int(mlflow.register_model(uri, NAME, tags=tags).version)
 
 
 def _search_versions(client: MlflowClient) -> Iterator[MlflowVersion]:
@@ -148,5 +168,5 @@ def _search_versions(client: MlflowClient) -> Iterator[MlflowVersion]:
 
 
 def _client() -> MlflowClient:
-    mlflow_runs.connect()
+    mlflow_runs.connect_registry()
     return MlflowClient()

@@ -8,11 +8,13 @@ from typing import Any
 
 from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 
+NAME = "realframe"
+"""Name of the registered model."""
 _UNITS = ("item", "frame")  # ``frame`` only if frames are scored
 _READABLE_FIGURES = ("roc_auc", "accuracy", "f1")  # also written as tags for people
 _REQUIRED = ("run_id", "sha256", "dataset", "commit", "recipe", "weights")
 PASSED, ALLOWED, UNKNOWN = "passed", "allowed", "unknown"
-_OPTIONAL = ("trainer", "test_split", "evidence_digest", "decision")  # not on every version, or added later
+_OPTIONAL = ("trainer", "test_split", "evidence_digest", "answer_digest", "decision")  # not on every version, or added later
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class ModelVersion:
         shortcuts: result of the audit of file facts: ``passed``, ``allowed`` (they alone tell the classes apart) or ``unknown``.
         test_split: digest of the items that it was tested on; empty if unknown.
         evidence_digest: digest of its evidence bundle; empty if there is none.
+        answer_digest: digest of everything that decides its answers (``answer_bundle``).
     """
 
     version: int
@@ -60,11 +63,12 @@ class ModelVersion:
     shortcuts: str
     test_split: str
     evidence_digest: str
+    answer_digest: str
 
     @property
     def uri(self) -> str:
         """Its URI in MLflow."""
-        return f"models:/realframe/{self.version}"
+        return f"models:/{NAME}/{self.version}"
 
 
 def parse_version(version: MlflowVersion, aliases: Mapping[str, str]) -> ModelVersion:

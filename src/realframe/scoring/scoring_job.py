@@ -31,8 +31,10 @@ _TYPES = dict.fromkeys(("probability", "low", "high", "score", "duration_s", "se
 _TYPES |= dict.fromkeys(("width", "height", "frames_analyzed"), pa.int64())
 SCORES_SCHEMA = pa.schema({name: _TYPES.get(name, pa.string()) for name in COLUMNS})
 """A file that was not scored has null figures and empty texts; ``file`` is its name below the source, POSIX."""
-PART_SCHEMA = pa.schema([*SCORES_SCHEMA, pa.field("bytes", pa.int64()), pa.field("stamp", pa.string())])
-"""A part also identifies the content of its files: a file with another size or stamp is another file."""
+PART_SCHEMA = pa.schema(
+    [*SCORES_SCHEMA, pa.field("bytes", pa.int64()), pa.field("stamp", pa.string()), pa.field("answer_digest", pa.string())]
+)
+"""A part also identifies the content of its files (a file with another size or stamp is another file) and what decided the answers."""
 _JOB_NAME = re.compile(r"[\w-][\w.-]{0,79}", re.ASCII)
 _LISTING, _SHARD_SUFFIX, _SCORES = "listing.json", ".todo.json", "scores.parquet"
 
@@ -44,11 +46,13 @@ class FileListing:
     Attributes:
         source: folder or URL.
         model_version: its number.
+        answer_digest: digest of everything in that version that decides an answer.
         files: all files of a job, or those of one shard.
     """
 
     source: str
     model_version: str
+    answer_digest: str
     files: tuple[SourceFile, ...]
 
     def write(self, path: Path) -> None:
@@ -61,7 +65,12 @@ class FileListing:
         if not path.exists():
             raise RunError(path, "does not exist: the files were not listed", "Start the job again: `realframe score SOURCE`.")
         data: dict[str, Any] = json.loads(path.read_text())
-        return cls(data["source"], data["model_version"], tuple(SourceFile(**file) for file in data["files"]))
+        files = tuple(SourceFile(**file) for file in data["files"])
+        return cls(data["source"], data["model_version"], data.get("answer_digest", ""), files)
+
+    def contains_answer(self, row: Row) -> bool:
+        """Return whether a part's row is the answer of this version as it is now."""
+        return (row["model"], row["answer_digest"]) == (self.model_version, self.answer_digest)
 
 
 @dataclass(frozen=True)
@@ -117,10 +126,10 @@ class ScoringJob:
         """Return the files of a shard. Raises RunError where there is no such shard."""
         return FileListing.read(self.folder / f"{shard}{_SHARD_SUFFIX}")
 
-    def final_keys(self, model_version: str) -> set[FileKey]:
-        """Return the files with a final row of a version; a file with a retryable error is scored again."""
+    def final_keys(self, listing: FileListing) -> set[FileKey]:
+        """Return the files with a final row of the listing's version; a file with a retryable error is scored again."""
         rows = [row for path in self.list_parts() for row in read_part(path)]
-        return {row_key(row) for row in rows if row["model"] == model_version and not is_retryable_code(row["code"])}
+        return {row_key(row) for row in rows if listing.contains_answer(row) and not is_retryable_code(row["code"])}
 
     def remove_obsolete(self, needed_parts: set[Path], model_version: str, scored: set[FileKey]) -> None:
         """Remove parts and shards that are not needed any more.
@@ -138,9 +147,10 @@ class ScoringJob:
                 path.unlink(missing_ok=True)
 
 
-def part_row(detection: Detection, file: SourceFile) -> Row:
+def part_row(detection: Detection, file: SourceFile, answer_digest: str) -> Row:
     """Return the row of a detection in a part."""
-    return build_detection_row(detection) | {"file": file.file, "bytes": file.bytes, "stamp": file.stamp}
+    identity = {"file": file.file, "bytes": file.bytes, "stamp": file.stamp, "answer_digest": answer_digest}
+    return build_detection_row(detection) | identity
 
 
 def row_key(row: Row) -> FileKey:

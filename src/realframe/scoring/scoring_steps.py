@@ -6,7 +6,7 @@ The plan splits the files without a verdict into shards. A shard whose part exis
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,22 +63,23 @@ def plan_job(
         RegistryError: there is no such version.
         RunError: the name is not valid, or a job for another source has it.
     """
-    job, model = ScoringJob.open(source, name, settings), str(model_registry.resolve_version(version).version)
-    files = FileSource(source).list_files()
-    job.write_listing(FileListing(source, model, tuple(files)))
-    final = job.final_keys(model)
+    job, model_version = ScoringJob.open(source, name, settings), model_registry.resolve_version(version)
+    files, model = FileSource(source).list_files(), str(model_version.version)
+    listing = FileListing(source, model, model_version.answer_digest, tuple(files))
+    job.write_listing(listing)
+    final = job.final_keys(listing)
     pending = [file for file in files if file.key not in final]
     shard_size = max(shard_size, -(-len(pending) // _MAX_SHARDS))
     chunks = [pending[start : start + shard_size] for start in range(0, len(pending), shard_size)]
-    shards = {_shard_name(index, model, chunk): chunk for index, chunk in enumerate(chunks)}
+    shards = {_shard_name(index, listing, chunk): chunk for index, chunk in enumerate(chunks)}
     for shard, chunk in shards.items():
-        job.write_shard(shard, FileListing(source, model, tuple(chunk)))
+        job.write_shard(shard, replace(listing, files=tuple(chunk)))
     return ScoringPlan(job, model, tuple(shards), len(files), len(pending))
 
 
-def _shard_name(index: int, model: str, files: list[SourceFile]) -> str:
+def _shard_name(index: int, listing: FileListing, files: list[SourceFile]) -> str:
     """Name a shard by its index and its content, so that two processes that plan a job differently never mix up their shards."""
-    content = hashlib.sha256(repr((model, [file.key for file in files])).encode()).hexdigest()
+    content = hashlib.sha256(repr((listing.model_version, listing.answer_digest, [file.key for file in files])).encode()).hexdigest()
     return f"part-{index:05}-{content[:8]}"
 
 
@@ -94,14 +95,18 @@ def score_shards(job: ScoringJob, shards: Sequence[str], settings: Settings, on_
         on_file: is called after each file.
 
     Raises:
-        RunError: there is no such shard.
-        RegistryError: the version does not exist any more, or its file is not the registered one.
+        RunError: there is no such shard, or the registry has another version under that number by now.
+        RegistryError: the version does not exist any more, or what decides its answers is missing or was changed.
         MetadataError: the predictions cannot be stored.
     """
     listings = {shard: job.read_shard(shard) for shard in shards if not job.part_path(shard).exists()}
     if not listings:
         return
-    detector = BatchDetector.open(next(iter(listings.values())).model_version, settings, job.folder)
+    first = next(iter(listings.values()))
+    if model_registry.get_version(int(first.model_version)).answer_digest != first.answer_digest:
+        reason = f"version {first.model_version} is not the one that the job was planned for: the registry was changed since"
+        raise RunError(job.name, reason, "Start the job again: `realframe score SOURCE`.")
+    detector = BatchDetector.open(first.model_version, settings, job.folder)
     with open_store(settings) as store:
         for shard, listing in listings.items():
             _score_shard(listing, job.part_path(shard), detector, store, on_file)
@@ -111,7 +116,7 @@ def _score_shard(listing: FileListing, target: Path, detector: BatchDetector, st
     source, rows, results = FileSource(listing.source), [], []
     items = detector.score_files([_batch_file(source, file) for file in listing.files])
     for file, item in zip(listing.files, items, strict=True):
-        rows.append(part_row(item.result.detection, file))
+        rows.append(part_row(item.result.detection, file, listing.answer_digest))
         results.append(item.result.without_pictures())  # the pictures of a whole shard would fill the memory
         on_file()
     store_predictions(store, results)
@@ -160,7 +165,7 @@ def gather_scores(job: ScoringJob) -> JobSummary:
     """
     listing = job.read_listing()
     listed = {file.key for file in listing.files}
-    rows, needed_parts = _collect_rows(job, listing.model_version, listed)
+    rows, needed_parts = _collect_rows(job, listing, listed)
     if missing := len(listed) - len(rows):
         reason = f"{missing} of {len(listed)} files have no verdict yet"
         raise RunError(job.name, reason, "Start the job again: it continues where it stopped.")
@@ -178,13 +183,13 @@ def gather_scores(job: ScoringJob) -> JobSummary:
     )
 
 
-def _collect_rows(job: ScoringJob, model: str, listed: set[FileKey]) -> tuple[dict[FileKey, dict[str, Any]], set[Path]]:
+def _collect_rows(job: ScoringJob, listing: FileListing, listed: set[FileKey]) -> tuple[dict[FileKey, dict[str, Any]], set[Path]]:
     """Return the row of each listed file, and the parts with these rows; of two rows of a file the newer one counts."""
     rows: dict[FileKey, dict[str, Any]] = {}
     parts: dict[FileKey, Path] = {}
     for path in job.list_parts():
         for row in read_part(path):
             key = row_key(row)
-            if row["model"] == model and key in listed:
+            if listing.contains_answer(row) and key in listed:
                 rows[key], parts[key] = row, path
     return rows, set(parts.values())

@@ -1,20 +1,21 @@
-"""Accounts of people, in the store: a role, and the password as a salted scrypt hash.
+"""Accounts of people, in the store: a role, and the password as a salted scrypt hash; and the sessions of people who are signed in.
 
 An account is as safe as the store's own access control: whoever can write to the store can write accounts. The parameters of scrypt are
-those that OWASP's Password Storage Cheat Sheet recommends (N = 2^17, r = 8, p = 1: 128 MiB and about half a second per attempt).
+those that OWASP's Password Storage Cheat Sheet recommends (N = 2^17, r = 8, p = 1: 128 MiB and about half a second per attempt). A session
+is valid as long as its document exists, its time is not over, and its account has the same password and role as when it began.
 """
 
 import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
 
 from pydantic import Field
 
 from realframe.errors import AccountError
-from realframe.store.document_base import Document
+from realframe.store.document_base import Document, Sha256, format_current_time
 from realframe.store.repository import Store
 
 Role = Literal["reviewer", "admin", "analyst"]
@@ -25,6 +26,8 @@ MIN_PASSWORD_LENGTH = 10
 _N, _R, _P = 2**17, 8, 1
 _MEMORY = 2 * 128 * _N * _R
 _SALT_BYTES = 16
+SESSION_LIFETIME = timedelta(hours=12)
+_TOKEN_BYTES = 32
 
 
 class Account(Document):
@@ -46,6 +49,25 @@ class Account(Document):
     salt: str = Field(pattern="^[0-9a-f]{32}$")
     password_hash: str = Field(pattern="^[0-9a-f]{128}$")
     created: str
+
+
+class Session(Document):
+    """A person who is signed in.
+
+    Attributes:
+        token_sha256: SHA-256 of the token, which only the browser's cookie holds.
+        name: name of the account.
+        account_digest: digest of the account's password hash and role when the session began.
+        expires: when the session ends, UTC, ISO 8601.
+    """
+
+    COLLECTION = "sessions"
+    KEY = "token_sha256"
+
+    token_sha256: Sha256
+    name: str
+    account_digest: Sha256
+    expires: str
 
 
 @dataclass(frozen=True)
@@ -106,8 +128,9 @@ def list_accounts(store: Store) -> list[Account]:
 
 
 def remove_account(store: Store, name: str) -> None:
-    """Delete an account; its decisions stay in the ledger. Raises AccountError if there is none with this name."""
+    """Delete an account and its sessions; its decisions stay in the ledger. Raises AccountError if there is none with this name."""
     store.delete(Account, [get_account(store, name).key])
+    store.delete(Session, store.find_keys(Session, {"name": name}))
 
 
 def verify_password(store: Store, name: str, password: str) -> Account:
@@ -121,6 +144,38 @@ def verify_password(store: Store, name: str, password: str) -> Account:
     if account is None or not is_correct:
         raise AccountError(name, "the name or the password is not correct", "Set a new password: `realframe users passwd NAME`.")
     return account
+
+
+def start_session(store: Store, account: Account) -> str:
+    """Store a session of an account and return its token; sessions that have expired are deleted."""
+    now = datetime.now(UTC)
+    store.delete(Session, store.find_keys(Session, {"expires": {"$lt": now.isoformat(timespec="milliseconds")}}))
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    expires = (now + SESSION_LIFETIME).isoformat(timespec="milliseconds")
+    store.insert(Session(token_sha256=_digest_token(token), name=account.name, account_digest=_digest_account(account), expires=expires))
+    return token
+
+
+def find_session_account(store: Store, token: str) -> Account | None:
+    """Return the account that is signed in with a token; None if the session has ended, or if the account was removed or changed."""
+    session = store.get(Session, _digest_token(token)) if token else None
+    if session is None or session.expires < format_current_time():
+        return None
+    account = store.get(Account, session.name)
+    return account if account and hmac.compare_digest(_digest_account(account), session.account_digest) else None
+
+
+def end_session(store: Store, token: str) -> None:
+    """Delete the session of a token, which is not valid from then on."""
+    store.delete(Session, [_digest_token(token)])
+
+
+def _digest_token(token: str) -> str:
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()
+
+
+def _digest_account(account: Account) -> str:
+    return hashlib.sha256(f"{account.role} {account.salt} {account.password_hash}".encode()).hexdigest()
 
 
 def _new_account(name: str, role: Role, password: str) -> Account:

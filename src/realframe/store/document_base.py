@@ -4,7 +4,8 @@ A document is checked by pydantic before it is written and again when it is read
 it wrongly without an error, and the same validation runs for every server. Where which document is defined:
 
 - ``index_documents``: what the manifests of the runs say, rebuilt at any time;
-- ``user_documents``: what people and serving add, which no rebuild touches: ledger, feedback, takedowns, predictions, drift windows;
+- ``user_documents``: what people and serving add, and what is computed of it, which no rebuild touches: ledger, feedback, takedowns,
+  predictions, drift windows, gate results;
 - ``detection_documents``: the result of a detection, and the record of an uploaded file;
 - ``accounts``, ``api_keys``, ``worker_status``: next to the functions that read and write them.
 """

@@ -14,16 +14,17 @@ from typing import Any
 
 import pyarrow.parquet as pq
 from pydantic import BaseModel
-from ruamel.yaml import YAML
 from tqdm import tqdm
 
 from realframe import artifacts
+from realframe.config import parse_yaml_mapping
 from realframe.data.manifest import compute_dataset_digest
 from realframe.errors import MetadataError
 from realframe.store.document_base import Document, Membership
 from realframe.store.index_documents import DERIVED, Dataset, Evaluation, Media, MetricValue, Model, SplitCount, TrainingRun
 from realframe.store.repository import Store
 from realframe.store.run_artifacts import ArtifactSource, FolderSource, RevisionSource, RunCommit, list_run_commits
+from realframe.store.user_documents import GateRecord
 
 _MEDIA_FIELDS = tuple(name for name in Media.model_fields if name not in Media.SET_FIELDS)
 KeysByClass = dict[type[Document], set[str]]
@@ -86,6 +87,8 @@ def sync_models(store: Store, versions: Iterable[Any]) -> set[str]:
 def sync_all(root: Path, store: Store, list_versions: Callable[[], Iterable[Any]]) -> SyncSummary:
     """Rebuild the index from the artifacts of all runs and from the model registry; what people added is left alone.
 
+    Stored gate results stay if their version is registered.
+
     Runs may end meanwhile: only documents that existed at the start, and that nothing accounts for, are removed.
 
     Args:
@@ -104,7 +107,9 @@ def sync_all(root: Path, store: Store, list_versions: Callable[[], Iterable[Any]
                 indexed_keys[cls] |= keys
         except MetadataError as error:
             unreadable.append(str(error))
-    indexed_keys[Model] = sync_models(store, list_versions())
+    versions = list(list_versions())
+    indexed_keys[Model] = sync_models(store, versions)
+    _remove_gate_results(store, {version.version for version in versions})
     stale = {cls: set() if unreadable else existing_keys[cls] - indexed_keys[cls] for cls in DERIVED}
     if not unreadable:
         _remove_stale(store, stale, old_documents, run_commits)
@@ -176,6 +181,12 @@ def _remove_stale(store: Store, stale: KeysByClass, old_documents: list[Dataset 
                 store.remove_from_set(type(document), {"_id": document.key}, field, {"$in": stale_values})
 
 
+def _remove_gate_results(store: Store, registered: set[int]) -> None:
+    """Remove the gate results of versions that are not registered any more."""
+    valid_keys = {key for version in registered for key in store.find_keys(GateRecord, {"version": version})}
+    store.delete(GateRecord, store.find_keys(GateRecord) - valid_keys)
+
+
 def _read_rows(source: ArtifactSource, path: Path) -> list[dict[str, Any]]:
     data = source.read(path)
     return pq.read_table(io.BytesIO(data)).to_pylist() if data else []
@@ -210,7 +221,7 @@ def _read_training(source: ArtifactSource) -> TrainingRun | None:
         backbone=training["backbone"],
         weights=training["weights"]["name"],
         dataset=training["dataset"],
-        params=YAML(typ="safe").load(params) if params else {},
+        params=parse_yaml_mapping(params, artifacts.RESOLVED_PARAMS, "Run the stage `resolve_params` again.") if params else {},
         best=training["best"],
         seconds=training["seconds"],
     )

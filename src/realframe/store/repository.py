@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pymongo import ASCENDING, DESCENDING, MongoClient, ReturnDocument, UpdateOne, WriteConcern
 from pymongo.collection import Collection
-from pymongo.errors import ConfigurationError, DuplicateKeyError, PyMongoError
+from pymongo.errors import BulkWriteError, ConfigurationError, DuplicateKeyError, PyMongoError
 
 from realframe.errors import LedgerError, MetadataError
 from realframe.settings import Settings
@@ -24,7 +24,7 @@ from realframe.store.detection_documents import DetectionRecord
 from realframe.store.document_base import Document
 from realframe.store.embedded_server import serve_embedded
 from realframe.store.index_documents import DERIVED
-from realframe.store.user_documents import DriftWindow, Feedback, LedgerEntry, Prediction, RegressionItem, Takedown
+from realframe.store.user_documents import DriftWindow, Feedback, GateRecord, LedgerEntry, Prediction, RegressionItem, Takedown
 
 DOCUMENTS: tuple[type[Document], ...] = (
     *DERIVED,
@@ -34,11 +34,14 @@ DOCUMENTS: tuple[type[Document], ...] = (
     RegressionItem,
     Takedown,
     DriftWindow,
+    GateRecord,
     DetectionRecord,
 )
 """The collections whose indexes a store creates when it is opened."""
 _CHUNK = 1000  # documents in one command
 _TIMEOUT_MS = 5000
+_ANSWER_TIMEOUT_MS = 120_000  # without a limit, a server that hangs would hang its clients
+_DISK_FULL_WORDS = ("disk is full", "No space left", "OutOfDiskSpace")  # of SQLite, of the system, of MongoDB
 _DURABLE = WriteConcern("majority", j=True)  # on a majority of the servers, and on their disks
 
 D = TypeVar("D", bound=Document)
@@ -56,7 +59,7 @@ def open_store(settings: Settings) -> Iterator["Store"]:
     with ExitStack() as stack:
         uri = settings.mongodb_uri or stack.enter_context(serve_embedded(settings.state_dir / "metadata"))
         address = re.sub(r"//[^@/]*@", "//", uri)  # without the password
-        client = stack.enter_context(_connect(uri, address))
+        client = stack.enter_context(_connect(uri, address, settings.mongodb_password if settings.mongodb_uri else None))
         with _translate_errors(address):
             store = Store(client, settings.mongodb_database, address)
         yield store
@@ -92,6 +95,31 @@ class Store:
         with _translate_errors(self.address):
             rows = list(self._collection(cls).find(query or {}))
         return sorted((self._parse(cls, row) for row in rows), key=lambda document: document.key)
+
+    def find_fields(
+        self,
+        cls: type[Document],
+        fields: Sequence[str],
+        query: Query,
+        order: Sequence[str] = (),
+        limit: int = 0,
+        *,
+        descending: bool = False,
+    ) -> list[Row]:
+        """Return some fields of the documents that match, as JSON values: for documents that are large or many.
+
+        Args:
+            cls: class of the documents.
+            fields: names of the fields.
+            query: what the documents must match.
+            order: fields by which they are sorted.
+            limit: the highest number of documents; 0 for all.
+            descending: the highest values first.
+        """
+        direction = DESCENDING if descending else ASCENDING
+        with _translate_errors(self.address):
+            found = self._collection(cls).find(query, {"_id": 0, **dict.fromkeys(fields, 1)}).limit(limit)
+            return list(found.sort([(field, direction) for field in order]) if order else found)
 
     def find_keys(self, cls: type[Document], query: Query | None = None) -> set[str]:
         """Return the keys of the documents that match; by default of all."""
@@ -200,11 +228,13 @@ class Store:
             raise MetadataError(f"{cls.COLLECTION}/{row['_id']}", reason, "Rebuild the index: `realframe metadata sync`.") from error
 
 
-def _connect(uri: str, address: str) -> MongoClient[Row]:
+def _connect(uri: str, address: str, password: str | None) -> MongoClient[Row]:
     try:
-        return MongoClient(uri, serverSelectionTimeoutMS=_TIMEOUT_MS, appname="realframe")
+        return MongoClient(
+            uri, password=password, serverSelectionTimeoutMS=_TIMEOUT_MS, socketTimeoutMS=_ANSWER_TIMEOUT_MS, appname="realframe"
+        )
     except (ConfigurationError, ValueError) as error:
-        raise MetadataError(address, f"is not a MongoDB address: {error}", "Correct or unset MONGODB_URI.") from error
+        raise MetadataError(address, f"is not a MongoDB address: {error}", "Correct or unset MONGODB_URI and MONGODB_PASSWORD.") from error
 
 
 def _upsert_one(document: Document) -> UpdateOne:
@@ -224,6 +254,10 @@ def _translate_errors(address: str) -> Iterator[None]:
     try:
         yield
     except PyMongoError as error:
-        reason = str(error).split(", Timeout:")[0]
+        reason = str(error).split(", Timeout:")[0].split(", full error:")[0]
+        if isinstance(error, BulkWriteError) and (failures := error.details.get("writeErrors")):
+            reason = str(failures[0].get("errmsg"))  # the text of the error holds every document
         hint = "Check that the server runs. Without MONGODB_URI, realframe starts its own."
+        if any(word in reason for word in _DISK_FULL_WORDS):
+            hint = "Free space on the disk of the store; the embedded one is in the folder `metadata` of the state folder."
         raise MetadataError(address, f"failed: {reason}", hint) from error

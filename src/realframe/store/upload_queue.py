@@ -26,6 +26,7 @@ MEDIA_NAME = "media"
 """The name of the uploaded file in the folder of its record."""
 INCOMING_NAME = ".incoming"
 """The folder of files that are still arriving."""
+_ORPHAN_CHUNK = 500  # folders whose records are looked up in one query
 _ORPHAN_AGE_S = 24 * 3600.0
 
 
@@ -135,8 +136,11 @@ def remove_orphans(store: Store, uploads_dir: Path) -> None:
     """Delete what a killed process left: files at least a day old that have no record."""
     if not uploads_dir.exists():
         return
-    record_ids = store.find_keys(DetectionRecord)
     paths = [*uploads_dir.iterdir(), *(uploads_dir / INCOMING_NAME).glob("*")]
-    for path in paths:
-        if path.name not in record_ids and path.name != INCOMING_NAME and time.time() - path.stat().st_mtime > _ORPHAN_AGE_S:
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    old = [path for path in paths if path.name != INCOMING_NAME and time.time() - path.stat().st_mtime > _ORPHAN_AGE_S]
+    for start in range(0, len(old), _ORPHAN_CHUNK):
+        chunk = old[start : start + _ORPHAN_CHUNK]
+        record_ids = store.find_keys(DetectionRecord, {"_id": {"$in": [path.name for path in chunk]}})
+        for path in chunk:
+            if path.name not in record_ids:
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

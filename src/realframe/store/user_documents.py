@@ -1,6 +1,6 @@
-"""Documents that people and serving add: ledger entries, predictions, feedback, regression set, takedowns and drift windows.
+"""Documents that people and serving add: ledger entries, predictions, feedback, regression set, takedowns, drift windows, gate results.
 
-No manifest holds them, so a rebuild of the index leaves them alone.
+No manifest holds them, so a rebuild of the index leaves them alone; it only removes gate results of versions that are not registered.
 """
 
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from pydantic import Field
 from realframe.statistics.conformal import Verdict
 from realframe.store.document_base import Document, DocumentPart, Label, MediaKind, Membership, Sha256
 
-Action = Literal["approve", "reject", "request_changes", "rollback", "timeout", "alias_set", "alias_removed"]
+Action = Literal["approve", "reject", "request_changes", "rollback", "timeout", "alias_set", "alias_removed", "settle"]
 Channel = Literal["cli", "airflow", "web", "mlflow"]
 Authentication = Literal["os", "airflow", "password", "none"]
 
@@ -21,9 +21,10 @@ class LedgerEntry(Document):
     Attributes:
         sequence: position in the ledger, from 1.
         previous_hash: hash of the previous entry.
-        action: the decision; ``alias_set`` and ``alias_removed`` record a change of the alias ``champion`` in MLflow without a review.
-        version: number of the model version.
-        model_sha256: SHA-256 of that version's Keras file.
+        action: the decision; ``alias_set`` and ``alias_removed`` record a change of the alias ``champion`` in MLflow without a review,
+            ``settle`` that a person has looked into alarms about the ledger.
+        version: number of the model version; 0 for ``settle``, which is about the ledger.
+        model_sha256: SHA-256 of that version's Keras file; zeros for ``settle``.
         reviewer: who decided; empty if nobody did, or if it is unknown.
         comment: the reviewer's reason.
         evidence: what the reviewer saw, and the champion at that time.
@@ -42,7 +43,7 @@ class LedgerEntry(Document):
     sequence: int = Field(ge=1)
     previous_hash: str
     action: Action
-    version: int = Field(ge=1)
+    version: int = Field(ge=0)
     model_sha256: Sha256
     reviewer: str
     comment: str
@@ -176,12 +177,15 @@ class DriftWindow(Document):
     """A window of consecutive predictions, compared with the model's training reference.
 
     Attributes:
-        window_id: ``<model>-n<items>-<number>`` or ``<model>-h<hours>-<hour>``.
+        window_id: ``<model>-n<items>-<number>`` or ``<model>-h<hours>-<hour>``; later windows of a size have higher ids.
         model: number of the model version.
+        size: ``n<items>`` or ``h<hours>``.
         start: time of its first prediction, UTC, ISO 8601.
         end: time of its last prediction.
+        last_prediction: key of its last prediction; the next window begins after it.
         items: number of predictions.
-        measures: the comparison; empty if the window holds too few items.
+        is_measured: whether the window, and the reference, hold enough items for a comparison.
+        measures: the comparison; empty if it is not measured.
         is_drifting: whether any measure exceeds its limit.
         alarm_raised: whether an alarm was raised when this window was the latest one.
         created: when the window was measured, UTC, ISO 8601.
@@ -193,10 +197,59 @@ class DriftWindow(Document):
 
     window_id: str
     model: int = Field(ge=1)
+    size: str
     start: str
     end: str
+    last_prediction: str
     items: int = Field(ge=1)
+    is_measured: bool
     measures: tuple[DriftMeasure, ...]
     is_drifting: bool
     alarm_raised: bool
+    created: str
+
+
+class RuleRecord(DocumentPart):
+    """The outcome of one rule; ``is_met`` is None where it is unknown."""
+
+    name: str
+    is_met: bool | None
+    observed: str
+    required: str
+
+
+class MistakeRecord(DocumentPart):
+    """A misclassified item: path of its original, true label, and the network's score."""
+
+    path: str
+    label: str
+    score: float
+
+
+class GateRecord(Document):
+    """The gate's result for a version, with the comparison that a reviewer reads next to it; it can be computed again at any time.
+
+    Attributes:
+        digest: SHA-256 of what the result depends on.
+        version: number of the version.
+        champion: number of the champion that it was compared with; None if there is no other one.
+        rules: the outcome of each rule, in the order of the rules file.
+        figures: one row per metric: its name, and the value of each version.
+        changes: one row per difference in how the versions were made.
+        warnings: what a reviewer must not overlook.
+        mistakes: the worst mistakes of the version, the worst first.
+        created: when the result was computed, UTC, ISO 8601.
+    """
+
+    COLLECTION = "gate_results"
+    KEY = "digest"
+
+    digest: Sha256
+    version: int = Field(ge=1)
+    champion: int | None
+    rules: tuple[RuleRecord, ...]
+    figures: tuple[tuple[str, ...], ...]
+    changes: tuple[tuple[str, ...], ...]
+    warnings: tuple[str, ...]
+    mistakes: tuple[MistakeRecord, ...]
     created: str

@@ -1,0 +1,164 @@
+"""Read the answer bundle of a model: everything that decides its answers, with one digest over all of it.
+
+The bundle holds the Keras file, the training reference, and the facts ``params``, ``aggregate``, ``threshold``, ``temperature`` and
+``band``. A registered version has it in the folder of its logged model: the facts are in the metadata of ``MLmodel``, with the SHA-256 of
+each file. The digest is computed at registration from what was evaluated, is a tag of the version, and is recorded by each decision.
+"""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model
+from mlflow.tracking import MlflowClient
+
+from realframe import artifacts, config
+from realframe.errors import RegistryError
+from realframe.files import compute_sha256
+from realframe.registry import mlflow_runs
+from realframe.registry.model_version import NAME, ModelVersion
+
+FACTS = ("params", "aggregate", "threshold", "temperature", "band")
+_FILES = {
+    "data/model.keras": artifacts.MODEL,
+    "reference/training_reference.parquet": artifacts.TRAINING_REFERENCE,
+    "reference/splits.parquet": artifacts.SPLITS,
+}
+"""Path in the folder of the logged model -> path in the folder of a run. The reference is optional, the Keras file is not."""
+MODEL_NAME, _REFERENCE, _SPLITS = _FILES
+_METADATA = "MLmodel"
+
+
+@dataclass(frozen=True)
+class AnswerBundle:
+    """What decides the answers of a model.
+
+    Attributes:
+        model: the Keras file.
+        reference: the training reference; the file may not exist.
+        splits: the split table that belongs to it; the file may not exist.
+        facts: the values of ``FACTS``, as they were evaluated.
+        files: the SHA-256 of each file that exists, by its path in the folder of the logged model.
+        digest: over the files and the facts.
+    """
+
+    model: Path
+    reference: Path
+    splits: Path
+    facts: dict[str, Any]
+    files: dict[str, str]
+    digest: str
+
+
+def read_run_folder(folder: Path) -> AnswerBundle:
+    """Return the bundle of the evaluated model in the folder of a run. Raises RegistryError if there is none."""
+    required = [folder / path for path in (artifacts.MODEL, artifacts.METRICS, artifacts.RESOLVED_PARAMS)]
+    if missing := [file for file in required if not file.exists()]:
+        raise RegistryError(missing[0], "does not exist, so the folder holds no evaluated model", "Run `realframe run train_model`.")
+    metrics = json.loads((folder / artifacts.METRICS).read_text())
+    params = config.load_params(folder / artifacts.RESOLVED_PARAMS).model_dump(mode="json", exclude_none=True)
+    facts = _select_facts(metrics | {"params": params})
+    files = {name: compute_sha256(file) for name, file in find_run_files(folder).items()}
+    paths = [folder / path for path in (artifacts.MODEL, artifacts.TRAINING_REFERENCE, artifacts.SPLITS)]
+    return AnswerBundle(paths[0], paths[1], paths[2], facts, files, _compute_digest(facts, files))
+
+
+def find_run_files(folder: Path) -> dict[str, Path]:
+    """Return the bundle's files in the folder of a run, by their path in the folder of the logged model."""
+    return {name: folder / path for name, path in _FILES.items() if (folder / path).exists()}
+
+
+@contextmanager
+def open_registered(version: ModelVersion) -> Iterator[AnswerBundle]:
+    """Fetch the bundle of a version and yield it; its files exist inside the context.
+
+    Raises:
+        RegistryError: a file is missing, or differs from what was registered. These are two messages: a missing file may have been moved.
+    """
+    mlflow_runs.connect()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = _download(version, Path(temporary))
+        metadata = _read_metadata(version, folder)
+        files = _check_files(version, folder, metadata["files"])
+        digest = _compute_digest(metadata, files)
+        if digest != version.answer_digest:
+            reason = (
+                f"its {_METADATA} was changed after registration: parameters, decision rule or calibration differ from the registered ones"
+            )
+            raise RegistryError(f"version {version.version}", reason, _CHANGED_HINT)
+        yield AnswerBundle(folder / MODEL_NAME, folder / _REFERENCE, folder / _SPLITS, _select_facts(metadata), files, digest)
+
+
+def is_on_this_machine(version: ModelVersion) -> bool:
+    """Return whether the bundle of a version is in a folder, and not on a server from which it would be downloaded."""
+    mlflow_runs.connect()
+    return _find_location(version).startswith(("/", "file:"))
+
+
+_CHANGED_HINT = "Restore the file from a backup, or return to the former champion: `realframe registry rollback`."
+
+
+def _compute_digest(facts: Mapping[str, Any], files: Mapping[str, str]) -> str:
+    content = json.dumps({"facts": _select_facts(facts), "files": dict(files)}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _select_facts(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: values[name] for name in FACTS if name in values}
+
+
+def _download(version: ModelVersion, target: Path) -> Path:
+    try:
+        return Path(mlflow.artifacts.download_artifacts(version.uri, dst_path=str(target)))
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        raise _missing(version, _METADATA) from error
+
+
+def _read_metadata(version: ModelVersion, folder: Path) -> dict[str, Any]:
+    """Return what was registered with the model, and the SHA-256 of its files as ``files``."""
+    if not (folder / _METADATA).exists():
+        raise _missing(version, _METADATA)
+    try:
+        metadata = dict((Model.load(str(folder)).metadata or {})["realframe"])
+        return metadata | {"files": dict(metadata["files"])}
+    except Exception as error:  # whatever MLflow and its YAML reader raise about a damaged file
+        reason = f"its {_METADATA} was changed after registration, or was written by another version of realframe: it cannot be read"
+        raise RegistryError(f"version {version.version}", reason, _CHANGED_HINT) from error
+
+
+def _check_files(version: ModelVersion, folder: Path, registered: Mapping[str, str]) -> dict[str, str]:
+    """Return the SHA-256 of each file; the Keras file is also compared with the tag of the version."""
+    required: Iterable[str] = {MODEL_NAME, *registered} & set(_FILES)
+    for name in sorted(required):
+        if not (folder / name).exists():
+            raise _missing(version, name)
+    files = {name: compute_sha256(folder / name) for name in _FILES if (folder / name).exists()}
+    for name, sha256 in files.items():
+        if sha256 != registered.get(name) or (name == MODEL_NAME and sha256 != version.sha256):
+            reason = f"its {name} was changed after registration: the SHA-256 differs from the registered one"
+            raise RegistryError(f"version {version.version}", reason, _CHANGED_HINT)
+    return files
+
+
+def _missing(version: ModelVersion, name: str) -> RegistryError:
+    location = _find_location(version)
+    hint = "If the folder was moved, move it back; if it was deleted, restore it from a backup. Until then another version can serve."
+    return RegistryError(f"version {version.version}", f"its {name} is missing in {location}", hint)
+
+
+def _find_location(version: ModelVersion) -> str:
+    """Return the address of the folder of the logged model."""
+    client = MlflowClient()
+    source = client.get_model_version_download_uri(NAME, str(version.version))
+    if source.startswith("models:/m-"):
+        return str(client.get_logged_model(source.removeprefix("models:/")).artifact_location)
+    return str(source)
