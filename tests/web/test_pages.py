@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from realframe.governance import ledger
+from realframe.governance import gate, ledger
 from realframe.registry import model_registry
 from realframe.settings import Settings
 from realframe.store import accounts
@@ -87,9 +87,10 @@ def test_sign_in_does_not_redirect_to_other_sites(client: TestClient, other_site
 
 def test_a_reviewer_approves_with_an_override_reason_and_the_ledger_records_it(client: TestClient, store: Store) -> None:
     sign_in(client, "ada")
+    result = gate.check_gate(3, store)
     page = client.get("/versions/3")
     assert page.status_code == 200
-    assert "not met.</b>" in page.text
+    assert f"<b>{result.headline}</b>" in page.text
     form = {"choice": "approve", "comment": "<b>good</b> enough", "csrf": find_csrf_token(page.text)}
     refused = client.post("/versions/3/decision", data=form)
     assert refused.status_code == 409
@@ -107,6 +108,18 @@ def test_a_reviewer_approves_with_an_override_reason_and_the_ledger_records_it(c
     assert "&lt;b&gt;good&lt;/b&gt;" in approved.text
     assert "<b>good</b>" not in approved.text
     assert "Roll back" in approved.text
+
+
+def test_without_a_stored_gate_result_the_page_offers_no_approval(client: TestClient, store: Store) -> None:
+    sign_in(client, "ada")
+    page = client.get("/versions/3")
+    assert "The gate is not computed yet. Compute it: `realframe registry gate 3`." in page.text
+    assert 'value="approve"' not in page.text and 'value="reject"' in page.text
+    assert "calibration error, per item" in page.text  # what the registry knows is shown
+    form = {"choice": "approve", "override": "a pilot", "csrf": find_csrf_token(page.text)}
+    refused = client.post("/versions/3/decision", data=form)
+    assert refused.status_code == 409 and "realframe registry gate 3" in refused.text
+    assert not ledger.list_entries(store)
 
 
 def test_an_analyst_cannot_decide(client: TestClient, store: Store) -> None:

@@ -8,13 +8,13 @@ import secrets
 import threading
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 
 from fastapi import FastAPI
 
 from realframe.errors import RealframeError, SetupError
-from realframe.registry import model_registry
+from realframe.registry import mlflow_runs, model_registry
 from realframe.registry.model_registry import ModelVersion
 from realframe.settings import Settings, get_settings
 from realframe.store import accounts
@@ -28,7 +28,7 @@ from realframe.web.monitoring import Metrics
 from realframe.web.rendering import STATIC
 from realframe.web.uploads.admission import QueueCapacity, RateLimits
 
-_REFRESH_S = 5.0
+_REFRESH_S, _WAIT_S = 5.0, 10.0
 _FIRST_ACCOUNT = "admin"
 _log = logging.getLogger(__name__)
 
@@ -43,6 +43,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        with suppress(SetupError):  # pages name the problem
+            mlflow_runs.connect_registry(settings)  # now, so that no request creates the database
         with open_store(settings) as store:
             _create_first_account(store)
             app.state.store = store
@@ -56,9 +58,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=f"{PREFIX}/openapi.json",
+        redirect_slashes=False,  # such a redirect repeats the request's Host header
     )
     app.state.settings = settings
-    app.state.sessions, app.state.share_links = Sessions(settings.state_dir), ShareLinks(settings.state_dir)
+    app.state.sessions, app.state.share_links = Sessions(settings), ShareLinks(settings.state_dir)
     app.state.rate_limits, app.state.queue_capacity = RateLimits(settings), QueueCapacity(settings)
     app.state.metrics, app.state.model_versions = Metrics(app), ModelVersionCache()
     for middleware in (BodyLimit, error_responses.ServerError, SecurityHeaders, AccessLog):  # the last one is the outermost
@@ -78,16 +81,27 @@ class ModelVersionCache:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._versions: list[ModelVersion] = []
+        self._versions: list[ModelVersion] | None = None
         self._loaded_at = float("-inf")
 
     def list_versions(self) -> list[ModelVersion]:
-        """Return all versions, newest first; of several concurrent callers only one asks MLflow. Raises SetupError if MLflow fails."""
-        with self._lock:
-            if time.monotonic() - self._loaded_at > _REFRESH_S:
+        """Return all versions, newest first; of several concurrent callers only one asks MLflow, and the others get what it said last.
+
+        Raises SetupError if MLflow fails, or does not answer the first caller in time.
+        """
+        if self._versions is not None and time.monotonic() - self._loaded_at <= _REFRESH_S:
+            return self._versions
+        if not self._lock.acquire(timeout=0 if self._versions is not None else _WAIT_S):
+            if self._versions is None:
+                raise SetupError("model registry", "does not answer", "Check that MLflow is running. The log has the details.")
+            return self._versions
+        try:
+            if self._versions is None or time.monotonic() - self._loaded_at > _REFRESH_S:
                 self._versions = _load_versions()
                 self._loaded_at = time.monotonic()
             return self._versions
+        finally:
+            self._lock.release()
 
 
 def _load_versions() -> list[ModelVersion]:

@@ -11,8 +11,9 @@ from fastapi.responses import FileResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
-from realframe.errors import GoneError, NotFoundError
+from realframe.errors import NotFoundError
 from realframe.feedback.feedback_labels import LabelCase, add_vote
+from realframe.media.signature import MEDIA_TYPES
 from realframe.reports.detection_report import render_detection_report
 from realframe.settings import Settings
 from realframe.store import detection_records
@@ -21,35 +22,21 @@ from realframe.store.detection_documents import FRAMES_SPRITE, HEATMAPS_SPRITE, 
 from realframe.store.document_base import Label
 from realframe.store.repository import Store
 from realframe.store.upload_queue import MEDIA_NAME
+from realframe.web.request_errors import GoneError
 
-_MEDIA_TYPES = {
-    "mp4": "video/mp4",
-    "mov": "video/quicktime",
-    "mkv": "video/x-matroska",
-    "webm": "video/webm",
-    "avi": "video/x-msvideo",
-    "gif": "image/gif",
-    "jpeg": "image/jpeg",
-    "png": "image/png",
-    "webp": "image/webp",
-    "heif": "image/heif",
-    "avif": "image/avif",
-    "bmp": "image/bmp",
-    "tiff": "image/tiff",
-}
 _HEADERS = {"Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'", "Cache-Control": "private, max-age=300"}
 
 
 def add_label(store: Store, settings: Settings, user: User, detection_id: str, label: Label, reason: str) -> LabelCase:
     """Store a user's label for a file, and a copy of the file; return all labels of the file. An earlier label is replaced.
 
-    Raises NotFoundError, GoneError, NotMediaError, TakenDownError.
+    Raises NotFoundError, GoneError, NotMediaError, NotScoredError, TakenDownError.
     """
     record = detection_records.get_record(store, user, detection_id)
     file = settings.uploads_dir / record.key / MEDIA_NAME
     if not record.has_files or not file.exists():
         raise GoneError(record.file, "was deleted, so it cannot be labeled", "Upload it again.")
-    return add_vote(store, settings.feedback_dir, file, label, reason, user.name, record.file)
+    return add_vote(store, settings.feedback_dir, file, label, reason, user.name, record.file, record.verdict)
 
 
 def delete_detection(store: Store, settings: Settings, user: User, detection_id: str) -> None:
@@ -61,7 +48,7 @@ def send_media(settings: Settings, record: DetectionRecord) -> Response:
     """Send the uploaded file. Raises NotFoundError."""
     if record.result is None or record.result.facts is None:
         raise _file_not_found(record, "is not known to be an image or a video")
-    media_type = _MEDIA_TYPES.get(record.result.facts.container, "application/octet-stream")
+    media_type = MEDIA_TYPES.get(record.result.facts.container, "application/octet-stream")
     file = _find_file(settings, record, MEDIA_NAME)
     return _RangeResponse(file, media_type=media_type, filename=record.file, content_disposition_type="inline", headers=_HEADERS)
 

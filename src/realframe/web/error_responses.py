@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,34 +12,39 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from realframe import errors
-from realframe.errors import AccountError, MetadataError, RealframeError, RequestError, RetryLaterError, SetupError
+from realframe.errors import AccountError, DecisionBusyError, MetadataError, RealframeError, RequestError, SetupError
+from realframe.web import request_errors
 from realframe.web.auth.sessions import SignInRequiredError
 from realframe.web.rendering import render_page
+from realframe.web.request_errors import RetryLaterError
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 _STATUSES: dict[type[RealframeError], int] = {
-    errors.MalformedBodyError: 400,
-    errors.AuthenticationError: 401,
+    request_errors.MalformedBodyError: 400,
+    request_errors.AuthenticationError: 401,
     errors.ForbiddenError: 403,
     errors.AccountError: 403,
     errors.NotFoundError: 404,
-    errors.RequestTimeoutError: 408,
-    errors.GoneError: 409,
+    request_errors.RequestTimeoutError: 408,
+    request_errors.GoneError: 409,
     errors.UnknownRecordError: 404,
     errors.LedgerError: 409,
-    errors.ContentTooLargeError: 413,
-    errors.UnsupportedMediaTypeError: 415,
-    errors.RetryLaterError: 429,
+    errors.DecisionBusyError: 503,
+    request_errors.ContentTooLargeError: 413,
+    request_errors.UnsupportedMediaTypeError: 415,
+    request_errors.RetryLaterError: 429,
     errors.MetadataError: 503,
     errors.SetupError: 503,
-    errors.InsufficientStorageError: 507,
+    request_errors.InsufficientStorageError: 507,
     errors.RequestError: 400,
     errors.RealframeError: 409,
 }
 _CODES = {400: "request.body", 404: "request.not-found", 405: "request.method", 422: "request.invalid"}
+_MOUNT_METHODS = ("GET", "HEAD")  # of the static files
 _log = logging.getLogger(__name__)
 
 
@@ -101,12 +107,17 @@ def error_response(request: Request, error: Exception) -> Response:
     """Return the response to a request that failed; it reveals nothing of an unexpected exception."""
     if isinstance(error, RequestError):
         request.app.state.metrics.count_refusal(error.code)
-    if request.url.path.startswith("/api/") or request.url.path == "/readyz":
+    path: str = request.scope["path"]  # not that of `request.url`, which is made with the request's Host header
+    if path.startswith("/api/") or path == "/readyz":
         return _problem_of_error(request, error)
     if isinstance(error, RealframeError):
-        return _error_page(request, _page_status(request, error), str(error))
+        response = _error_page(request, _page_status(request, error), str(error))
+        response.headers.update(_retry_headers(error))
+        return response
     if isinstance(error, HTTPException):
-        return _error_page(request, error.status_code, str(error.detail))
+        response = _error_page(request, error.status_code, str(error.detail))
+        response.headers.update(_http_headers(request, error))
+        return response
     if isinstance(error, RequestValidationError):
         return _error_page(request, 422, "The form or address is not valid.")
     request_id = getattr(request.state, "request_id", "")
@@ -147,16 +158,31 @@ def _problem_of_error(request: Request, error: Exception) -> Response:
         return problem_response(request, 422, "request.invalid", detail, field_errors=field_errors)
     if isinstance(error, HTTPException):
         code = _CODES.get(error.status_code, RequestError.code)
-        return problem_response(request, error.status_code, code, str(error.detail), dict(error.headers or {}))
+        return problem_response(request, error.status_code, code, str(error.detail), _http_headers(request, error))
     if isinstance(error, RealframeError):
         return problem_response(request, get_status(error), error.code, str(error), _extra_headers(error))
     return problem_response(request, 500, RealframeError.code, "An internal error occurred. The log has the details under the request id.")
 
 
+def _http_headers(request: Request, error: HTTPException) -> dict[str, str]:
+    headers = dict(error.headers or {})
+    return headers | {"Allow": ", ".join(_list_methods(request))} if error.status_code == 405 else headers
+
+
+def _list_methods(request: Request) -> list[str]:
+    """Return the methods of all routes of a request's path; Starlette's own error names those of the first route only."""
+    # a mounted application has moved the beginning of the path to `root_path`
+    scope = {**request.scope, "root_path": request.scope.get("app_root_path", request.scope.get("root_path", ""))}
+    routes = [route for route in request.app.routes if route.matches(scope)[0] is not Match.NONE]
+    return sorted({method for route in routes for method in getattr(route, "methods", _MOUNT_METHODS)})
+
+
 def _extra_headers(error: RealframeError) -> dict[str, str]:
-    if isinstance(error, RetryLaterError):
-        return {"Retry-After": str(error.wait_s)}
-    return {"WWW-Authenticate": "Bearer"} if isinstance(error, errors.AuthenticationError) else {}
+    return {"WWW-Authenticate": "Bearer"} if isinstance(error, request_errors.AuthenticationError) else _retry_headers(error)
+
+
+def _retry_headers(error: RealframeError) -> dict[str, str]:
+    return {"Retry-After": str(error.wait_s)} if isinstance(error, RetryLaterError | DecisionBusyError) else {}
 
 
 def _error_page(request: Request, status: int, message: str) -> HTMLResponse:
@@ -168,12 +194,12 @@ def _error_page(request: Request, status: int, message: str) -> HTMLResponse:
 
 def _page_status(request: Request, error: RealframeError) -> int:
     """Return 404 for something that cannot be shown, 403 or 409 for an action that is refused."""
-    if isinstance(error, RequestError | MetadataError | SetupError):
+    if isinstance(error, RequestError | MetadataError | SetupError | DecisionBusyError):
         return get_status(error)
     refused = 403 if isinstance(error, AccountError) else 409
     return 404 if request.method == "GET" else refused
 
 
 def _redirect_to_sign_in(request: Request, _: Exception) -> Response:
-    query = f"?next={request.url.path}" if request.method == "GET" else ""
+    query = f"?next={quote(request.scope['path'])}" if request.method == "GET" else ""
     return RedirectResponse(f"/sign-in{query}", 303)

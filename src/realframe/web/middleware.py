@@ -12,9 +12,10 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
-from realframe.errors import ContentTooLargeError, ForbiddenError
+from realframe.errors import ForbiddenError
 from realframe.web import error_responses
 from realframe.web.api.schemas import PREFIX
+from realframe.web.request_errors import ContentTooLargeError
 
 _UPLOAD_PATHS = (f"{PREFIX}/detections", "/check")
 _MAX_BODY_BYTES = 100_000
@@ -102,7 +103,7 @@ class SecurityHeaders:
                     headers.setdefault(name, value)
             await send(message)
 
-        if scope["method"] not in _SAFE_METHODS and _is_cross_origin(Headers(scope=scope)):
+        if scope["method"] not in _SAFE_METHODS and _is_cross_origin(scope):
             error = ForbiddenError("request", "comes from another site", "Send it from a page of this application, or with an API key.")
             response = await run_in_threadpool(error_responses.error_response, Request(scope), error)
             await response(scope, receive, send_with_headers)
@@ -110,9 +111,10 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-def _is_cross_origin(headers: Headers) -> bool:
+def _is_cross_origin(scope: Scope) -> bool:
+    headers, public_url = Headers(scope=scope), scope["app"].state.settings.public_url
     origin = headers.get("origin")
-    return bool(origin) and urlsplit(origin).netloc != headers.get("host")
+    return bool(origin) and origin != public_url and urlsplit(origin).netloc != headers.get("host")
 
 
 class AccessLog:

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +12,15 @@ from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from realframe import logs
+from realframe.governance import gate
 from realframe.registry import model_registry
+from realframe.registry.model_registry import ModelVersion
 from realframe.store import detection_records, worker_status
 from realframe.store.document_base import format_current_time
 from realframe.store.repository import Store
 from realframe.store.worker_status import WorkerStatus
+from realframe.web import app as app_module
+from realframe.web.app import ModelVersionCache
 from tests.detection_factory import make_unscored_detection
 from tests.web.api.api_checks import DETECTIONS_URL, assert_problem
 from tests.web.api.queued_uploads import finish_next, insert_record
@@ -37,6 +42,34 @@ def test_model_versions_with_their_metrics(three_versions: Path, ann: TestClient
     assert not items[0]["is_decided"]
     auc = items[0]["metrics"]["item"]["roc_auc"]
     assert auc["low"] <= auc["value"] <= auc["high"]
+
+
+def test_the_stored_gate_result(three_versions: Path, ann: TestClient, store: Store) -> None:
+    details = assert_problem(ann.get("/api/v1/models/3/gate"), 404, "request.not-found")
+    assert "realframe registry gate 3" in str(details["detail"])
+    assert_problem(ann.get("/api/v1/models/9/gate"), 404, "request.not-found")
+    result = gate.check_gate(3, store)
+    assert ann.get("/api/v1/models/3/gate").json() == result.as_dict()
+
+
+def test_a_slow_registry_delays_one_request_only(three_versions: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache, asked, answered = ModelVersionCache(), threading.Event(), threading.Event()
+    known = cache.list_versions()
+
+    def answer_slowly() -> list[ModelVersion]:
+        asked.set()
+        assert answered.wait(60)
+        return []
+
+    monkeypatch.setattr(app_module, "_load_versions", answer_slowly)
+    cache._loaded_at = float("-inf")
+    slow = threading.Thread(target=cache.list_versions)
+    slow.start()
+    assert asked.wait(60)
+    assert cache.list_versions() == known != []  # without waiting
+    answered.set()
+    slow.join()
+    assert cache.list_versions() == []
 
 
 def test_ready_only_with_all_components(three_versions: Path, service: TestClient, store: Store) -> None:

@@ -1,13 +1,14 @@
 """API routes of the model versions, and of the health and metrics of the service."""
 
 from collections.abc import Callable
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from pydantic import BaseModel, Field
 
-from realframe.errors import RealframeError, SetupError
+from realframe.errors import NotFoundError, RealframeError, RegistryError, SetupError
+from realframe.governance import gate
 from realframe.registry.model_registry import CHAMPION, ModelVersion
 from realframe.store import worker_status
 from realframe.store.repository import Store
@@ -63,6 +64,35 @@ class ModelList(BaseModel):
 def list_models(request: Request, user: CurrentUser) -> ModelList:
     """List the versions of the detector with their metrics; changes appear within seconds."""
     return ModelList(items=[ModelResource.from_version(version) for version in request.app.state.model_versions.list_versions()])
+
+
+class RuleResource(BaseModel):
+    """The outcome of one rule of the gate."""
+
+    name: str
+    is_met: bool | None = Field(description="null: unknown, which counts as not met")
+    observed: str = Field(description="what was measured, in words")
+    required: str = Field(description="the bound, in words")
+
+
+class GateResource(BaseModel):
+    """The stored result of the gate, for the version, the champion, the rules and the evidence as they are now."""
+
+    digest: str = Field(description="of everything that the result depends on")
+    version: int = Field(ge=1)
+    champion: int | None = Field(description="the version that it was compared with; null if there is no other champion")
+    created: str = Field(description="when the result was computed, UTC, ISO 8601")
+    rules: list[RuleResource]
+
+
+@models_router.get("/{version}/gate", summary="Get the result of the gate", responses=error_docs(404))
+def get_gate_result(request: Request, user: CurrentUser, version: Annotated[int, Path(ge=1, le=2**31 - 1)]) -> GateResource:
+    """Return the stored result of a version; nothing is computed. Where there is no current one, the detail says how to compute it."""
+    try:
+        result = gate.require_gate_result(version, request.app.state.store)
+    except RegistryError as error:
+        raise NotFoundError(error.subject, error.reason, error.hint) from error
+    return GateResource.model_validate(result.as_dict())
 
 
 service_router = APIRouter(tags=["service"])

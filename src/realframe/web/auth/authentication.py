@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
-from realframe.errors import AuthenticationError
 from realframe.store import api_keys
 from realframe.store.accounts import User
 from realframe.store.repository import Store
 from realframe.web.auth.sessions import COOKIE, CSRF_HEADER, check_csrf
+from realframe.web.request_errors import AuthenticationError
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _bearer = HTTPBearer(auto_error=False, scheme_name="key", description="An API key; create one with `realframe keys add NAME`.")

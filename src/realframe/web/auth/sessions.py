@@ -1,28 +1,29 @@
-"""Sign users in with a signed cookie, protect their forms against requests from other sites (CSRF), and sign share links.
+"""Sign users in with a cookie, protect their forms against requests from other sites (CSRF), and sign share links.
 
-The cookie holds the name of the account and a digest of its password hash, so that a new password ends every session of the account. A
-share link shows one detection to people without an account. It holds a signed token and nothing is stored; it is valid for 30 days, or
-until the detection is deleted.
+The cookie holds the random token of a session in the store (``store/accounts.py``): a copy of it is not valid after the user has signed
+out. A share link shows one detection to people without an account. It holds a signed token and nothing is stored; it is valid for 30
+days, or until the detection is deleted.
 """
 
 import hashlib
 import hmac
-import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request, Response
-from itsdangerous import BadData, BadSignature, URLSafeTimedSerializer
+from itsdangerous import BadData, URLSafeTimedSerializer
 
 from realframe.errors import ForbiddenError
-from realframe.files import write_text
+from realframe.permissions import load_secret
+from realframe.settings import Settings
+from realframe.store import accounts
 from realframe.store.accounts import Account, User
 from realframe.store.repository import Store
 
 COOKIE = "realframe_session"
 CSRF_HEADER = "X-CSRF-Token"
-_SESSION_LIFETIME_S = 12 * 3600
+_MAX_AGE_S = int(accounts.SESSION_LIFETIME.total_seconds())
 SHARE_LINK_LIFETIME = timedelta(days=30)
 
 
@@ -31,36 +32,34 @@ class SignInRequiredError(Exception):
 
 
 class Sessions:
-    """Create and read session cookies.
+    """Create, read and end the sessions of browsers.
 
     Args:
-        state: the folder of the signing key, which is created on first use.
+        settings: the state folder, which holds the key of the CSRF tokens, and the public address.
     """
 
-    def __init__(self, state: Path) -> None:
-        self._key = load_signing_key(state)
-        self._signer = URLSafeTimedSerializer(self._key, salt="session")
+    def __init__(self, settings: Settings) -> None:
+        self._key = load_signing_key(settings.state_dir)
+        self._has_public_tls = bool(settings.public_url) and str(settings.public_url).startswith("https:")
 
-    def start(self, response: Response, account: Account, *, secure: bool) -> None:
-        """Set the session cookie of an account on a response."""
-        value = self._signer.dumps({"name": account.name, "stamp": _password_stamp(account)})
-        response.set_cookie(COOKIE, str(value), max_age=_SESSION_LIFETIME_S, httponly=True, samesite="strict", secure=secure)
+    def start(self, request: Request, response: Response, store: Store, account: Account) -> None:
+        """Start a session of an account and set its cookie on a response; where the page has TLS, the cookie is sent with TLS only."""
+        token = accounts.start_session(store, account)
+        secure = self._has_public_tls or request.scope["scheme"] == "https"
+        response.set_cookie(COOKIE, token, max_age=_MAX_AGE_S, httponly=True, samesite="strict", secure=secure)
 
-    def end(self, response: Response) -> None:
-        """Delete the session cookie."""
+    def end(self, request: Request, response: Response, store: Store) -> None:
+        """End the session of a request, of which no copy of the cookie is valid from then on, and delete the cookie."""
+        accounts.end_session(store, request.cookies.get(COOKIE, ""))
         response.delete_cookie(COOKIE, httponly=True, samesite="strict")
 
     def load_user(self, request: Request, store: Store) -> User | None:
-        """Return the user of a request; None if the cookie is missing, expired or forged, or the password has changed since."""
-        cookie = request.cookies.get(COOKIE, "")
-        try:
-            session = self._signer.loads(cookie, max_age=_SESSION_LIFETIME_S)
-        except BadSignature:
+        """Return the user of a request; None if the cookie is missing or unknown, or its session has ended."""
+        token = request.cookies.get(COOKIE, "")
+        account = accounts.find_session_account(store, token)
+        if account is None:
             return None
-        account = store.get(Account, session["name"])
-        if account is None or not hmac.compare_digest(_password_stamp(account), session["stamp"]):
-            return None
-        csrf_token = hmac.new(self._key.encode(), cookie.encode(), hashlib.sha256).hexdigest()
+        csrf_token = hmac.new(self._key.encode(), token.encode(), hashlib.sha256).hexdigest()
         return User(account.name, account.role, csrf_token=csrf_token)
 
 
@@ -84,24 +83,15 @@ def check_csrf(user: User, csrf_token: str) -> None:
 
 
 def load_signing_key(state: Path) -> str:
-    """Return the key that signs cookies and share links; it is created on first use."""
-    file = state / "session.key"
-    if not file.exists():
-        write_text(file, secrets.token_hex(32))
-        file.chmod(0o600)
-    return file.read_text()
-
-
-def _password_stamp(account: Account) -> str:
-    """Return a digest that changes with the password and does not reveal it."""
-    return hashlib.sha256(f"{account.salt}{account.password_hash}".encode()).hexdigest()[:16]
+    """Return the key of CSRF tokens and share links; it is created on first use."""
+    return load_secret(state / "session.key")
 
 
 class ShareLinks:
     """Create and read the tokens of share links.
 
     Args:
-        state: the folder of the signing key, the same as for sessions.
+        state: the folder of the signing key, the same as for CSRF tokens.
     """
 
     def __init__(self, state: Path) -> None:

@@ -35,8 +35,8 @@ def open_newest_version(request: Request, user: SignedInUser) -> Response:
     return RedirectResponse(f"/data/{_short_name(versions[0])}", 303)
 
 
-@router.get("/v{number:int}")
-def show_version(request: Request, number: int, user: SignedInUser) -> Response:
+@router.get("/v{number}")
+def show_version(request: Request, number: str, user: SignedInUser) -> Response:
     """Show the item counts, the quarantine and the shortcut audit of a version."""
     store, root = request.app.state.store, request.app.state.settings.root
     versions, version = _find_version(request, number)
@@ -51,10 +51,10 @@ def show_version(request: Request, number: int, user: SignedInUser) -> Response:
     return render_page(request, "data", user, versions=version_rows, version=version, number=number, splits=SPLITS, **context)
 
 
-@router.get("/v{number:int}/items")
+@router.get("/v{number}/items")
 def list_items(
     request: Request,
-    number: int,
+    number: str,
     user: SignedInUser,
     split: str = "",
     label: str = "",
@@ -76,8 +76,8 @@ def list_items(
     return render_page(request, "data_items", user, version=version, number=number, **context)
 
 
-@router.get("/v{number:int}/items/{media_id}.jpg")
-def get_frames(request: Request, number: int, media_id: str, user: SignedInUser) -> Response:
+@router.get("/v{number}/items/{media_id}.jpg")
+def get_frames(request: Request, number: str, media_id: str, user: SignedInUser) -> Response:
     """Send a few clean frames of an item side by side; an item that was taken down has none."""
     root, not_found = request.app.state.settings.root, HTTPException(404, "This machine has no frames of this item.")
     _, version = _find_version(request, number)
@@ -89,8 +89,8 @@ def get_frames(request: Request, number: int, media_id: str, user: SignedInUser)
     return Response(contact_sheet(shard), media_type="image/jpeg")
 
 
-@router.get("/v{number:int}/quarantine")
-def list_quarantine(request: Request, number: int, user: SignedInUser, code: str = "", page_number: PageNumber = 1) -> Response:
+@router.get("/v{number}/quarantine")
+def list_quarantine(request: Request, number: str, user: SignedInUser, code: str = "", page_number: PageNumber = 1) -> Response:
     """Show the quarantined files and the reasons."""
     _, version = _find_version(request, number)
     rejected = load_contents(request.app.state.settings.root, version).rejected
@@ -141,12 +141,12 @@ def paginate(table: pd.DataFrame, page_number: int, page_size: int, filters: dic
     return TablePage(rows, len(table), start + bool(len(rows)), start + len(rows), previous_query, next_query)
 
 
-def _find_version(request: Request, number: int) -> tuple[list[DatasetVersion], DatasetVersion]:
+def _find_version(request: Request, number: str) -> tuple[list[DatasetVersion], DatasetVersion]:
     versions = dataset_versions(request.app.state.settings.root)
     for version in versions:
         if version.tag == f"dataset/v{number}":
             return versions, version
-    raise HTTPException(404, f"dataset/v{number} does not exist in this repository.")
+    raise HTTPException(404, f"dataset/v{number[:20]} does not exist in this repository.")
 
 
 def _version_rows(store: Store, versions: list[DatasetVersion]) -> list[dict[str, Any]]:

@@ -33,8 +33,9 @@ def show_detection(request: Request, detection_id: str, user: SignedInUser, labe
 def show_share_link(request: Request, detection_id: str, user: SignedInUser) -> Response:
     """Show a link that lets people without an account see the result."""
     record = detection_records.get_record(request.app.state.store, user, detection_id)
-    link = request.url_for("shared", token=request.app.state.share_links.create_token(record.key))
-    return render_page(request, "share", user, record=record, link=str(link), expiry_date=sessions.share_link_expiry())
+    path = request.app.url_path_for("shared", token=request.app.state.share_links.create_token(record.key))
+    link = f"{request.app.state.settings.public_url or ''}{path}"  # never with the Host header, which whoever sends the request chooses
+    return render_page(request, "share", user, record=record, link=link, expiry_date=sessions.share_link_expiry())
 
 
 @router.get("/delete")

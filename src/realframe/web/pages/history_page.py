@@ -29,13 +29,12 @@ def show_history(
 ) -> Response:
     """Show the user's own files, newest first; reviewers and admins see those of all users."""
     store = request.app.state.store
-    last_day = _parse_day(until)
     record_filter = RecordFilter(
         verdict=verdict,
         model=model,
         file=file.strip(),
         since=_parse_day(since),
-        until=last_day + timedelta(days=1) if last_day else None,
+        until=_end_of_day(_parse_day(until)),
     )
     records, next_cursor = detection_records.list_records(store, user, record_filter, _ROWS_PER_PAGE, cursor)
     filters = {"file": file, "verdict": verdict, "model": model, "since": since, "until": until}
@@ -58,4 +57,12 @@ def _parse_day(text: str) -> datetime | None:
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
+        return None
+
+
+def _end_of_day(day: datetime | None) -> datetime | None:
+    """Return the start of the next day; None, which is no limit, if there is no day or if it is the last one that ``datetime`` has."""
+    try:
+        return day + timedelta(days=1) if day else None
+    except OverflowError:
         return None

@@ -6,13 +6,14 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from realframe.errors import AccountError
-from realframe.governance import decisions, ledger, reconcile
+from realframe.governance import decisions, ledger
 from realframe.governance.decisions import Reviewer
-from realframe.governance.review_summary import build_review_summary
+from realframe.governance.review_summary import build_review_summary, list_ledger_warnings
 from realframe.registry import model_registry
 from realframe.registry.model_registry import CHALLENGER, CHAMPION
 from realframe.store.user_documents import LedgerEntry
 from realframe.web.auth.sessions import SignedInUser, check_csrf
+from realframe.web.pages.versions_page import VersionNumber
 from realframe.web.rendering import render_page
 
 router = APIRouter()
@@ -23,14 +24,15 @@ Choice = Literal["approve", "reject", "request_changes", "rollback"]
 def show_challenger(request: Request, user: SignedInUser) -> Response:
     """Show the version that waits for a decision, or that there is none."""
     challenger = model_registry.find_by_alias(CHALLENGER)
-    return show_version(request, challenger.version, user) if challenger else render_page(request, "review_empty", user)
+    if challenger:
+        return show_version(request, challenger.version, user)
+    return render_page(request, "review_empty", user, warnings=list_ledger_warnings(request.app.state.store))
 
 
 @router.get("/versions/{version}")
-def show_version(request: Request, version: int, user: SignedInUser) -> Response:
-    """Show everything that a reviewer needs to decide on a version."""
+def show_version(request: Request, version: VersionNumber, user: SignedInUser) -> Response:
+    """Show everything that a reviewer needs to decide on a version; it is read, not computed."""
     store = request.app.state.store
-    reconcile.detect_manual_changes(store)
     model_version = model_registry.get_version(version)
     return render_page(
         request,
@@ -45,7 +47,7 @@ def show_version(request: Request, version: int, user: SignedInUser) -> Response
 
 @router.post("/versions/{version}/decision")
 def submit_decision(
-    version: int,
+    version: VersionNumber,
     user: SignedInUser,
     choice: Annotated[Choice, Form()],
     comment: Annotated[str, Form()] = "",
@@ -60,7 +62,7 @@ def submit_decision(
     return RedirectResponse(f"/versions/{version}", 303)
 
 
-def _apply_decision(choice: Choice, version: int, reviewer: Reviewer, comment: str, override: str) -> LedgerEntry:
+def _apply_decision(choice: Choice, version: VersionNumber, reviewer: Reviewer, comment: str, override: str) -> LedgerEntry:
     if choice == "approve":
         return decisions.approve(version, reviewer, comment, override)
     if choice == "reject":

@@ -36,16 +36,16 @@ def sign_in(
     except AccountError:
         return render_page(request, "sign_in", status=403, next=_own_path(next), error="The name or the password is not correct.")
     response = RedirectResponse(_own_path(next), 303)
-    request.app.state.sessions.start(response, account, secure=request.url.scheme == "https")
+    request.app.state.sessions.start(request, response, request.app.state.store, account)
     return response
 
 
 @router.post("/sign-out")
 def sign_out(request: Request, user: SignedInUser, csrf: Annotated[str, Form()] = "") -> Response:
-    """Sign out."""
+    """End the session."""
     check_csrf(user, csrf)
     response = RedirectResponse("/sign-in", 303)
-    request.app.state.sessions.end(response)
+    request.app.state.sessions.end(request, response, request.app.state.store)
     return response
 
 

@@ -7,7 +7,7 @@ from anyio import to_thread
 from fastapi import APIRouter, HTTPException, Path, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
-from realframe.errors import RequestError, RetryLaterError
+from realframe.errors import RequestError
 from realframe.presentation import result_rows
 from realframe.presentation.wording import VERDICT_NAMES
 from realframe.registry.model_registry import CHAMPION
@@ -19,6 +19,7 @@ from realframe.store.repository import Store
 from realframe.web import error_responses
 from realframe.web.auth.sessions import SignedInUser
 from realframe.web.rendering import render_page
+from realframe.web.request_errors import RetryLaterError
 from realframe.web.uploads.upload import accept_upload
 
 router = APIRouter()

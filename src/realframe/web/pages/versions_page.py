@@ -2,14 +2,16 @@
 
 import re
 from pathlib import Path
+from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Request
+from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse, RedirectResponse, Response
 
 from realframe import artifacts
 from realframe.errors import UnknownRecordError
-from realframe.governance import ledger, reconcile
-from realframe.governance.review_summary import list_unapproved_champion_warnings
+from realframe.governance import ledger
+from realframe.governance.review_summary import list_ledger_warnings
 from realframe.registry import model_registry
 from realframe.runs import run_versions
 from realframe.store.lineage import DatasetLineage, ModelLineage, find_lineage
@@ -17,16 +19,18 @@ from realframe.web.auth.sessions import SignedInUser
 from realframe.web.rendering import render_page
 
 router = APIRouter()
+VersionNumber = Annotated[int, PathParameter(ge=1, le=2**31 - 1)]
+"""An argument of a page's route: the number of a version."""
 # the report is one file that embeds its style and pictures, and has no script
 _REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'"
-_LINEAGE_ID = re.compile(r"[0-9]+|[0-9a-fA-F]{6,64}|dataset/v[0-9]+")  # `find_lineage` also accepts paths, which the page must not open
+# `find_lineage` also accepts paths, which the page must not open
+_LINEAGE_ID = re.compile(r"[0-9]{1,5}|[0-9a-fA-F]{6,64}|dataset/v[0-9]{1,9}")
 
 
 @router.get("/versions")
 def list_versions(request: Request, user: SignedInUser) -> Response:
     """List all versions, newest first, and the ledger."""
     store, settings = request.app.state.store, request.app.state.settings
-    reconcile.detect_manual_changes(store)
     entries = ledger.list_entries(store)
     rows = [
         (
@@ -36,26 +40,24 @@ def list_versions(request: Request, user: SignedInUser) -> Response:
         )
         for version in reversed(model_registry.list_versions())
     ]
-    return render_page(
-        request, "versions", user, rows=rows, entries=list(reversed(entries)), warnings=list_unapproved_champion_warnings(store)
-    )
+    return render_page(request, "versions", user, rows=rows, entries=list(reversed(entries)), warnings=list_ledger_warnings(store))
 
 
 @router.get("/versions/{version}/report")
-def show_report(request: Request, version: int, user: SignedInUser) -> Response:
+def show_report(request: Request, version: VersionNumber, user: SignedInUser) -> Response:
     """Show a version's report."""
     file = _saved_file(request, version, artifacts.REPORT)
     return FileResponse(file, media_type="text/html", headers={"Content-Security-Policy": _REPORT_POLICY})
 
 
 @router.get("/versions/{version}/card")
-def show_model_card(request: Request, version: int, user: SignedInUser) -> Response:
+def show_model_card(request: Request, version: VersionNumber, user: SignedInUser) -> Response:
     """Show a version's model card as plain text."""
     return FileResponse(_saved_file(request, version, artifacts.MODEL_CARD), media_type="text/plain; charset=utf-8")
 
 
 @router.get("/versions/{version}/data")
-def show_data_card(request: Request, version: int, user: SignedInUser) -> Response:
+def show_data_card(request: Request, version: VersionNumber, user: SignedInUser) -> Response:
     """Show the description of a version's dataset in Croissant's JSON-LD."""
     return FileResponse(_saved_file(request, version, artifacts.CROISSANT), media_type="application/ld+json")
 

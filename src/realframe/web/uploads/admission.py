@@ -14,12 +14,12 @@ from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
-from realframe.errors import QueueFullError, RateLimitError
 from realframe.settings import Settings
 from realframe.store import detection_records, upload_queue
 from realframe.store.accounts import User
 from realframe.store.detection_documents import Lane
 from realframe.store.repository import Store
+from realframe.web.request_errors import QueueFullError, RateLimitError
 
 _MIN_RETRY_S, _MAX_RETRY_S = 1, 120
 _SAMPLE_SIZE = 20

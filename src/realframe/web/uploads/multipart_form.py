@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from realframe.errors import ContentTooLargeError, MalformedBodyError, UnsupportedMediaTypeError
+from realframe.web.request_errors import ContentTooLargeError, MalformedBodyError, UnsupportedMediaTypeError
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks

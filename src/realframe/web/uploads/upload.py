@@ -15,7 +15,8 @@ from anyio import fail_after, to_thread
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from realframe.errors import InsufficientStorageError, MalformedBodyError, MetadataError, RequestTimeoutError
+from realframe.errors import MetadataError
+from realframe.permissions import open_private_file, open_private_folder
 from realframe.settings import Settings
 from realframe.store import upload_queue
 from realframe.store.accounts import User
@@ -23,6 +24,7 @@ from realframe.store.detection_documents import LANE_PRIORITIES, DetectionRecord
 from realframe.store.repository import Store
 from realframe.store.upload_queue import INCOMING_NAME, MEDIA_NAME
 from realframe.web.auth.sessions import check_csrf
+from realframe.web.request_errors import InsufficientStorageError, MalformedBodyError, RequestTimeoutError
 from realframe.web.uploads.multipart_form import MultipartForm, file_too_large
 
 _READ_TIMEOUT_S = 30.0
@@ -51,7 +53,7 @@ async def accept_upload(request: Request, user: User, batch: str = "", *, is_for
     lane: Lane = "batch" if batch else "live"
     async with state.queue_capacity.reserve(state.store, lane):
         with _temporary_path(state.settings.uploads_dir) as temporary:
-            with temporary.open("wb") as target:
+            with open_private_file(temporary, "wb") as target:
                 form = await _read_body(request, target, state.settings.upload_max_bytes)
                 if is_form:
                     check_csrf(user, form.fields.get("csrf", ""))
@@ -83,7 +85,7 @@ def _temporary_path(uploads_dir: Path) -> Iterator[Path]:
     """Yield a path for the incoming file; the file is deleted unless it was moved away. Raises InsufficientStorageError."""
     temporary = uploads_dir / INCOMING_NAME / secrets.token_hex(16)
     try:
-        temporary.parent.mkdir(parents=True, exist_ok=True)
+        open_private_folder(temporary.parent)
         yield temporary
     except OSError as error:
         if error.errno in _DISK_FULL:
@@ -134,7 +136,7 @@ def _sync_file(target: BinaryIO) -> None:
 def _store_upload(store: Store, record: DetectionRecord, temporary: Path, uploads_dir: Path) -> None:
     """Move the file to its place first, then write the record, so that a record always has its file."""
     folder = uploads_dir / record.key
-    folder.mkdir()
+    folder.mkdir(mode=0o700)
     try:
         temporary.replace(folder / MEDIA_NAME)
         for changed in (folder, uploads_dir):
