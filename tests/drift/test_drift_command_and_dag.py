@@ -63,6 +63,6 @@ def test_the_dag_updates_the_asset_once_and_only_on_drift(champion: int, store: 
     store.upsert(make_predictions(150, model=champion))
     assert _run_dag(settings, root) == []
     store.upsert(make_predictions(150, first=150, shift=0.35, moved=0.5, model=champion))
-    event = {"version": champion, "windows": [f"{champion}-n50-{number}" for number in (4, 5, 6)]}
+    event = {"version": champion, "windows": [f"{champion}-n50-{number:08d}" for number in (4, 5, 6)]}
     assert _run_dag(settings, root, times=2) == [event]
-    assert [window.window_id for window in store.find(DriftWindow) if window.alarm_raised] == [f"{champion}-n50-6"]
+    assert [window.window_id for window in store.find(DriftWindow) if window.alarm_raised] == [f"{champion}-n50-00000006"]

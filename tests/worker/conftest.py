@@ -13,6 +13,7 @@ from realframe.worker.heartbeat import Heartbeat
 from realframe.worker.model_manager import ModelManager
 from realframe.worker.shutdown import Shutdown
 from realframe.worker.store_connection import StoreConnection
+from realframe.worker.watchdog import Watchdog
 from realframe.worker.worker_loop import WorkerLoop
 from tests.state_fixtures import embedded_uri, settings, store, three_versions
 from tests.worker.uploads import TestWorker, Uploads, wait_until, write_clip
@@ -34,12 +35,13 @@ def uploads(settings: Settings, store: Store) -> Uploads:
 def _run_worker(settings: Settings) -> Iterator[TestWorker]:
     shutdown = Shutdown()
     with (
-        ModelManager() as models,
+        Watchdog(settings.file_timeout_s) as watchdog,
+        ModelManager(watchdog) as models,
         StoreConnection(settings, shutdown.requested) as connection,
         StoreConnection(settings, shutdown.requested) as heartbeat_connection,
         Heartbeat(heartbeat_connection, models, "w") as heartbeat,
     ):
-        yield TestWorker(WorkerLoop(settings, connection, models, shutdown, heartbeat), models, shutdown)
+        yield TestWorker(WorkerLoop(settings, connection, models, shutdown, heartbeat, watchdog), models, shutdown)
 
 
 @pytest.fixture

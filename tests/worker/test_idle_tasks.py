@@ -2,13 +2,17 @@
 
 import os
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from realframe.detection.detector import Detector
-from realframe.governance import review_summary
+from realframe.governance import gate, gate_results, ledger, review_summary
+from realframe.governance.gate_results import GateInputs
+from realframe.governance.gate_rules import RuleResult
+from realframe.governance.paired_predictions import VersionScorer
 from realframe.registry import model_registry
 from realframe.store import upload_queue
 from realframe.store.detection_documents import DetectionRecord
@@ -85,8 +89,65 @@ def test_an_idle_challenger_is_unloaded(worker: TestWorker, monkeypatch: pytest.
     wait_until(lambda: worker.models._challenger.detector is None, 10)
 
 
+def test_an_idle_worker_records_a_change_by_hand_and_computes_the_gate(worker: TestWorker, uploads: Uploads) -> None:
+    assert gate_results.find_gate_result(3, uploads.store) is None
+    worker.run_until_idle()
+    assert [entry.action for entry in ledger.list_entries(uploads.store)] == ["alias_set"]  # the fixture set the alias
+    result = gate_results.find_gate_result(3, uploads.store)
+    assert result and (result.version, result.champion) == (3, 1)
+    worker.run_until_idle()
+    assert gate_results.find_gate_result(3, uploads.store) == result
+
+
+def test_the_gate_is_computed_without_a_champion(worker_without_champion: TestWorker, uploads: Uploads) -> None:
+    worker_without_champion.run_until_idle()
+    result = gate_results.find_gate_result(3, uploads.store)
+    assert result and result.champion is None
+
+
+def score_one_item(worker: TestWorker, monkeypatch: pytest.MonkeyPatch, before_item: Callable[[], object]) -> list[str]:
+    """Let the gate report one item, as where the champion scores the challenger's test items; return the attempts."""
+    check_rules, attempts = gate._check_rules, []
+
+    def check_with_an_item(inputs: GateInputs, scorer: VersionScorer) -> list[RuleResult]:
+        attempts.append(scorer.load_detector(1).version)
+        before_item()
+        scorer.on_progress("scoring", 0, 1)
+        return check_rules(inputs, scorer)
+
+    monkeypatch.setattr(gate, "_check_rules", check_with_an_item)
+    return attempts
+
+
+def test_a_queued_upload_comes_before_the_gate(worker: TestWorker, uploads: Uploads, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids: list[str] = []
+    attempts = score_one_item(worker, monkeypatch, lambda: ids or ids.append(uploads.add_photo()))
+    assert worker.loop.run_next() and len(attempts) == 1
+    assert gate_results.find_gate_result(3, uploads.store) is None
+    worker.run_until_idle()
+    assert uploads.record(ids[0]).state == "done"
+    wait_until(lambda: (worker.loop.run_next() or True) and gate_results.find_gate_result(3, uploads.store))
+    assert attempts == ["1", "1"]
+
+
+def test_a_gate_that_ends_the_worker_is_given_up(worker: TestWorker, uploads: Uploads, monkeypatch: pytest.MonkeyPatch) -> None:
+    class ProcessEndedError(BaseException):
+        """The process ends, as at a crash of a library."""
+
+    def end_process() -> None:
+        raise ProcessEndedError
+
+    attempts = score_one_item(worker, monkeypatch, end_process)
+    monkeypatch.setattr("realframe.worker.idle_tasks._REVIEW_INTERVAL_S", 0.0)
+    for _ in range(3):
+        with pytest.raises(ProcessEndedError):
+            worker.loop.run_next()
+    worker.loop.run_next()
+    assert len(attempts) == 3
+
+
 def test_expired_files_are_removed_and_their_results_stay(worker: TestWorker, uploads: Uploads) -> None:
-    uploads.settings.uploads_dir.mkdir(parents=True)
+    uploads.settings.uploads_dir.mkdir(parents=True, exist_ok=True)
     old, young = uploads.add_photo(state="done", created=days_ago(31)), uploads.add_photo(state="done", created=days_ago(29))
     waiting = uploads.add_photo(state="running", worker="busy", claimed_until="2999", created=days_ago(40))
     orphan = uploads.settings.uploads_dir / upload_queue.create_detection_id()
@@ -103,6 +164,7 @@ def test_expired_files_are_removed_and_their_results_stay(worker: TestWorker, up
 
 def test_the_cleanup_stops_for_a_queued_upload(worker: TestWorker, uploads: Uploads, monkeypatch: pytest.MonkeyPatch) -> None:
     old = [uploads.add_photo(state="done", created=days_ago(31)) for _ in range(3)]
+    assert worker.loop._idle_tasks.prepare_review()  # comes before the cleanup
     monkeypatch.setattr("realframe.store.upload_queue.is_empty", lambda _: False)
     assert worker.loop.run_next()
     assert sum(uploads.record(one).has_files for one in old) == 2

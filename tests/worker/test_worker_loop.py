@@ -56,10 +56,10 @@ def test_without_a_champion_files_wait_and_the_worker_says_why(worker_without_ch
     waiting = uploads.add_photo()
     [status] = wait_until(lambda: [status for status in worker_status.list_alive(uploads.store) if status.problem])
     assert (status.model, "realframe registry approve" in status.problem) == ("", True)
-    assert not worker_without_champion.loop.run_next()
+    worker_without_champion.run_until_idle()
     assert uploads.record(waiting).state == "queued"
     model_registry.set_alias(model_registry.CHAMPION, 2)
-    wait_until(worker_without_champion.loop.run_next, 30)
+    wait_until(lambda: (worker_without_champion.loop.run_next() or True) and uploads.record(waiting).state == "done", 30)
     assert uploads.record(waiting).model == "2"
     wait_until(lambda: [status.model for status in worker_status.list_alive(uploads.store)] == ["2"])
 
@@ -92,12 +92,12 @@ def test_a_new_champion_takes_over_within_ten_seconds_and_no_file_is_dropped(wor
 
 
 def test_a_champion_that_was_changed_on_disk_scores_nothing(worker: TestWorker, uploads: Uploads, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("realframe.detection.loaded_model.compute_sha256", lambda _: "0" * 64)
+    monkeypatch.setattr("realframe.registry.answer_bundle.compute_sha256", lambda _: "0" * 64)
     model_registry.set_alias(model_registry.CHAMPION, 2)
     wait_until(lambda: worker.models.champion is None, 15)
     assert "differs from the registered one" in worker.models.problem
     waiting = uploads.add_photo()
-    assert not worker.loop.run_next()
+    worker.run_until_idle()
     assert uploads.record(waiting).state == "queued"
 
 
@@ -210,19 +210,20 @@ def test_a_full_disk_prevents_only_the_sprites(worker: TestWorker, uploads: Uplo
     assert result and result.probability is not None and result.tiles is None
 
 
-def test_a_worker_that_hangs_ends(worker: TestWorker, uploads: Uploads, monkeypatch: pytest.MonkeyPatch) -> None:
-    ended = threading.Event()
-    monkeypatch.setattr("realframe.worker.heartbeat._MAX_FILE_S", 0.0)
-    monkeypatch.setattr("realframe.worker.heartbeat.os._exit", lambda _: ended.set())
+def test_a_full_disk_costs_a_file_no_attempt(worker: TestWorker, uploads: Uploads, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
 
-    def hang(real: Decode, detector: Detector, path: Path, name: str, on_progress: ProgressCallback) -> DecodedFile:
-        assert ended.wait(10)
-        return real(detector, path, name, on_progress)
-
-    replace_decode(monkeypatch, hang)
-    uploads.add_photo()
+    monkeypatch.setattr("realframe.worker.worker_loop.DISK_FULL_PAUSE_S", 0.0)
+    waiting = uploads.add_photo()
+    with monkeypatch.context() as patch:
+        patch.setattr(Detector, "decode", fail)
+        for _ in range(5):
+            assert worker.loop.run_next()
+    record = uploads.record(waiting)
+    assert (record.state, record.attempts) == ("queued", 0)
     worker.run_until_idle()
-    assert ended.is_set()
+    assert uploads.record(waiting).state == "done"
 
 
 def test_a_worker_that_stops_is_removed_from_the_store(worker: TestWorker, uploads: Uploads) -> None:

@@ -21,6 +21,11 @@ class WindowSize(_Strict):
     items: int | None = Field(default=None, ge=2)
     hours: int | None = Field(default=None, ge=1)
 
+    @property
+    def name(self) -> str:
+        """``n<items>`` or ``h<hours>``."""
+        return f"n{self.items}" if self.items else f"h{self.hours}"
+
     @model_validator(mode="after")
     def _check_one_unit(self) -> Self:
         if (self.items is None) == (self.hours is None):

@@ -12,7 +12,7 @@ import sys
 from contextlib import ExitStack, suppress
 
 from realframe import logs
-from realframe.errors import MetadataError
+from realframe.errors import MetadataError, RealframeError
 from realframe.settings import Settings, get_settings
 from realframe.threads import set_thread_variables
 from realframe.worker.shutdown import Shutdown, ShutdownRequestedError
@@ -49,18 +49,23 @@ def _run(settings: Settings, shutdown: Shutdown) -> None:
         from realframe.worker.heartbeat import Heartbeat
         from realframe.worker.model_manager import ModelManager
         from realframe.worker.store_connection import StoreConnection
+        from realframe.worker.watchdog import Watchdog
         from realframe.worker.worker_loop import WorkerLoop
 
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     _log.info("worker started", extra={"worker": name})
     with ExitStack() as stack:
-        models = stack.enter_context(ModelManager())
+        watchdog = stack.enter_context(Watchdog(settings.file_timeout_s))
+        models = stack.enter_context(ModelManager(watchdog))
         connection, heartbeat_connection = (stack.enter_context(StoreConnection(settings, shutdown.requested)) for _ in range(2))
         heartbeat = stack.enter_context(Heartbeat(heartbeat_connection, models, name))
         stack.enter_context(suppress(MetadataError))  # no store at the end: the claim on the current file expires after a while
-        WorkerLoop(settings, connection, models, shutdown, heartbeat).run()
+        WorkerLoop(settings, connection, models, shutdown, heartbeat, watchdog).run()
     _log.info("worker stops", extra={"worker": name})
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except RealframeError as error:  # such as a malformed environment variable
+        sys.exit(f"{error.code}: {error}")

@@ -1,7 +1,5 @@
 """Report in a thread that the worker is alive and how far its file is, and renew its claim on the file."""
 
-import logging
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -19,8 +17,6 @@ from realframe.worker.store_connection import StoreConnection
 
 _PROGRESS_INTERVAL_S = 0.25
 _HEARTBEAT_INTERVAL_S = 4.0
-_MAX_FILE_S = 1800.0
-_log = logging.getLogger(__name__)
 
 
 class ClaimLostError(BaseException):
@@ -37,7 +33,7 @@ class Claim:
     def __init__(self, record: DetectionRecord) -> None:
         self.record = record
         self._progress = self._stored_progress = Progress(step="received")
-        self._started = self._renewed = time.monotonic()
+        self._renewed = time.monotonic()
         self._is_lost = False
 
     def set_progress(self, step: str, done: int, total: int) -> None:
@@ -52,11 +48,6 @@ class Claim:
         if progress != self._stored_progress or present - self._renewed >= _HEARTBEAT_INTERVAL_S:
             self._is_lost = not connection.call(lambda store: upload_queue.renew_claim(store, self.record, progress))
             self._stored_progress, self._renewed = progress, present
-
-    @property
-    def is_overdue(self) -> bool:
-        """The file takes longer than any file may."""
-        return time.monotonic() - self._started > _MAX_FILE_S
 
 
 class Heartbeat:
@@ -97,9 +88,6 @@ class Heartbeat:
         status_stored = float("-inf")
         while not self._stopped.wait(_PROGRESS_INTERVAL_S):
             claim = self._claim
-            if claim and claim.is_overdue:
-                _log.critical("the file takes too long; the worker ends", extra={"detection_id": claim.record.key})
-                os._exit(1)
             with suppress(MetadataError):  # the worker's own connection waits for the store and logs it
                 if claim:
                     claim.renew(self._connection)

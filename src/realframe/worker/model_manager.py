@@ -19,7 +19,8 @@ from realframe.detection.detector import Detector
 from realframe.errors import RegistryError
 from realframe.media.ffmpeg import ffmpeg_executable
 from realframe.registry import model_registry
-from realframe.registry.model_registry import CHALLENGER, CHAMPION
+from realframe.registry.model_registry import CHALLENGER, CHAMPION, ModelVersion
+from realframe.worker.watchdog import Watchdog
 
 _POLL_INTERVAL_S = 2.5
 """Between two looks at the registry. With loading and warm-up, a new champion scores within 10 s of its approval."""
@@ -33,11 +34,15 @@ _log = logging.getLogger(__name__)
 class ModelManager:
     """The champion and, while it is requested, the challenger. A thread follows the registry.
 
+    Args:
+        watchdog: limits the time in which a version is found, loaded and warmed up.
+
     Attributes:
         has_challenger: there is a challenger, and no attempt to load it has failed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, watchdog: Watchdog) -> None:
+        self._watchdog = watchdog
         self._champion, self._challenger = ModelSlot(), ModelSlot()
         self._registry_problem = ""
         self._challenger_requested = -_CHALLENGER_IDLE_S
@@ -70,7 +75,8 @@ class ModelManager:
 
     def _run(self) -> None:
         while not self._stopped.is_set():
-            self._poll_registry()
+            with self._watchdog.limit_time("loading a version"):
+                self._poll_registry()
             self._stopped.wait(_POLL_INTERVAL_S)
 
     def _poll_registry(self) -> None:
@@ -88,7 +94,7 @@ class ModelManager:
         if challenger is None or time.monotonic() - self._challenger_requested > _CHALLENGER_IDLE_S:
             self._challenger.unload()
         else:
-            self._challenger.load(challenger.version)
+            self._challenger.load(challenger)
 
     def _update_champion(self) -> None:
         try:
@@ -96,7 +102,7 @@ class ModelManager:
         except RegistryError as error:
             self._champion.unload(str(error))
         else:
-            self._champion.load(champion.version)
+            self._champion.load(champion)
 
 
 class ModelSlot:
@@ -112,14 +118,14 @@ class ModelSlot:
         self.problem = ""
         self._failed_version, self._failed_at = "", 0.0
 
-    def load(self, version: int) -> None:
-        """Load a version, unless it is loaded already.
+    def load(self, version: ModelVersion) -> None:
+        """Load a version, unless it is loaded already and is still registered with what decides its answers.
 
         Where the registry refuses the version, the slot is emptied: a rejected version must not go on scoring. After any other error the
         loaded version stays. Either way the next attempt comes after a while.
         """
-        name = str(version)
-        if self.detector and self.detector.version == name:
+        name = str(version.version)
+        if self.detector and (self.detector.version, self.detector.loaded.answer_digest) == (name, version.answer_digest):
             self.problem = ""
             return
         if name == self._failed_version and time.monotonic() - self._failed_at < _RETRY_S:

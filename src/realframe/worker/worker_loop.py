@@ -7,7 +7,7 @@ from realframe.detection.batch import BatchDetector
 from realframe.detection.crash_counter import RecordedAttempts
 from realframe.detection.detector import Detector
 from realframe.detection.result import BatchFile, BatchItem, DetectionResult
-from realframe.errors import MetadataError
+from realframe.errors import DiskFullError, MetadataError
 from realframe.progress import ProgressCallback
 from realframe.settings import Settings
 from realframe.store import upload_queue
@@ -15,10 +15,11 @@ from realframe.store.detection_documents import DetectionRecord
 from realframe.store.predictions import store_predictions
 from realframe.store.upload_queue import MEDIA_NAME
 from realframe.worker.heartbeat import ClaimLostError, Heartbeat
-from realframe.worker.idle_tasks import IdleTasks
+from realframe.worker.idle_tasks import DISK_FULL_PAUSE_S, IdleTasks
 from realframe.worker.model_manager import ModelManager
 from realframe.worker.shutdown import Shutdown, ShutdownRequestedError
 from realframe.worker.store_connection import StoreConnection
+from realframe.worker.watchdog import Watchdog
 
 _POLL_INTERVAL_S = 0.25
 _log = logging.getLogger(__name__)
@@ -33,13 +34,21 @@ class WorkerLoop:
         models: the detectors.
         shutdown: tells when to stop.
         heartbeat: renews the claim on the current file.
+        watchdog: limits the time of a file.
     """
 
     def __init__(
-        self, settings: Settings, connection: StoreConnection, models: ModelManager, shutdown: Shutdown, heartbeat: Heartbeat
+        self,
+        settings: Settings,
+        connection: StoreConnection,
+        models: ModelManager,
+        shutdown: Shutdown,
+        heartbeat: Heartbeat,
+        watchdog: Watchdog,
     ) -> None:
-        self._settings, self._connection, self._models, self._shutdown, self._heartbeat = settings, connection, models, shutdown, heartbeat
-        self._idle_tasks = IdleTasks(settings, connection, models, shutdown)
+        self._settings, self._connection, self._models, self._shutdown = settings, connection, models, shutdown
+        self._heartbeat, self._watchdog = heartbeat, watchdog
+        self._idle_tasks = IdleTasks(settings, connection, models, shutdown, watchdog)
 
     def run(self) -> None:
         """Work until the shutdown is requested. Raises MetadataError where the store is away then."""
@@ -51,7 +60,7 @@ class WorkerLoop:
         """Do the next piece of work; return False where there is none. Without a champion no file is claimed: the files wait for one."""
         detector = self._models.champion
         if detector is None:
-            return False
+            return self._idle_tasks.prepare_review()
         record = self._connection.call_with_retry(lambda store: upload_queue.claim(store, self._heartbeat.name))
         if record is None:
             return self._idle_tasks.run_next()
@@ -61,7 +70,11 @@ class WorkerLoop:
     def _process(self, record: DetectionRecord, detector: Detector) -> None:
         facts = {"detection_id": record.key}
         try:
-            with self._heartbeat.keep_claim(record) as claim, self._shutdown.interruptible():
+            with (
+                self._watchdog.limit_time("the file", **facts),
+                self._heartbeat.keep_claim(record) as claim,
+                self._shutdown.interruptible(),
+            ):
                 item = self._score(record, detector, claim.set_progress)
             if item.failure:  # a defect must not stop the queue; after some attempts the file is given up
                 self._release(record, count_attempt=True)
@@ -74,6 +87,10 @@ class WorkerLoop:
             self._remove_if_deleted(record)
         except ShutdownRequestedError:
             self._release(record, count_attempt=False)
+        except DiskFullError as error:  # no fault of the file
+            _log.error("no file can be scored: %s", error, extra=facts)
+            self._release(record, count_attempt=False)
+            self._shutdown.requested.wait(DISK_FULL_PAUSE_S)
         except Exception:  # an error of this machine
             _log.exception("file scoring failed", extra=facts)
             self._release(record, count_attempt=True)
