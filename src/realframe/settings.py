@@ -8,8 +8,14 @@ import subprocess
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from realframe.errors import SetupError
+from realframe.permissions import open_private_folder
+
+MLFLOW_DATABASE = "mlflow.db"
+"""The file in the state folder that holds MLflow's runs and versions, where no tracking server is named."""
 
 
 class Settings(BaseSettings):
@@ -31,6 +37,11 @@ class Settings(BaseSettings):
     mongodb_uri: str | None = Field(
         default=None, validation_alias="MONGODB_URI", description="address of MongoDB; default: an embedded store in the state folder"
     )
+    mongodb_password: str | None = Field(
+        default=None,
+        validation_alias="MONGODB_PASSWORD",
+        description="password of the user that MONGODB_URI names; it may contain any character",
+    )
     mongodb_database: str = Field(default="realframe", description="name of the MongoDB database")
     mlflow_tracking_uri: str | None = Field(
         default=None,
@@ -42,14 +53,39 @@ class Settings(BaseSettings):
     upload_max_bytes: int = Field(default=512_000_000, ge=1, description="size limit of one uploaded file, bytes")
     uploads_per_minute: int = Field(default=240, ge=1, description="uploads per minute of one account or API key")
     keep_days: int = Field(default=30, ge=0, description="days after which an uploaded file is deleted; its result stays. 0: never")
+    file_timeout_s: float = Field(
+        default=1800.0, gt=0, description="seconds that a worker may spend on one file; then it ends, and another one tries again"
+    )
+    cache_gb: float = Field(
+        default=50.0,
+        gt=0,
+        description="size limit of the caches of a checkout, GB (10^9 bytes); the least recently used entries are deleted",
+    )
+    backbone_modules: str = Field(
+        default="",
+        description="modules, separated by commas, whose functions a recipe may name as train.backbone (module:function); none by default",
+    )
     trust_list: Path | None = Field(default=None, description="PEM file of the certificates whose content credentials are trusted")
+    public_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^/?#@\s]+$",
+        description="address of the web page behind a proxy, such as https://realframe.example.org: share links begin with it, and the "
+        "proxy's X-Forwarded headers are read. Default: share links have no host, and those headers are ignored",
+    )
+    keep_failed_runs: int = Field(
+        default=5, ge=0, description="failed and killed pipeline runs whose folders stay; the next run removes older ones"
+    )
     dagshub_repo: str | None = Field(default=None, description="repository on DagsHub, OWNER/REPO")
     dagshub_user_token: str | None = Field(default=None, validation_alias="DAGSHUB_USER_TOKEN", description="access token for DagsHub")
 
     @property
     def state_dir(self) -> Path:
-        """The folder of this checkout's state."""
-        return self.home or self.root / ".realframe"
+        """The folder of this checkout's state, which only its user can open: it is created with mode 0700.
+
+        Raises SetupError if it belongs to another user.
+        """
+        folder = self.home or self.root / ".realframe"
+        return open_private_folder(folder) if self.home or self.root.is_dir() else folder
 
     @property
     def raw_dir(self) -> Path:
@@ -64,7 +100,7 @@ class Settings(BaseSettings):
     @property
     def feedback_dir(self) -> Path:
         """The folder of the files that people have labeled."""
-        return self.state_dir / "feedback"
+        return self._open_subfolder("feedback")
 
     @property
     def inbox_dir(self) -> Path:
@@ -74,23 +110,39 @@ class Settings(BaseSettings):
     @property
     def uploads_dir(self) -> Path:
         """The folder of uploaded files and the pictures made of them."""
-        return self.state_dir / "uploads"
+        return self._open_subfolder("uploads")
 
     @property
     def cache_dir(self) -> Path:
         """The folder of values cached per media item; it may be deleted."""
-        return self.state_dir / "cache"
+        return self._open_subfolder("cache")
+
+    @property
+    def cache_limit_bytes(self) -> int:
+        """The size limit of all caches together, bytes."""
+        return round(self.cache_gb * 1e9)
 
     @property
     def tracking_uri(self) -> str:
         """The address of MLflow's tracking server and model registry."""
-        return self.mlflow_tracking_uri or f"sqlite:///{self.state_dir / 'mlflow.db'}"
+        return self.mlflow_tracking_uri or f"sqlite:///{self.state_dir / MLFLOW_DATABASE}"
+
+    def _open_subfolder(self, name: str) -> Path:
+        state_dir = self.state_dir
+        return open_private_folder(state_dir / name) if state_dir.is_dir() else state_dir / name
 
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """Return the settings of this process."""
-    return Settings()
+    """Return the settings of this process. Raises SetupError if an environment variable has a value that its setting does not allow."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        variable = f"REALFRAME_{name.upper()}" if name in Settings.model_fields else name  # else it is the alias of the field
+        hint = f"Correct or unset {variable}; docs/settings.md describes it."
+        raise SetupError(variable, f"{first['msg']} (given: {first['input']!r})", hint) from error
 
 
 def _find_checkout() -> Path:

@@ -1,5 +1,6 @@
 """``realframe up`` starts the services, prints their addresses, and stops all processes on Ctrl-C."""
 
+import base64
 import json
 import re
 import signal
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 
 import psutil
@@ -26,8 +28,8 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _json(url: str, body: dict | None = None, token: str = "") -> dict:
-    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+def _json(url: str, body: dict | None = None, authorization: str = "") -> dict:
+    headers = {"Content-Type": "application/json", "Authorization": authorization}
     request = urllib.request.Request(url, json.dumps(body).encode() if body else None, headers)
     with urllib.request.urlopen(request, timeout=20) as answer:
         return json.load(answer)
@@ -52,8 +54,13 @@ def test_services_start_answer_and_stop_together(trained_checkout: TrainedChecko
         token = _json(f"http://127.0.0.1:{airflow}/auth/token", {"username": "admin", "password": password})["access_token"]
         dags = _await_dags(f"http://127.0.0.1:{airflow}/api/v2/dags", token)
         assert dags == {"prepare_data", "train_model", "review_model", "watch_drift", "score_media"}
-        registered = _json(f"http://127.0.0.1:{mlflow}/api/2.0/mlflow/registered-models/get?name=realframe")
+        account = re.search(rf"127\.0\.0\.1:{mlflow} .*?(admin) / (\S+)", printed)
+        basic = "Basic " + base64.b64encode(":".join(account.groups()).encode()).decode()
+        url = f"http://127.0.0.1:{mlflow}/api/2.0/mlflow/registered-models/get?name=realframe"
+        registered = _json(url, authorization=basic)
         assert registered["registered_model"]["aliases"] == [{"alias": "champion", "version": "1"}]
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            _json(url)
         family = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
@@ -65,7 +72,7 @@ def test_services_start_answer_and_stop_together(trained_checkout: TrainedChecko
 
 def _await_dags(url: str, token: str) -> set[str]:
     deadline = time.monotonic() + 60
-    while not (dags := {dag["dag_id"] for dag in _json(url, token=token)["dags"]}) and time.monotonic() < deadline:
+    while not (dags := {dag["dag_id"] for dag in _json(url, authorization=f"Bearer {token}")["dags"]}) and time.monotonic() < deadline:
         time.sleep(1)
     return dags
 

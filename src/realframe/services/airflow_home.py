@@ -4,12 +4,13 @@ import json
 import secrets
 from pathlib import Path
 
-from realframe.files import write_text
+from realframe.permissions import create_private_file, load_secret, open_private_folder, update_private_text
 from realframe.runs.git_dvc import checkout_environment as code_environment
 from realframe.settings import Settings
 
 # name and role in Airflow's simple auth manager, which is for one machine; docker-compose.yml uses another auth manager
 USERS = {"admin": "admin", "reviewer": "op", "demo": "op"}
+PASSWORDS_FILE = "passwords.json"
 
 
 def airflow_home(settings: Settings) -> Path:
@@ -19,18 +20,19 @@ def airflow_home(settings: Settings) -> Path:
 
 def airflow_environment(settings: Settings, port: int = 8080) -> dict[str, str]:
     """Return the environment variables for every Airflow process of this checkout."""
-    home = airflow_home(settings)
+    home = open_private_folder(airflow_home(settings))
+    create_private_file(home / "airflow.db")
     return {
         **code_environment(settings.root),
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(settings.root / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in USERS.items()),
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / PASSWORDS_FILE),
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
-        "AIRFLOW__API_AUTH__JWT_SECRET": _load_jwt_secret(home),
+        "AIRFLOW__API_AUTH__JWT_SECRET": load_secret(home / "jwt_secret"),
         "REALFRAME_ROOT": str(settings.root),
         "REALFRAME_HOME": str(settings.state_dir),
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # evidence is a few small files
@@ -41,18 +43,10 @@ def airflow_environment(settings: Settings, port: int = 8080) -> dict[str, str]:
 
 def load_passwords(settings: Settings) -> dict[str, str]:
     """Return each user's password; create missing ones at random."""
-    path = airflow_home(settings) / "passwords.json"
-    passwords: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-    missing = {name: secrets.token_urlsafe(9) for name in USERS if name not in passwords}
-    if missing:
-        write_text(path, json.dumps(passwords | missing))
-        path.chmod(0o600)
-    return passwords | missing
 
+    def add_missing(text: str) -> str:
+        passwords: dict[str, str] = json.loads(text or "{}")
+        missing = {name: secrets.token_urlsafe(9) for name in USERS if name not in passwords}
+        return json.dumps(passwords | missing) if missing else text
 
-def _load_jwt_secret(home: Path) -> str:
-    path = home / "jwt_secret"
-    if not path.exists():
-        write_text(path, secrets.token_urlsafe(48))
-        path.chmod(0o600)
-    return path.read_text()
+    return dict(json.loads(update_private_text(airflow_home(settings) / PASSWORDS_FILE, add_missing)))

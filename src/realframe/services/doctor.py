@@ -1,8 +1,12 @@
 """Check the set-up of a machine: what is available, what is missing, and the command that fixes it."""
 
 import importlib.metadata
+import os
 import platform
+import re
+import shlex
 import shutil
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,9 +16,18 @@ import psutil
 
 from realframe.config import resolve_params
 from realframe.errors import RealframeError
+from realframe.permissions import find_open_paths, is_replaceable_by_others
 from realframe.settings import Settings
 
 _PACKAGES = ("apache-airflow", "mlflow", "tensorflow", "keras", "dvc", "dagshub", "pymongo", "pillow", "av")
+_SECRETS = (
+    "session.key",
+    "airflow/passwords.json",
+    "airflow/jwt_secret",
+    "mlflow/admin_password",
+    "mlflow/secret_key",
+)
+_DATABASES = ("mlflow.db*", "mlflow/accounts.db*", "metadata/metadata.db*", "airflow/airflow.db*")
 _MIN_DISK_GB, _MIN_MEMORY_GIB = 10, 4
 
 
@@ -47,6 +60,7 @@ def run_checks(settings: Settings) -> list[Finding]:
         "data": _check_data,
         "metadata store": _check_store,
         "services": _check_services,
+        "permissions": _check_permissions,
     }
     findings: list[Finding] = []
     for name, check in checks.items():
@@ -118,5 +132,40 @@ def _check_store(settings: Settings) -> Iterator[Finding]:
 def _check_services(settings: Settings) -> Iterator[Finding]:
     remote = settings.dagshub_repo or settings.remote_url or "a local folder in the state folder"
     yield Finding("data remote", "ok", remote)
-    yield Finding("MLflow", "ok", settings.tracking_uri)
+    uri = settings.tracking_uri
+    has_account = any(os.environ.get(name) for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_TOKEN"))
+    if uri.startswith("http:") and not has_account:
+        detail = f"{uri}: no account is set; everyone who reaches a server without accounts can change its versions"
+        yield Finding("MLflow", "note", detail, "export MLFLOW_TRACKING_USERNAME=... MLFLOW_TRACKING_PASSWORD=...")
+    else:
+        yield Finding("MLflow", "ok", re.sub(r"//[^@/]*@", "//", uri))
     yield Finding("state", "ok", str(settings.state_dir))
+
+
+def _check_permissions(settings: Settings) -> Iterator[Finding]:
+    """Check which parts of the state other users of this machine can open."""
+    from realframe.store.embedded_server import find_socket
+
+    state = settings.state_dir  # corrects the mode of the folder itself
+    if is_replaceable_by_others(state):
+        parent = state.resolve().parent
+        detail = f"other users can write to {parent}, and so replace the state folder"
+        yield Finding("state folder", "note", detail, f"chmod go-w {shlex.quote(str(parent))}")
+    socket = find_socket(state / "metadata")
+    parts = {
+        "state folder": [state],
+        "secrets": [*(state / name for name in _SECRETS), settings.root / ".dvc" / "config.local", settings.root / ".env"],
+        "databases": [file for pattern in _DATABASES for file in sorted(state.glob(pattern))],
+        "store socket": [socket.parent, socket] if socket else [],
+        "uploads": [settings.uploads_dir],
+    }
+    for name, paths in parts.items():
+        existing = [path for path in paths if path.exists()]
+        open_paths = find_open_paths(*existing)
+        detail = "only you can open " + (", ".join(path.name for path in existing) or "them: there are none yet")
+        if not open_paths:
+            yield Finding(f"permissions: {name}", "ok", detail)
+        for path in open_paths:
+            mode = stat.S_IMODE(path.stat().st_mode)
+            detail = f"{path} has mode {mode:04o}, which other users can open where its folder lets them"
+            yield Finding(f"permissions: {name}", "note", detail, f"chmod go= {shlex.quote(str(path))}")

@@ -14,6 +14,7 @@ from typing import Any
 
 from realframe.services.airflow_home import load_passwords
 from realframe.settings import Settings, get_settings
+from realframe.threads import hide_startup_messages
 
 _ANSWER_DELAY_S = 2.0  # Airflow 3.3.2 fails a task that is answered within a second
 
@@ -28,6 +29,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testclient`")  # a warning about Airflow's own code
     conf = options.conf
+    hide_startup_messages()
     _prepare_database()
     for dag_id in options.dags:
         if dag_id == "review_model" and options.approve_as:
@@ -67,8 +69,9 @@ def answer_review(
     from airflow.api_fastapi.app import create_app
     from fastapi.testclient import TestClient
 
+    password = load_passwords(settings)[user]  # first: Airflow prints the passwords that it creates itself
     with TestClient(create_app(apps="all")) as client:
-        token = client.post("/auth/token", json={"username": user, "password": load_passwords(settings)[user]}).json()["access_token"]
+        token = client.post("/auth/token", json={"username": user, "password": password}).json()["access_token"]
         headers = {"Authorization": f"Bearer {token}"}
         while not (questions := _open_questions(client, headers)):
             time.sleep(0.5)
