@@ -37,12 +37,11 @@ def commit_run(**context: Any) -> str:
     from realframe.runs import run_lifecycle
     from realframe.runs.pipeline_run import PipelineRun
     from realframe.runs.run_versions import find_newest_dataset_tag
-    from realframe.runs.worktree import close_worktree
 
     settings = get_settings()
     run = PipelineRun.load(current_run_id(), settings)
     version = run_lifecycle.commit_run(run, settings)
-    close_worktree(run, settings)
+    run_lifecycle.close_run(run, settings)
     if version is None and not (context["params"]["retrain"] or context["triggering_asset_events"].get(DRIFT)):
         raise AirflowSkipException("the dataset is the same as the newest version")
     version = version or str(find_newest_dataset_tag(settings.root))

@@ -17,22 +17,26 @@ FORM = {"version": Param(None, type=["null", "integer"], minimum=1, description=
 
 
 @task
-def build_review_summary(**context: Any) -> dict[str, Any]:
-    """Record alias changes made by hand, and build the review summary. Skipped if no version waits for a decision."""
-    from realframe.governance import reconcile, review_summary
-    from realframe.registry.model_registry import CHALLENGER, find_by_alias
+def check_gate(**context: Any) -> int:
+    """Record alias changes made by hand, and compute the gate's result where none is stored. Skipped if no version waits."""
+    from realframe.governance.gate import prepare_review
     from realframe.settings import get_settings
     from realframe.store.repository import open_store
 
+    events = context["triggering_asset_events"].get(CANDIDATE, [])
     with open_store(get_settings()) as store:
-        reconcile.detect_manual_changes(store)
-        events = context["triggering_asset_events"].get(CANDIDATE, [])
-        waiting = find_by_alias(CHALLENGER)
-        version = context["params"]["version"] or (events[-1].extra.get("version") if events else None) or (waiting and waiting.version)
-        if not version:
-            raise AirflowSkipException("no version waits for a decision")
-        summary = review_summary.build_review_summary(int(version), store)
-        return {"version": int(version), "markdown": review_summary.summary_markdown(summary)}
+        version = prepare_review(context["params"]["version"] or (events[-1].extra.get("version") if events else None), store)
+    if version is None:
+        raise AirflowSkipException("no version waits for a decision")
+    return version
+
+
+@task
+def build_review_summary(version: int) -> dict[str, Any]:
+    """Build the review summary from the stored gate result."""
+    from realframe.governance.review_summary import load_markdown
+
+    return {"version": version, "markdown": load_markdown(version)}
 
 
 @task(trigger_rule=TriggerRule.NONE_SKIPPED)
@@ -61,7 +65,7 @@ def record_decision(summary: dict[str, Any], **context: Any) -> str:
 @dag(schedule=[CANDIDATE], start_date=datetime(2026, 1, 1), catchup=False, tags=["realframe"], doc_md=__doc__, params=FORM)
 def review_model() -> None:
     """Declare the task graph."""
-    summary = build_review_summary()
+    summary = build_review_summary(check_gate())
     ask = HITLOperator(
         task_id="ask_reviewer",
         subject="Version {{ ti.xcom_pull(task_ids='build_review_summary')['version'] }}: should it become the champion?",

@@ -41,14 +41,13 @@ def open_run(**context: Any) -> None:
 def register_model(**context: Any) -> int:
     """Commit and push the run, and register its model as the challenger. Skipped if the same model was already decided on."""
     from realframe.runs.pipeline_run import PipelineRun
-    from realframe.runs.run_lifecycle import commit_run, register_run
-    from realframe.runs.worktree import close_worktree
+    from realframe.runs.run_lifecycle import close_run, commit_run, register_run
 
     settings = get_settings()
     run = PipelineRun.load(current_run_id(), settings)
     commit_run(run, settings)
     version = register_run(run, settings)
-    close_worktree(run, settings)
+    close_run(run, settings)
     if "challenger" not in version.aliases:
         raise AirflowSkipException(f"the model is the same as version {version.version}, which was already decided on")
     context["outlet_events"][CANDIDATE].extra = {"version": version.version}

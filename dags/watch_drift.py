@@ -12,11 +12,13 @@ from realframe.settings import get_settings
 
 @task
 def record_alias_changes() -> list[str]:
-    """Record in the ledger the changes of the alias `champion` that were made without a review."""
+    """Record in the ledger the changes of the alias `champion` that were made without a review; fail while an alarm about it is open."""
+    from realframe.governance.ledger_audit import require_no_alarm
     from realframe.governance.reconcile import detect_manual_changes
     from realframe.store.repository import open_store
 
     with open_store(get_settings()) as store:
+        require_no_alarm(store)
         return [f"{entry.action}: version {entry.version}" for entry in detect_manual_changes(store)]
 
 

@@ -107,6 +107,8 @@ def trained_checkout(tmp_path_factory: pytest.TempPathFactory) -> TrainedCheckou
     inbox.mkdir(parents=True)
     (inbox / "empty.mp4").touch()
     (inbox / "page.mp4").write_text("<!doctype html><title>no film</title>")
+    (inbox / "stub.jpg").write_bytes(b"\xff\xd8\xff")  # Pillow fails at it in a way that it does not document
+    (inbox / "endless.mp4").write_bytes(b"\0\0\0\x01mdat" + (1 << 62).to_bytes(8, "big"))
     for file in inbox.iterdir():
         os.utime(file, (1, 1))  # it arrived long ago
     variables = {name: value for name, value in os.environ.items() if name not in ("MONGODB_URI", "MLFLOW_TRACKING_URI")}

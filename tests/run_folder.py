@@ -121,7 +121,7 @@ def make_evaluation_tables(splits: pd.DataFrame, quality: float, seed: int = 0) 
         robustness=pd.concat([test.assign(perturbation=name, level=level) for name, level in degraded])[
             ["media_id", "label", "kind", "cluster", "perturbation", "level", "score"]
         ],
-        regression=test[["media_id", "label", "kind", "split", "score"]].head(0),
+        regression=test[["media_id", "label", "kind", "split", "score"]].head(0).assign(reason=""),
     )
 
 

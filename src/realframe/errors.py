@@ -7,6 +7,7 @@ same input may succeed later. Any other error is final: it comes back until the 
     ├── ParamsError                       params.invalid
     ├── SetupError                        setup.incomplete
     │   └── WeightsError                  setup.weights
+    ├── DiskFullError *                   machine.disk-full
     ├── DatasetError                      dataset.unusable
     │   ├── LabelConflictError            dataset.label-conflict
     │   ├── ShortcutError                 dataset.shortcut
@@ -21,28 +22,22 @@ same input may succeed later. Any other error is final: it comes back until the 
     │   ├── TooSmallError                 media.too-small
     │   ├── UnlabeledError                media.unlabeled
     │   ├── NoUsableFrameError            media.no-usable-frame
+    │   ├── NotScoredError *              media.not-scored
+    │   ├── DecoderCrashError             media.decoder-crash
     │   ├── DetectorCrashError            media.detector-crash
     │   └── TakenDownError                media.taken-down
     ├── RunError                          run.failed
     ├── RegistryError                     registry.refused
     │   ├── GateError                     registry.gate
+    │   │   └── MissingGateResultError *  registry.gate-missing
+    │   ├── DecisionBusyError *           registry.busy
     │   └── AccountError                  registry.account
     ├── MetadataError *                   metadata.unavailable
     │   ├── UnknownRecordError            metadata.unknown-record
     │   └── LedgerError                   metadata.ledger
-    └── RequestError                      request.refused        (of the web application)
-        ├── MalformedBodyError            request.body
-        ├── AuthenticationError           request.authentication
+    └── RequestError                      request.refused        (of the web application; more in ``web/request_errors.py``)
         ├── ForbiddenError                request.forbidden
-        ├── NotFoundError                 request.not-found
-        ├── GoneError                     request.gone
-        ├── RequestTimeoutError *         request.timeout
-        ├── ContentTooLargeError          request.too-large
-        ├── UnsupportedMediaTypeError     request.body-type
-        ├── InsufficientStorageError *    request.insufficient-storage
-        └── RetryLaterError *             request.retry-later
-            ├── QueueFullError *          request.busy
-            └── RateLimitError *          request.rate-limit
+        └── NotFoundError                 request.not-found
 """
 
 from typing import ClassVar
@@ -101,6 +96,13 @@ class WeightsError(SetupError):
     """Pretrained weights are missing."""
 
     code = "setup.weights"
+
+
+class DiskFullError(RealframeError):
+    """The disk of a folder is full."""
+
+    code = "machine.disk-full"
+    is_retryable = True
 
 
 class DatasetError(RealframeError):
@@ -195,6 +197,19 @@ class NoUsableFrameError(MediaError):
     is_retryable = False
 
 
+class NotScoredError(MediaError):
+    """A file cannot be labeled, because no detector has scored it."""
+
+    code = "media.not-scored"
+
+
+class DecoderCrashError(MediaError):
+    """A library failed at a file in a way that it does not document, or the process that decoded the file ended."""
+
+    code = "media.decoder-crash"
+    is_retryable = False
+
+
 class DetectorCrashError(MediaError):
     """The detector's process ended at this file on each attempt."""
 
@@ -225,6 +240,21 @@ class GateError(RegistryError):
     """The gate's rules do not allow an approval."""
 
     code = "registry.gate"
+
+
+class MissingGateResultError(GateError):
+    """The gate's result is not computed yet for the version, champion, rules and evidence as they are now."""
+
+    code = "registry.gate-missing"
+    is_retryable = True
+
+
+class DecisionBusyError(RegistryError):
+    """Another process of this machine is recording a decision. The same action may be tried again after ``wait_s`` whole seconds."""
+
+    code = "registry.busy"
+    is_retryable = True
+    wait_s: ClassVar[int] = 5
 
 
 class AccountError(RegistryError):
@@ -260,18 +290,6 @@ class RequestError(RealframeError):
     code = "request.refused"
 
 
-class MalformedBodyError(RequestError):
-    """A request body is cut short, or differs from what its header announces."""
-
-    code = "request.body"
-
-
-class AuthenticationError(RequestError):
-    """A request carries no credentials, or an API key or session that is not valid."""
-
-    code = "request.authentication"
-
-
 class ForbiddenError(RequestError):
     """The user's role does not allow the request."""
 
@@ -282,59 +300,3 @@ class NotFoundError(RequestError):
     """The resource does not exist, or the user may not see it."""
 
     code = "request.not-found"
-
-
-class GoneError(RequestError):
-    """The request needs a file that has been deleted."""
-
-    code = "request.gone"
-
-
-class RequestTimeoutError(RequestError):
-    """A request body arrives too slowly."""
-
-    code = "request.timeout"
-    is_retryable = True
-
-
-class ContentTooLargeError(RequestError):
-    """An uploaded file exceeds the size limit of this service."""
-
-    code = "request.too-large"
-
-
-class UnsupportedMediaTypeError(RequestError):
-    """This address does not accept the media type of the request body."""
-
-    code = "request.body-type"
-
-
-class InsufficientStorageError(RequestError):
-    """The disk is full."""
-
-    code = "request.insufficient-storage"
-    is_retryable = True
-
-
-class RetryLaterError(RequestError):
-    """The same request may be sent again after ``wait_s`` whole seconds."""
-
-    code = "request.retry-later"
-    is_retryable = True
-
-    def __init__(self, subject: object, reason: str, hint: str = "", wait_s: int = 1) -> None:
-        super().__init__(subject, reason, hint)
-        self.args = (subject, reason, hint, wait_s)
-        self.wait_s = wait_s
-
-
-class QueueFullError(RetryLaterError):
-    """The queue is full."""
-
-    code = "request.busy"
-
-
-class RateLimitError(RetryLaterError):
-    """One user or API key sends more requests per minute than allowed."""
-
-    code = "request.rate-limit"

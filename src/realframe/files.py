@@ -21,6 +21,9 @@ def atomic_path(target: Path) -> Iterator[Path]:
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.replace(target)
+    except OSError as error:
+        error.filename = error.filename or str(target)  # a full disk is noticed while writing, where the error names no file
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

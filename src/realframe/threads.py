@@ -1,9 +1,15 @@
-"""Set the thread counts of TensorFlow, in the process of a stage or command and in that of a worker.
+"""Set the thread counts of TensorFlow, in the process of a stage or command and in that of a worker, and hide its start-up messages.
 
 The number comes from ``settings.workers`` (``REALFRAME_WORKERS``) or from ``--threads`` of a worker.
 """
 
+import importlib.util
 import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 
 def configure_tensorflow(threads: int, seed: int) -> None:
@@ -29,3 +35,34 @@ def set_thread_variables(threads: int) -> None:
         threads: threads within one operation.
     """
     os.environ |= {"TF_NUM_INTRAOP_THREADS": str(threads), "TF_NUM_INTEROP_THREADS": "1"}
+
+
+def hide_startup_messages() -> None:
+    """Discard what the C++ code of TensorFlow writes to standard error while it is imported and looks for devices.
+
+    It writes these messages before it reads TF_CPP_MIN_LOG_LEVEL. Later messages, and the errors of the import itself, are not affected.
+    """
+    if "tensorflow" not in sys.modules and not any(isinstance(finder, _QuietFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _QuietFinder())
+
+
+class _QuietFinder(MetaPathFinder):
+    """Wraps the next import of TensorFlow."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if name != "tensorflow":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec and spec.loader:
+            load = spec.loader.exec_module
+            spec.loader.exec_module = lambda module: _load_quietly(load, module)  # type: ignore[method-assign]
+        return spec
+
+
+def _load_quietly(load: Callable[[ModuleType], None], module: ModuleType) -> None:
+    from realframe.logs import silence_stderr  # here, since few processes import TensorFlow
+
+    with silence_stderr():
+        load(module)
+        module.config.list_physical_devices()

@@ -3,7 +3,9 @@
 import pickle
 
 from realframe import errors
-from realframe.errors import EmptyFileError, RateLimitError, RealframeError, is_retryable_code
+from realframe.errors import EmptyFileError, RealframeError, is_retryable_code
+from realframe.web import request_errors
+from realframe.web.request_errors import RateLimitError
 
 
 def all_classes(error_class: type[RealframeError] = RealframeError) -> list[type[RealframeError]]:
@@ -17,8 +19,11 @@ def test_every_error_has_its_own_code_and_states_subject_reason_and_hint() -> No
 
 
 def test_the_docstring_lists_every_error_with_its_code_and_whether_it_is_retryable() -> None:
-    lines = [line.replace("│", " ").replace("├──", " ").replace("└──", " ").split() for line in (errors.__doc__ or "").splitlines()]
-    listed = {words[0]: words[1:] for words in lines if words and words[0].endswith("Error")}
+    lines = [
+        line.replace("│", " ").replace("├──", " ").replace("└──", " ").split()
+        for line in f"{errors.__doc__}{request_errors.__doc__}".splitlines()
+    ]
+    listed = {words[0]: words[1:] for words in lines if words and words[0].endswith("Error") and words[1] != "(in"}
     for error_class in all_classes():
         star, code = ("*" in listed[error_class.__name__][:1]), error_class.code
         assert (star, code in listed[error_class.__name__]) == (error_class.is_retryable, True), error_class

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from PIL import Image
 
 from realframe.config import resolve_params
 from realframe.evaluation import caveats
+from realframe.markdown import escape_markdown
 from realframe.media.shards import write_shard
 from realframe.models.aggregate import aggregate_by_item
 from realframe.presentation.formatting import format_figure, format_interval
@@ -21,6 +23,7 @@ from realframe.presentation.templating import get_metric
 from realframe.presentation.wording import METRICS
 from realframe.reports import evaluation_report, model_card, plots
 from realframe.reports.evaluation_report import ReportData
+from tests.markdown_rendering import BARE_LINK, HOSTILE, render
 from tests.scored_items import make_metrics, make_predictions, make_splits
 
 SHORTCUTS = {
@@ -303,3 +306,18 @@ def test_the_model_card_shows_the_figures(good_predictions: pd.DataFrame, splits
     assert "CC-BY-4.0" in text
     assert "JPEG recompression, quality 30" in text
     assert not re.search(r"\n\n\n\n", text)
+
+
+def test_names_from_outside_are_plain_text_in_the_model_card(good_predictions: pd.DataFrame, splits: pd.DataFrame, root: Path) -> None:
+    names = sorted({*splits["generator"], *splits["source"]} - {""})
+    hostile = {"": ""} | {name: HOSTILE[number] for number, name in enumerate(names)}
+    named_predictions, named_splits = (
+        table.assign(generator=table["generator"].map(hostile), source=table["source"].map(hostile)) for table in (good_predictions, splits)
+    )
+    data = _make_report_data(named_predictions, named_splits.assign(licence=HOSTILE[0]), root, held_out=_make_held_out(named_splits))
+    data = replace(data, lineage={**data.lineage, "recipe": HOSTILE[1], "commit": "`[x](http://evil.example)`"})
+    tokens = render(model_card.render_model_card(data))
+    kinds = {token.type for token in tokens}
+    assert not kinds & {"link_open", "image", "html_inline", "html_block", "em_open", "s_open", "fence", "hr"}
+    assert not [token.content for token in tokens if token.type == "text" and BARE_LINK.search(token.content)]
+    assert escape_markdown(HOSTILE[0]) in model_card.render_model_card(data)

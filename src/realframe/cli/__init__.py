@@ -2,7 +2,11 @@
 
 import logging
 import os
+import re
 import sys
+import tempfile
+from pathlib import Path
+from typing import NoReturn
 
 import typer
 
@@ -14,9 +18,12 @@ from realframe.cli import (
     lineage_commands,
     registry_commands,
     run_commands,
+    run_list_commands,
     service_commands,
 )
-from realframe.errors import RealframeError
+from realframe.disk_space import is_disk_full, make_disk_full_error
+from realframe.errors import RealframeError, RegistryError
+from realframe.threads import hide_startup_messages
 
 app = typer.Typer(
     name="realframe",
@@ -41,6 +48,7 @@ app.command("takedown")(lineage_commands.takedown)
 app.command("serve")(service_commands.serve)
 app.command("drift")(feedback_commands.drift)
 app.command("frames")(data_commands.frames)
+app.add_typer(run_list_commands.runs_app, name="runs")
 app.add_typer(registry_commands.registry_app, name="registry")
 app.add_typer(account_commands.users_app, name="users")
 app.add_typer(account_commands.keys_app, name="keys")
@@ -52,11 +60,41 @@ app.add_typer(data_commands.metadata_app, name="metadata")
 def main() -> None:
     """Run the command line. An error of realframe is printed as one sentence, without a traceback."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides TensorFlow's messages about missing GPUs
+    hide_startup_messages()
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # the artifacts are a few small files
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
     try:
         app()
     except RealframeError as error:
-        typer.secho(f"{error.code}: {error}", fg=typer.colors.RED, err=True)
-        sys.exit(1)
+        _exit(error)
+    except Exception as error:
+        if known := _translate_error(error):
+            _exit(known)
+        raise
+
+
+def _translate_error(error: Exception) -> RealframeError | None:
+    """Return the error of this package for an error that a user can act on; None for a defect."""
+    from realframe.settings import get_settings
+
+    settings = get_settings()
+    if is_disk_full(error):
+        return make_disk_full_error(error, [settings.state_dir, Path(tempfile.gettempdir()), Path.cwd()])
+    if isinstance(error, _mlflow_errors()):
+        address = re.sub(r"//[^@/]*@", "//", settings.tracking_uri)  # without the password
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__).replace(settings.tracking_uri, address)
+        return RegistryError(address, f"MLflow failed: {reason}", "Check MLFLOW_TRACKING_URI, and that the server runs.")
+    return None
+
+
+def _mlflow_errors() -> tuple[type[Exception], ...]:
+    """Return MLflow's class of errors, if a command has imported MLflow: that takes seconds."""
+    module = sys.modules.get("mlflow.exceptions")
+    return (module.MlflowException,) if module else ()
+
+
+def _exit(error: RealframeError) -> NoReturn:
+    typer.secho(f"{error.code}: {error}", fg=typer.colors.RED, err=True)
+    sys.exit(1)

@@ -58,10 +58,11 @@ def ingest(
     )
     settings.regression_dir.mkdir(parents=True, exist_ok=True)  # a dependency of dvc.yaml, also where it is empty
     typer.echo(summary)
-    for file, problem in list(summary.rejected.items())[:_LISTED_PROBLEMS]:
-        typer.echo(f"  {file} {problem.reason}. {problem.hint}")
-    if len(summary.rejected) > _LISTED_PROBLEMS:
-        typer.echo(f"  ... and {len(summary.rejected) - _LISTED_PROBLEMS} more")
+    problems = [*summary.rejected.items(), *summary.skipped.items()]
+    for file, problem in problems[:_LISTED_PROBLEMS]:
+        typer.echo(f"  {file} {problem.reason}. {problem.hint}".rstrip())
+    if len(problems) > _LISTED_PROBLEMS:
+        typer.echo(f"  ... and {len(problems) - _LISTED_PROBLEMS} more")
     if summary.labels[""]:
         typer.echo("Unlabeled files will be quarantined. Use --label or --label-csv, or move them into folders named real/ and fake/.")
     if summary.copied_count:

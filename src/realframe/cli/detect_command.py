@@ -129,13 +129,12 @@ def score(
 def _score_pending(plan: "ScoringPlan") -> None:
     from rich.progress import Progress
 
-    from realframe.runs.output_filter import filtered_stderr
     from realframe.settings import get_settings
 
     if not plan.pending_count:
         return
     try:
-        with filtered_stderr(), Progress(transient=True) as progress:
+        with Progress(transient=True) as progress:
             bar = progress.add_task("loading the detector", total=plan.pending_count)
             from realframe.scoring.scoring_steps import score_shards
 

@@ -1,6 +1,7 @@
 """The commands ``realframe registry``: list, show and check model versions, and decide on them, with the same ledger as the web page."""
 
 import getpass
+import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from realframe.governance.decisions import Reviewer
+    from realframe.governance.gate_results import GateResult
     from realframe.governance.review_summary import ReviewSummary
     from realframe.store.repository import Store
     from realframe.store.user_documents import LedgerEntry
@@ -66,34 +68,51 @@ def list_versions() -> None:
 def show(version: _Version = "challenger") -> None:
     """Show what a reviewer decides on: the gate rules, the figures next to those of the champion, the changes and the worst mistakes.
 
+    Where no current result of the gate is stored, it is computed first.
+
     Examples:
 
         realframe registry show
 
         realframe registry show 3
     """
-    from realframe.governance import review_summary
+    from realframe.governance import gate, review_summary
 
     with _watched_store() as store:
-        _print_summary(review_summary.build_review_summary(_version_number(version), store))
+        number = _version_number(version)
+        gate.ensure_gate_result(number, store)
+        _print_summary(review_summary.build_review_summary(number, store))
 
 
 @registry_app.command()
-def gate(version: _Version = "challenger") -> None:
-    """Check a version against the gate rules of `mlflow/gate.yaml`. Exit status: 0 all are met, 1 a rule is not met.
+def gate(
+    version: _Version = "challenger",
+    recompute: Annotated[bool, typer.Option("--recompute", help="compute the result again, also if a current one is stored")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
+) -> None:
+    """Check a version against the gate rules of `mlflow/gate.yaml`, and print the table that the review page shows.
 
-    Example:
+    The result is stored for the version, the champion, the rules and the evidence as they are now; the page, Airflow and `approve` read
+    it. It is computed only where none is stored, which may take minutes: the champion may have to score the version's test items.
 
-        realframe registry gate challenger
+    Exit status: 0 all rules are met, 1 a rule is not met or unknown.
+
+    Examples:
+
+        realframe registry gate
+
+        realframe registry gate 3 --json
+
+        realframe registry gate challenger --recompute
     """
-    from realframe.governance.gate import check_gate
+    from realframe.governance.gate import check_gate, ensure_gate_result
 
     with _watched_store() as store:
-        result = check_gate(_version_number(version), store)
-    for rule in result.rules:
-        typer.secho(
-            f"{rule.status:8} {rule.name}: {rule.observed} (required: {rule.required})", fg=None if rule.is_met else typer.colors.YELLOW
-        )
+        result = (check_gate if recompute else ensure_gate_result)(_version_number(version), store)
+    if as_json:
+        typer.echo(json.dumps(result.as_dict(), indent=2))
+    else:
+        _print_gate(result)
     if result.unmet_rules:
         raise typer.Exit(1)
 
@@ -106,6 +125,7 @@ def register() -> None:
 
         dvc repro && realframe registry register
     """
+    from realframe.cli.run_commands import store_gate_result
     from realframe.registry import model_registry
     from realframe.registry.mlflow_runs import git_commit
     from realframe.store.index_sync import sync_models
@@ -114,26 +134,75 @@ def register() -> None:
     with _watched_store() as store:
         sync_models(store, [model_registry.get_version(version)])
     typer.echo(f"version {version}. Next: realframe registry show {version}")
+    store_gate_result(version)
 
 
 @registry_app.command()
 def verify() -> None:
-    """Verify the hash chain of the ledger: no entry was changed or removed.
+    """Verify that no decision was changed or removed, and that champion and challenger are the versions that were registered.
+
+    The ledger is compared with its own hashes, with the decisions noted in MLflow, and with the heads anchored in git: in this repository
+    and, where one is set and reachable, on the git remote.
+
+    Exit status: 0 all agree, 1 there is an alarm.
 
     Example:
 
         realframe registry verify
     """
-    from realframe.governance import ledger
-    from realframe.registry import model_registry
+    from realframe.errors import LedgerError
+    from realframe.governance import ledger_audit
     from realframe.settings import get_settings
     from realframe.store.repository import open_store
 
     with open_store(get_settings()) as store:
-        entry_ids = [version.decision for version in model_registry.list_versions() if version.decision]
-        typer.echo(f"the ledger is intact: {ledger.verify_chain(store, entry_ids)} entries")
+        audit = ledger_audit.audit_ledger(store, includes_remote=True)
+    for sentence in (*audit.remarks, *(f"Settled before: {alarm}" for alarm in audit.settled_alarms)):
+        typer.secho(sentence, fg=typer.colors.YELLOW, err=True)
+    for alarm in audit.open_alarms[1:]:
+        typer.secho(str(alarm), fg=typer.colors.RED, err=True)
+    if audit.open_alarms:
+        raise LedgerError(audit.open_alarms[0].subject, audit.open_alarms[0].reason, ledger_audit.ALARM_HINT)
+    settled = f", apart from {len(audit.settled_alarms)} settled alarms" if audit.settled_alarms else ""
+    typer.echo(f"the ledger is intact{settled}: {len(audit.chain)} entries")
+    _verify_answers()
     with _watched_store():  # after the check, so that an alias moved by hand is recorded on a verified chain
         pass
+
+
+def _verify_answers() -> None:
+    """Check what decides the answers of the champion and the challenger. Raises RegistryError."""
+    from realframe.detection.approved_bundle import open_approved_bundle
+    from realframe.registry import model_registry
+
+    for version in model_registry.list_versions():
+        if {model_registry.CHAMPION, model_registry.CHALLENGER} & set(version.aliases):
+            with open_approved_bundle(version):
+                pass
+
+
+@registry_app.command()
+def settle(
+    reason: Annotated[str, typer.Option("--reason", "-m", help="what you have found out; it is stored in the ledger", show_default=False)],
+    reviewer: _ReviewerName = "",
+) -> None:
+    """Settle the alarms that `realframe registry verify` reports, after you have looked into them. This is an entry of the ledger too.
+
+    After that the ledger as it is now counts: decisions noted in MLflow that it lacks are removed there. Restore the metadata store from a
+    backup instead where you can: an alarm closes by itself when the ledger is whole again.
+
+    Example:
+
+        realframe registry settle --reason "the store was lost on 3 May; version 4 is approved again below"
+    """
+    from realframe.governance import decisions
+
+    entry, audit = decisions.settle(_identify_reviewer(reviewer), reason)
+    for alarm in audit.open_alarms:
+        typer.echo(f"settled: {alarm}")
+    for other in audit.unanchored if not audit.is_anchoring_impossible else ():
+        typer.echo(f"anchored: ledger entry {other.sequence}")
+    typer.echo(f"settle by {entry.reviewer} (ledger entry {entry.sequence})")
 
 
 @registry_app.command()
@@ -205,14 +274,14 @@ def rollback(
 
 @contextmanager
 def _watched_store() -> Iterator["Store"]:
-    """Open the store, record an alias that was moved by hand, and warn as long as the champion is not the approved version."""
+    """Open the store, record an alias that was moved by hand, and warn of open alarms and of an unapproved champion."""
     from realframe.governance import reconcile, review_summary
     from realframe.settings import get_settings
     from realframe.store.repository import open_store
 
     with open_store(get_settings()) as store:
         reconcile.detect_manual_changes(store)
-        for sentence in review_summary.list_unapproved_champion_warnings(store):
+        for sentence in review_summary.list_ledger_warnings(store):
             typer.secho(sentence, fg=typer.colors.RED, err=True)
         yield store
 
@@ -221,14 +290,25 @@ def _print_summary(summary: "ReviewSummary") -> None:
     from rich.console import Console
 
     console = Console()
-    rules = [(rule.name, rule.status, rule.observed, rule.required) for rule in summary.gate.rules]
     mistakes = [(mistake.path, mistake.label, f"{mistake.score:.3f}") for mistake in summary.mistakes]
     console.print(_table(summary.column_titles, summary.figures, title=summary.title))
     console.print(_table(summary.column_titles, summary.changes, title="changes"))
     console.print(_table(("file", "label", "score"), mistakes, title="worst mistakes"))
-    console.print(_table(("rule", "", "observed", "required"), rules, title="gate rules"))
+    if summary.gate:
+        _print_gate(summary.gate)
     for sentence in (*summary.warnings, str(summary.split_usage), *([str(summary.shadow)] if summary.shadow else [])):
         console.print(sentence, style="yellow", markup=False, highlight=False)
+
+
+def _print_gate(result: "GateResult") -> None:
+    from rich.console import Console
+
+    from realframe.governance.gate_results import TABLE_TITLES
+
+    against = f"compared with version {result.champion}" if result.champion else "without another champion to compare with"
+    console = Console()
+    console.print(_table(TABLE_TITLES, result.rows, title=f"gate rules: version {result.version}, {against}"))
+    console.print(result.headline, style="yellow" if result.unmet_rules else "green", highlight=False)
 
 
 def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]] = (), title: str | None = None) -> "Table":

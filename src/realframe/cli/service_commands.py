@@ -10,7 +10,10 @@ _SHUTDOWN_GRACE_S = 5  # for open responses, such as the event streams of progre
 
 def serve(
     host: Annotated[
-        str, typer.Option(help="address to listen on; 0.0.0.0 admits other machines: then put a TLS proxy in front")
+        str,
+        typer.Option(
+            help="address to listen on; 0.0.0.0 admits other machines: then put a TLS proxy in front, and set REALFRAME_PUBLIC_URL"
+        ),
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="port to listen on")] = 8000,
     workers: Annotated[int, typer.Option(min=0, help="number of processes that score uploads; 0: the web process only")] = 1,
@@ -25,11 +28,13 @@ def serve(
 
         realframe serve --host 0.0.0.0 --workers 2
     """
+    import os
     import signal
 
     import uvicorn
 
     from realframe import logs
+    from realframe.permissions import PRIVATE_UMASK
     from realframe.settings import get_settings
     from realframe.web.app import create_app
     from realframe.worker import supervisor
@@ -38,14 +43,17 @@ def serve(
     # uvicorn raises the signal again after its own shutdown, so that the workers stop too
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     typer.echo(f"Web page: http://{host}:{port} (Ctrl-C stops it)")
-    with supervisor.run_workers(get_settings(), workers):
+    settings = get_settings()
+    os.umask(PRIVATE_UMASK)  # this process and the workers write to the state folder only
+    with supervisor.run_workers(settings, workers):
         uvicorn.run(
-            create_app(),
+            create_app(settings),
             host=host,
             port=port,
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=settings.public_url is not None,  # without a proxy, X-Forwarded-For is what the sender writes
             timeout_graceful_shutdown=_SHUTDOWN_GRACE_S,
         )
 
@@ -108,10 +116,7 @@ def demo() -> None:
 
         realframe demo
     """
-    from realframe.runs.output_filter import filtered_stderr
+    from realframe.demo.demo_run import run_demo
     from realframe.settings import get_settings
 
-    with filtered_stderr():
-        from realframe.demo.demo_run import run_demo
-
-        run_demo(get_settings())
+    run_demo(get_settings())

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
+from realframe.markdown import escape_markdown, format_code_span
 from realframe.presentation import formatting, wording
 
 
@@ -13,17 +15,19 @@ def create_template_environment(package: str, *, html: bool = True) -> Environme
 
     Args:
         package: such as ``realframe.web``.
-        html: escape what comes from outside, such as file names; not in Markdown.
+        html: the templates are HTML; else Markdown. In both, what comes from outside, such as file names, is escaped.
     """
     environment = Environment(
         loader=ChoiceLoader([PackageLoader(package), PackageLoader("realframe.presentation")]),
-        autoescape=html,  # noqa: S701 - Markdown is read as text
+        autoescape=html,  # noqa: S701 - Markdown is escaped by ``finalize``
+        finalize=None if html else _escape_value,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= formatting.FILTERS
     environment.filters |= {
+        "code_span": lambda value: Markup(format_code_span(value)),  # noqa: S704 - it marks a value that is Markdown already
         "format_value": formatting.format_value,
         "get_metric": get_metric,
         "worst_generator_index": worst_generator_index,
@@ -35,6 +39,11 @@ def create_template_environment(package: str, *, html: bool = True) -> Environme
         "STEP_NAMES": wording.STEP_NAMES,
     }
     return environment
+
+
+def _escape_value(value: object) -> object:
+    """Escape a value for Markdown, unless a filter has made it Markdown."""
+    return escape_markdown(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def get_metric(metrics: Mapping[str, Any], path: str) -> Any:

@@ -19,6 +19,7 @@ STEP_NAMES = {
 }
 """Of each step of a detection that is under way its name."""
 CAUTION_TITLES = {
+    "quality.damaged": "Slightly damaged",
     "quality.tiny": "Small picture",
     "quality.compressed": "Heavily compressed",
     "quality.few-frames": "Few frames",

@@ -66,7 +66,8 @@ def select_worst_items(items: pd.DataFrame, threshold: float, count: int) -> pd.
     """
     fake = items["label"] == "fake"
     wrongness = (items[MODEL_SCORE] - threshold).where(~fake, threshold - items[MODEL_SCORE])
-    return items[(items[MODEL_SCORE] >= threshold) != fake].assign(wrongness=wrongness).nlargest(count, "wrongness")
+    is_wrong = (items[MODEL_SCORE] >= threshold) != fake
+    return items.assign(wrongness=wrongness)[is_wrong].nlargest(count, "wrongness")  # pandas gives an empty table the rows of a new column
 
 
 def encode_data_uri(data: bytes, kind: str) -> str:
