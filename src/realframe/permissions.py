@@ -15,6 +15,7 @@ from typing import IO, Any, BinaryIO, Literal, TextIO, overload
 
 from filelock import FileLock
 
+from realframe.disk_space import is_disk_full
 from realframe.errors import SetupError
 
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
@@ -28,14 +29,17 @@ def open_private_folder(folder: Path) -> Path:
     """Create a folder and its missing parents with mode 0700, or correct the mode of an existing one; return ``folder``.
 
     A symbolic link is followed if this user or root owns it. Raises SetupError if the folder is not a folder of this user, or if it stays
-    open to other users.
+    open to other users; OSError if the disk is full.
     """
     try:
         for missing in [parent for parent in reversed(folder.parents) if not parent.exists()]:
             missing.mkdir(_FOLDER_MODE, exist_ok=True)
-        with suppress(FileExistsError):
-            folder.mkdir(_FOLDER_MODE)
+        if not folder.is_dir():
+            with suppress(FileExistsError):
+                folder.mkdir(_FOLDER_MODE)
     except OSError as error:
+        if is_disk_full(error):
+            raise
         raise SetupError(folder, f"cannot be created: {error.strerror}", _OWN_FOLDER) from error
     if folder.is_symlink() and folder.lstat().st_uid not in (os.geteuid(), 0):
         raise SetupError(folder, f"is a symbolic link that the user {folder.lstat().st_uid} owns", _OWN_FOLDER)

@@ -17,7 +17,8 @@ from realframe.config import read_yaml
 
 LAYERS = [
     {"child_processes", "errors", "files", "logs", "markdown", "progress"},
-    {"disk_space", "permissions"},
+    {"disk_space"},
+    {"permissions"},
     {"artifacts", "config", "settings", "threads", "caching", "statistics", "tables"},
     {"media"},
     {"data", "provenance"},

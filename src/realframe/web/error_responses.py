@@ -16,11 +16,12 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from realframe import errors
+from realframe.disk_space import is_disk_full
 from realframe.errors import AccountError, DecisionBusyError, MetadataError, RealframeError, RequestError, SetupError
 from realframe.web import request_errors
 from realframe.web.auth.sessions import SignInRequiredError
 from realframe.web.rendering import render_page
-from realframe.web.request_errors import RetryLaterError
+from realframe.web.request_errors import InsufficientStorageError, RetryLaterError
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 _STATUSES: dict[type[RealframeError], int] = {
@@ -34,6 +35,7 @@ _STATUSES: dict[type[RealframeError], int] = {
     errors.UnknownRecordError: 404,
     errors.LedgerError: 409,
     errors.DecisionBusyError: 503,
+    errors.DiskFullError: 507,
     request_errors.ContentTooLargeError: 413,
     request_errors.UnsupportedMediaTypeError: 415,
     request_errors.RetryLaterError: 429,
@@ -68,7 +70,7 @@ class Problem(BaseModel):
 
 
 class ServerError:
-    """ASGI middleware: log an unexpected exception with its traceback, and answer with status 500.
+    """ASGI middleware: log an unexpected exception with its traceback, and answer with status 500; 507 where the disk is full.
 
     Args:
         app: the application.
@@ -91,7 +93,12 @@ class ServerError:
         except Exception as error:
             if has_started or scope["type"] != "http":
                 raise
-            _log.exception("a request failed")
+            if is_disk_full(error):
+                _log.error("a request failed: %s", error)
+                hint = "Nothing was stored. Ask the operator to free disk space."
+                error = InsufficientStorageError("disk", "is full", hint)
+            else:
+                _log.exception("a request failed")
             response = await run_in_threadpool(error_response, Request(scope), error)
             await response(scope, receive, send)
 

@@ -1,6 +1,5 @@
 """Accept uploads: stream a file from the network to its place on disk, then write its record. A refused upload leaves nothing behind."""
 
-import errno
 import os
 import secrets
 import shutil
@@ -24,13 +23,12 @@ from realframe.store.detection_documents import LANE_PRIORITIES, DetectionRecord
 from realframe.store.repository import Store
 from realframe.store.upload_queue import INCOMING_NAME, MEDIA_NAME
 from realframe.web.auth.sessions import check_csrf
-from realframe.web.request_errors import InsufficientStorageError, MalformedBodyError, RequestTimeoutError
+from realframe.web.request_errors import MalformedBodyError, RequestTimeoutError
 from realframe.web.uploads.multipart_form import MultipartForm, file_too_large
 
 _READ_TIMEOUT_S = 30.0
 _SPEED_GRACE_S, _MIN_BYTES_PER_S = 60.0, 10_000.0
 _FORM_OVERHEAD_BYTES = 65_536  # what a form adds to its file, at most
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 async def accept_upload(request: Request, user: User, batch: str = "", *, is_form: bool = False) -> DetectionRecord:
@@ -45,7 +43,7 @@ async def accept_upload(request: Request, user: User, batch: str = "", *, is_for
     Raises:
         RateLimitError, QueueFullError: the upload may be repeated later; nothing was read.
         UnsupportedMediaTypeError, MalformedBodyError, ContentTooLargeError, RequestTimeoutError, ForbiddenError: the body is refused.
-        InsufficientStorageError: the disk is full.
+        OSError: the disk is full.
     """
     state = request.app.state
     state.rate_limits.count_upload(request, user)
@@ -82,16 +80,11 @@ def _check_content_length(request: Request, settings: Settings) -> None:
 
 @contextmanager
 def _temporary_path(uploads_dir: Path) -> Iterator[Path]:
-    """Yield a path for the incoming file; the file is deleted unless it was moved away. Raises InsufficientStorageError."""
+    """Yield a path for the incoming file; the file is deleted unless it was moved away."""
     temporary = uploads_dir / INCOMING_NAME / secrets.token_hex(16)
     try:
         open_private_folder(temporary.parent)
         yield temporary
-    except OSError as error:
-        if error.errno in _DISK_FULL:
-            hint = "The upload was discarded. Ask the operator to free disk space."
-            raise InsufficientStorageError("disk", "is full", hint) from error
-        raise
     finally:
         temporary.unlink(missing_ok=True)
 
