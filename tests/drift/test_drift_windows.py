@@ -83,11 +83,15 @@ def test_windows_of_items_are_full_ordered_and_stable(store: Store, count: int, 
     assert read_windows(store, WindowSize(items=items))[0][: len(windows)] == windows
 
 
-def test_predictions_of_one_millisecond_are_read_once(store: Store) -> None:
-    same_time = [prediction.model_copy(update={"created": START.isoformat(timespec="milliseconds")}) for prediction in make_predictions(11)]
-    store.upsert(same_time)
+@pytest.mark.parametrize("step_ms", [0, 1, 300])
+def test_predictions_of_one_second_are_read_once_and_in_order(store: Store, step_ms: int) -> None:
+    """The embedded store compares times in texts by the second."""
+    times = [(START + timedelta(milliseconds=step_ms * number)).isoformat(timespec="milliseconds") for number in range(11)]
+    facts = [prediction.model_dump(exclude={"created_ms"}) for prediction in make_predictions(11)]
+    predictions = [Prediction.model_validate(row | {"created": time}) for row, time in zip(facts, times, strict=True)]
+    store.upsert(predictions[::-1])
     windows, waiting = read_windows(store, WindowSize(items=2))
-    assert keys(windows) == sorted(prediction.key for prediction in same_time)[:10]
+    assert keys(windows) == [one.key for one in sorted(predictions, key=lambda one: (one.created, one.key))[:10]]
     assert waiting == 1
 
 

@@ -69,7 +69,7 @@ def test_train_produces_a_challenger_from_the_originals(trained: tuple[TrainedCh
     printed = "\n".join(_read_outputs(notebook, "text/plain"))
     assert "prepare_data: dataset/v2" in printed
     assert "train_model: version 2 (challenger)" in printed
-    assert "media.not-media" in printed
+    assert "media.decoder-crash" in printed
     assert "recipe lstm" in printed
     assert len(_read_outputs(notebook, "image/png")) == 7  # clean frames of both classes, curves, three figures, explanations
     assert (run_checkout.root / ".realframe" / "reports" / "v2" / "report.html").exists()

@@ -63,3 +63,8 @@ class Membership(DocumentPart):
 def format_current_time() -> str:
     """Return the current time as documents hold it: UTC, ISO 8601, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def to_milliseconds(time: str) -> int:
+    """Return a time in ISO 8601 with its offset in milliseconds since 1970."""
+    return round(datetime.fromisoformat(time).timestamp() * 1000)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from realframe.models import frame_features
 from realframe.statistics.conformal import Verdict
 from realframe.store.detection_documents import Detection
-from realframe.store.document_base import format_current_time
+from realframe.store.document_base import format_current_time, to_milliseconds
 from realframe.store.repository import Store
 from realframe.store.user_documents import Prediction, Takedown
 
@@ -65,15 +65,14 @@ def list_predicted_scores(
         before: only those created before this time, ISO 8601; empty for all.
     """
     found: list[dict[str, Any]] = []
-    created: dict[str, Any] = {"$lt": before} if before else {}
+    created: dict[str, Any] = {"$lt": to_milliseconds(before)} if before else {}
     if after:  # those of the same millisecond first, which are ordered by key
-        same_time = {"model": model, "created": after.created, "prediction_id": {"$gt": after.prediction_id}}
-        found = store.find_fields(Prediction, PredictedScore._fields, same_time, ("prediction_id",), limit)
-        created["$gt"] = after.created
+        found = store.find_fields(Prediction, PredictedScore._fields, _query_same_time(model, after), ("prediction_id",), limit)
+        created["$gt"] = to_milliseconds(after.created)
     if not limit or len(found) < limit:
-        query = {"model": model} | ({"created": created} if created else {})
+        query = {"model": model} | ({"created_ms": created} if created else {})
         rest = limit - len(found) if limit else 0
-        found += store.find_fields(Prediction, PredictedScore._fields, query, ("created", "prediction_id"), rest)
+        found += store.find_fields(Prediction, PredictedScore._fields, query, ("created_ms", "prediction_id"), rest)
     return [PredictedScore(row["created"], row["prediction_id"], float(row["score"])) for row in found]
 
 
@@ -81,8 +80,12 @@ def count_predictions_after(store: Store, model: int, after: PredictedScore | No
     """Return the number of a version's predictions that are later than one of them; by default of all."""
     if after is None:
         return store.count(Prediction, {"model": model})
-    same_time = {"model": model, "created": after.created, "prediction_id": {"$gt": after.prediction_id}}
-    return store.count(Prediction, same_time) + store.count(Prediction, {"model": model, "created": {"$gt": after.created}})
+    later = {"model": model, "created_ms": {"$gt": to_milliseconds(after.created)}}
+    return store.count(Prediction, _query_same_time(model, after)) + store.count(Prediction, later)
+
+
+def _query_same_time(model: int, after: PredictedScore) -> dict[str, Any]:
+    return {"model": model, "created_ms": to_milliseconds(after.created), "prediction_id": {"$gt": after.prediction_id}}
 
 
 def load_features(store: Store, prediction_ids: Sequence[str]) -> NDArray[np.float32]:
@@ -94,7 +97,7 @@ def load_features(store: Store, prediction_ids: Sequence[str]) -> NDArray[np.flo
 def compare_verdicts(store: Store, model: int, other: int, limit: int) -> list[tuple[Verdict, Verdict]]:
     """Return both verdicts of each file that both versions scored, of the newest ``limit`` predictions of ``model``."""
     fields = ("sha256", "verdict")
-    newest = store.find_fields(Prediction, fields, {"model": model}, ("created",), limit, descending=True)
+    newest = store.find_fields(Prediction, fields, {"model": model}, ("created_ms",), limit, descending=True)
     verdicts = {row["sha256"]: row["verdict"] for row in newest}
     keys = [f"{other}-{sha256}" for sha256 in verdicts]
     chunks = [keys[start : start + _CHUNK] for start in range(0, len(keys), _CHUNK)]
