@@ -5,7 +5,8 @@
 It offers few operations, and the contract tests check that both servers do each of them alike. It uses no transactions, no pipelines
 other than counts, no ``$jsonSchema``, no sort by a number in ``_id`` and no ``$addToSet`` to a missing list: NX-27017 does these wrongly
 without an error. NX-27017 does not find anything through an index over a list either, so these indexes are created on a real MongoDB
-only. It uses an index where a field equals a value, and reads the whole collection for everything else (``$in``, ``$or``, ``$lt``).
+only. It compares texts that begin like a date by the second, also for equality: compare times as numbers. It uses an index where a
+field equals a value, and reads the whole collection for everything else (``$in``, ``$or``, ``$lt``).
 """
 
 import re
