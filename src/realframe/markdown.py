@@ -6,7 +6,7 @@ Airflow, MLflow and code hosts render what this program writes.
 import re
 from collections.abc import Iterable, Sequence
 
-_PUNCTUATION = re.compile(r"[\\`*_\[\]{}<>&~|$^]")
+_PUNCTUATION = re.compile(r"[\\`*\[\]{}<>&~|$^]|_(?![^\W_])|(?<![^\W_])_")  # an underscore inside a word is no markup
 _BLOCK_START = re.compile(r"^(?:[-+](?=[-\s]|$)|[=#](?=[=#\s]|$)|\d+(?=[.)](?:\s|$)))")  # of a list, a rule or a heading
 _LINK_START = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)  # GitHub's Markdown makes a link of a bare address too
 _BREAK = "\N{ZERO WIDTH SPACE}"
