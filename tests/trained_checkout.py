@@ -57,7 +57,7 @@ class TrainedCheckout:
 
     def copy(self, root: Path) -> "TrainedCheckout":
         """Copy the checkout with its state, for a test that changes the registry."""
-        shutil.copytree(self.root, root, symlinks=True, ignore=shutil.ignore_patterns("airflow", "config.local"))
+        shutil.copytree(self.root, root, symlinks=True, ignore=shutil.ignore_patterns("airflow", "config.local", "*.sock"))
         return replace(self, root=root, env={**self.env, **airflow_environment(Settings(root=root, home=root / ".realframe"))}, log="")
 
     def run_module(self, *command: str, status: int = 0) -> str:
