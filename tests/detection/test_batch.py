@@ -83,7 +83,7 @@ def _is_loaded(batch: BatchDetector) -> bool:
 
 
 def _attempts(settings: Settings) -> dict[str, int]:
-    """The attempts that are counted on disk, by the digest of the file; a process that is killed while it writes may leave a hidden file."""
+    """The attempts that are counted on disk, by the digest of the file; a killed process may leave a hidden file."""
     return {file.name: int(file.read_text()) for file in settings.cache_dir.glob("results/*/attempts/[!.]*")}
 
 
