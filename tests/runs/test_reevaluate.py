@@ -37,7 +37,7 @@ def test_a_version_without_evaluation_stages_is_refused_with_a_hint(settings: Se
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=settings.root, capture_output=True, text=True, check=True).stdout.strip()
     with pytest.raises(RunError, match=r"version 3: its commit has no stage hold_out_generators, .*train_model -S recipe=scratch"):
         reevaluate(version_at(head), settings, {}, "me")
-    assert not settings.state_dir.exists()
+    assert not (settings.state_dir / "runs").exists()
 
 
 def test_a_version_of_another_repository_is_refused_with_a_hint(settings: Settings) -> None:
