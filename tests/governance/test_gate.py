@@ -141,7 +141,7 @@ def test_a_version_whose_evidence_was_changed_in_mlflow_is_unknown(champion: int
     (settings.cache_dir / "evidence").rename(settings.cache_dir / "before")
     (rule,) = gate.check_gate(champion, store).rules
     assert (rule.name, rule.is_met) == ("evidence", None)
-    assert "differ from the registered digest" in rule.observed
+    assert "differs from the registered digest" in rule.observed
 
 
 def test_the_regression_set_must_not_be_worse(folder: Path, splits: pd.DataFrame, store: Store) -> None:
