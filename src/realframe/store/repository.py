@@ -230,9 +230,10 @@ class Store:
 
 
 def _connect(uri: str, address: str, password: str | None) -> MongoClient[Row]:
+    credentials: Row = {"password": password} if password else {}  # None would replace the password in the address
     try:
         return MongoClient(
-            uri, password=password, serverSelectionTimeoutMS=_TIMEOUT_MS, socketTimeoutMS=_ANSWER_TIMEOUT_MS, appname="realframe"
+            uri, **credentials, serverSelectionTimeoutMS=_TIMEOUT_MS, socketTimeoutMS=_ANSWER_TIMEOUT_MS, appname="realframe"
         )
     except (ConfigurationError, ValueError) as error:
         raise MetadataError(address, f"is not a MongoDB address: {error}", "Correct or unset MONGODB_URI and MONGODB_PASSWORD.") from error
