@@ -1,9 +1,13 @@
-"""Find the processes below a process by a variable in their environment, also those that have left its session."""
+"""Find the processes below a process by a variable in their environment, also those that have left its session; fixtures for that."""
 
+import signal
 import time
+import uuid
+from collections.abc import Iterator
 from contextlib import suppress
 
 import psutil
+import pytest
 
 VARIABLE = "TEST_PROCESSES"
 
@@ -29,3 +33,18 @@ def wait_for_end(value: str, seconds: float) -> list[str]:
             lines.append(" ".join(process.cmdline()))
             process.kill()
     return lines
+
+
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """Let child processes get SIGINT; a shell that runs the tests in the background makes them ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def token() -> Iterator[str]:
+    value = uuid.uuid4().hex
+    yield value
+    wait_for_end(value, 0)

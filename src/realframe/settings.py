@@ -4,6 +4,7 @@ The complete list of variables, those of other programs included, is in ``docs/s
 """
 
 import os
+import re
 import subprocess
 from functools import lru_cache
 from pathlib import Path
@@ -130,6 +131,11 @@ class Settings(BaseSettings):
     def _open_subfolder(self, name: str) -> Path:
         state_dir = self.state_dir
         return open_private_folder(state_dir / name) if state_dir.is_dir() else state_dir / name
+
+
+def hide_password(address: str) -> str:
+    """Return an address without the account and password that it may hold, for messages."""
+    return re.sub(r"//[^@/]*@", "//", address)
 
 
 @lru_cache(maxsize=1)

@@ -5,15 +5,16 @@ import signal
 import subprocess
 import sys
 import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
 from realframe.child_processes import GRACE_S, MARK, environment_without_mark, run_supervised
-from tests.process_marks import VARIABLE, list_processes, wait_for_end
+from tests.process_marks import VARIABLE, interruptible, list_processes, token, wait_for_end
+
+__all__ = ["interruptible", "token"]
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(300)"]
 # a stage with a process in a session of its own, as FFmpeg is, one whose parent has ended, and files that tell what happened
@@ -34,27 +35,13 @@ STARTER = """
 import os, sys
 from pathlib import Path
 from realframe.child_processes import run_supervised
+
 try:
     run_supervised([sys.executable, "-c", sys.argv[1], *sys.argv[2:]], Path(), os.environ)
 finally:
     Path("returned").touch()
 """
 Start = Callable[..., "subprocess.Popen[bytes]"]
-
-
-@pytest.fixture(autouse=True)
-def interruptible() -> Iterator[None]:
-    """Let child processes get SIGINT; a shell that runs the tests in the background makes them ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.fixture
-def token() -> Iterator[str]:
-    value = uuid.uuid4().hex
-    yield value
-    wait_for_end(value, 0)
 
 
 @pytest.fixture

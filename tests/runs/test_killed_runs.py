@@ -5,8 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -16,8 +15,11 @@ from realframe.errors import RunError
 from realframe.runs import run_inventory
 from realframe.runs.git_dvc import git
 from realframe.settings import Settings
-from tests.process_marks import VARIABLE, list_processes, wait_for_end
+from tests.process_marks import VARIABLE, interruptible, list_processes, token, wait_for_end
 from tests.runs.conftest import MakeHome
+
+__all__ = ["interruptible", "token"]
+
 
 # the second stage waits, with a process in a session of its own, as FFmpeg runs
 STAGES = """stages:
@@ -35,21 +37,6 @@ STAGES = """stages:
 KEPT = 2
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
-
-
-@pytest.fixture(autouse=True)
-def interruptible() -> Iterator[None]:
-    """Let child processes get SIGINT; a shell that runs the tests in the background makes them ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.fixture
-def token() -> Iterator[str]:
-    value = uuid.uuid4().hex
-    yield value
-    wait_for_end(value, 0)
 
 
 @pytest.fixture

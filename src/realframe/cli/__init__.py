@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import sys
 import tempfile
 from pathlib import Path
@@ -77,13 +76,13 @@ def main() -> None:
 
 def _translate_error(error: Exception) -> RealframeError | None:
     """Return the error of this package for an error that a user can act on; None for a defect."""
-    from realframe.settings import get_settings
+    from realframe.settings import get_settings, hide_password
 
     settings = get_settings()
     if is_disk_full(error):
         return make_disk_full_error(error, [settings.state_dir, Path(tempfile.gettempdir()), Path.cwd()])
     if isinstance(error, _mlflow_errors()):
-        address = re.sub(r"//[^@/]*@", "//", settings.tracking_uri)  # without the password
+        address = hide_password(settings.tracking_uri)
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__).replace(settings.tracking_uri, address)
         return RegistryError(address, f"MLflow failed: {reason}", "Check MLFLOW_TRACKING_URI, and that the server runs.")
     return None

@@ -45,9 +45,7 @@ def review_lock() -> Iterator[None]:
     lock for more than ten seconds.
     """
     model_registry.list_versions()
-    state = get_settings().state_dir
-    state.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(state / "review.lock")
+    lock = FileLock(get_settings().state_dir / "review.lock")
     try:
         lock.acquire(timeout=_LOCK_TIMEOUT_S)
     except Timeout as error:

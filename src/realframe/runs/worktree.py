@@ -27,7 +27,6 @@ _REVISION_HINT = "The commit holds a malformed file; choose another version."
 def open_worktree(run: PipelineRun, settings: Settings) -> Path:
     """Create the worktree of ``run`` and return it; return an existing one, so that a retried task continues in it."""
     folder = run.folder(settings)
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
     with FileLock(settings.state_dir / "worktrees.lock"):
         if not (folder / ".git").exists():
             remove_worktree(folder, settings.root)

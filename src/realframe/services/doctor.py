@@ -3,7 +3,6 @@
 import importlib.metadata
 import os
 import platform
-import re
 import shlex
 import shutil
 import stat
@@ -17,7 +16,7 @@ import psutil
 from realframe.config import resolve_params
 from realframe.errors import RealframeError
 from realframe.permissions import find_open_paths, is_replaceable_by_others
-from realframe.settings import Settings
+from realframe.settings import Settings, hide_password
 
 _PACKAGES = ("apache-airflow", "mlflow", "tensorflow", "keras", "dvc", "dagshub", "pymongo", "pillow", "av")
 _SECRETS = (
@@ -138,7 +137,7 @@ def _check_services(settings: Settings) -> Iterator[Finding]:
         detail = f"{uri}: no account is set; everyone who reaches a server without accounts can change its versions"
         yield Finding("MLflow", "note", detail, "export MLFLOW_TRACKING_USERNAME=... MLFLOW_TRACKING_PASSWORD=...")
     else:
-        yield Finding("MLflow", "ok", re.sub(r"//[^@/]*@", "//", uri))
+        yield Finding("MLflow", "ok", hide_password(uri))
     yield Finding("state", "ok", str(settings.state_dir))
 
 

@@ -9,7 +9,6 @@ only. It compares texts that begin like a date by the second, also for equality:
 field equals a value, and reads the whole collection for everything else (``$in``, ``$or``, ``$lt``).
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
@@ -20,7 +19,7 @@ from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError, ConfigurationError, DuplicateKeyError, PyMongoError
 
 from realframe.errors import LedgerError, MetadataError
-from realframe.settings import Settings
+from realframe.settings import Settings, hide_password
 from realframe.store.detection_documents import DetectionRecord
 from realframe.store.document_base import Document
 from realframe.store.embedded_server import serve_embedded
@@ -59,7 +58,7 @@ def open_store(settings: Settings) -> Iterator["Store"]:
     """
     with ExitStack() as stack:
         uri = settings.mongodb_uri or stack.enter_context(serve_embedded(settings.state_dir / "metadata"))
-        address = re.sub(r"//[^@/]*@", "//", uri)  # without the password
+        address = hide_password(uri)
         client = stack.enter_context(_connect(uri, address, settings.mongodb_password if settings.mongodb_uri else None))
         with _translate_errors(address):
             store = Store(client, settings.mongodb_database, address)
