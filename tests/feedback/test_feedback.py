@@ -17,6 +17,7 @@ from realframe.feedback.accepted_items import accept_agreed
 from realframe.feedback.feedback_labels import LabelCase, add_vote, list_cases
 from realframe.files import compute_sha256
 from realframe.settings import Settings
+from realframe.store.document_base import format_current_time
 from realframe.store.repository import Store
 from realframe.store.user_documents import Feedback, Prediction, RegressionItem
 from tests.feedback.sample_photos import write_photo
@@ -28,7 +29,7 @@ def _vote(store: Store, settings: Settings, file: Path, label: str, by: str) -> 
 
 def _store_prediction(store: Store, file: Path) -> None:
     sha256 = compute_sha256(file)
-    facts = {"file": file.name, "kind": "image", "model": 1, "verdict": "real", "probability": 0.1, "score": 0.1, "created": ""}
+    facts = {"file": file.name, "kind": "image", "model": 1, "verdict": "real", "probability": 0.1, "score": 0.1, "created": format_current_time()}
     store.upsert([Prediction(prediction_id=f"1-{sha256}", sha256=sha256, features="", **facts)])  # type: ignore[arg-type]
 
 

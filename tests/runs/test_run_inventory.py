@@ -31,6 +31,7 @@ def home(checkout: Path, tmp_path: Path, embedded_uri: str, monkeypatch: pytest.
     for name, value in {"ROOT": clone, "HOME": clone / ".realframe"}.items():
         monkeypatch.setenv(f"REALFRAME_{name}", str(value))
     monkeypatch.setenv("MONGODB_URI", embedded_uri)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{clone / '.realframe' / 'mlflow.db'}")  # MLflow leaves its own in the process
     get_settings.cache_clear()
     yield get_settings()
     get_settings.cache_clear()
