@@ -29,7 +29,8 @@ def _vote(store: Store, settings: Settings, file: Path, label: str, by: str) -> 
 
 def _store_prediction(store: Store, file: Path) -> None:
     sha256 = compute_sha256(file)
-    facts = {"file": file.name, "kind": "image", "model": 1, "verdict": "real", "probability": 0.1, "score": 0.1, "created": format_current_time()}
+    scored = {"file": file.name, "kind": "image", "model": 1, "verdict": "real", "probability": 0.1, "score": 0.1}
+    facts = {**scored, "created": format_current_time()}
     store.upsert([Prediction(prediction_id=f"1-{sha256}", sha256=sha256, features="", **facts)])  # type: ignore[arg-type]
 
 
