@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings as hypothesis_settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
@@ -18,15 +19,18 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 
-CHECKOUT_FOLDERS = ("cli", "dags", "notebooks", "services", "system")
-"""The folders whose tests share ``trained_checkout``: they run in one worker, since each worker would train its own."""
+GROUPS = {"dags": "trained_checkout", "services": "trained_checkout"} | dict.fromkeys(("system", "notebooks", "cli"), "checkout_copies")
+"""The tests of a folder run in one worker, those of a group of folders too. The first group uses the Airflow of ``trained_checkout``."""
 
 SLOWEST_FIRST = ("trained_checkout", "web", "worker", "training", "models", "detection", "browser", "media", "drift", "runs")
 """The groups that start first, so that both workers end at about the same time."""
 
+LAST = ("checkout_copies",)
+"""The groups that start last: until then, the other worker has made the checkout."""
+
 FOLDER_MARKERS = {
     "training": ("training", "models", "detection", "drift", "evaluation", "governance", "scoring", "demo", "registry", "runs"),
-    "server": (*CHECKOUT_FOLDERS, "web", "worker"),
+    "server": (*GROUPS, "web", "worker"),
     "browser": ("browser",),
 }
 """What the tests of a folder need; ``make check`` leaves these folders out."""
@@ -41,7 +45,7 @@ def _folder(item: pytest.Item) -> str:
 
 def _group(nodeid: str) -> str:
     folder = nodeid.split("/")[1]
-    return "trained_checkout" if folder in CHECKOUT_FOLDERS else folder
+    return GROUPS.get(folder, folder)
 
 
 class ByFolder(LoadScopeScheduling):
@@ -66,8 +70,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if marker := MARKER_OF_FOLDER.get(_folder(item)):
             item.add_marker(marker)
+        if "trained_checkout" in getattr(item, "fixturenames", ()):
+            item.add_marker("end_to_end")
     groups = [_group(item.nodeid) for item in items]
-    ranks = {group: SLOWEST_FIRST.index(group) if group in SLOWEST_FIRST else len(SLOWEST_FIRST) for group in groups}
+    order_of_groups = (*SLOWEST_FIRST, *(group for group in dict.fromkeys(groups) if group not in (*SLOWEST_FIRST, *LAST)), *LAST)
+    ranks = {group: order_of_groups.index(group) for group in groups}
     order = sorted(range(len(items)), key=lambda place: ranks[groups[place]])
     items[:] = [items[place] for place in order]
 
@@ -96,6 +103,19 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def trained_checkout(tmp_path_factory: pytest.TempPathFactory) -> TrainedCheckout:
+    """A checkout in which the DAGs have run. Of several workers, the first makes it; the others get a copy without Airflow's state."""
+    basetemp = tmp_path_factory.getbasetemp()
+    shared = (basetemp.parent if os.environ.get("PYTEST_XDIST_WORKER") else basetemp) / "shared_checkout"
+    with FileLock(f"{shared}.lock"):
+        if shared.exists():
+            return TrainedCheckout.load(shared).copy(tmp_path_factory.mktemp("trained_checkout") / "checkout")
+        trained = _make_trained_checkout(tmp_path_factory)
+        if os.environ.get("PYTEST_XDIST_WORKER"):
+            trained.copy(shared).save()
+        return trained
+
+
+def _make_trained_checkout(tmp_path_factory: pytest.TempPathFactory) -> TrainedCheckout:
     from realframe.demo.render import render_demo_data
     from realframe.services.airflow_home import airflow_environment
     from realframe.settings import Settings

@@ -27,9 +27,10 @@ def embedded_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def settings(tmp_path: Path, embedded_uri: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    """Settings of a checkout in ``tmp_path``, also for child processes, with the repository's gate rules.
+    """Settings of a checkout in ``tmp_path``, also for child processes, with the repository's gate rules and an MLflow database.
 
-    The tests of a session share one metadata server; the store is emptied for each test.
+    The tests of a session share one metadata server; the store is emptied for each test. The database has no models: MLflow takes
+    seconds to create its tables, so each test gets a copy.
     """
     for name in _UNSET:
         monkeypatch.delenv(name, raising=False)
@@ -39,6 +40,7 @@ def settings(tmp_path: Path, embedded_uri: str, monkeypatch: pytest.MonkeyPatch)
     (tmp_path / "mlflow").mkdir(exist_ok=True)
     shutil.copyfile(run_folder.ROOT / gate_rules.PATH, tmp_path / gate_rules.PATH)
     drop_collections(embedded_uri, get_settings().mongodb_database)
+    _copy_database(_make_empty_database(), get_settings())
     yield get_settings()
     get_settings.cache_clear()
 
@@ -51,14 +53,14 @@ def store(settings: Settings) -> Iterator[Store]:
 
 @pytest.fixture
 def empty_registry(settings: Settings) -> Path:
-    """Create an MLflow database without models; return the state folder."""
-    return _copy_database("empty.db", settings)
+    """Return the state folder, with an MLflow database without models."""
+    return settings.state_dir
 
 
 @pytest.fixture
 def three_versions(settings: Settings) -> Path:
     """Create an MLflow database with versions 1, 2 and 3, each better than the one before; 3 is the challenger."""
-    return _copy_database("three.db", settings)
+    return _copy_database(_make_database_of_three_versions(), settings)
 
 
 def drop_collections(uri: str, database: str) -> None:
@@ -69,9 +71,9 @@ def drop_collections(uri: str, database: str) -> None:
             client[database].drop_collection(name)
 
 
-def _copy_database(name: str, settings: Settings) -> Path:
+def _copy_database(database: Path, settings: Settings) -> Path:
     settings.state_dir.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(_make_databases() / name, settings.state_dir / "mlflow.db")
+    shutil.copyfile(database, settings.state_dir / "mlflow.db")
     return settings.state_dir
 
 
@@ -83,20 +85,29 @@ def _set_state_dir(patch: pytest.MonkeyPatch, home: Path) -> None:
 
 
 @cache
-def _make_databases() -> Path:
-    """Make the databases once: MLflow takes seconds to create the tables."""
-    from realframe.registry import mlflow_runs, model_registry
+def _make_empty_database() -> Path:
+    from realframe.registry import mlflow_runs
 
     folder = Path(tempfile.mkdtemp(prefix="realframe-test-"))
     with pytest.MonkeyPatch.context() as patch:
         _set_state_dir(patch, folder)
         mlflow_runs.connect()
-        shutil.copyfile(folder / "mlflow.db", folder / "empty.db")
+    get_settings.cache_clear()
+    return folder / "mlflow.db"
+
+
+@cache
+def _make_database_of_three_versions() -> Path:
+    from realframe.registry import model_registry
+
+    folder = Path(tempfile.mkdtemp(prefix="realframe-test-"))
+    with pytest.MonkeyPatch.context() as patch:
+        _set_state_dir(patch, folder)
+        shutil.copyfile(_make_empty_database(), folder / "mlflow.db")
         splits = run_folder.write_dataset(folder, 90)
         for number in (1, 2, 3):
             run_folder.write_training(folder, splits, quality=0.1 * number)
             run_folder.write_model(folder, bias=number / 10)
             model_registry.register_folder(folder, commit=COMMIT, trainer=TRAINER)
-        shutil.copyfile(folder / "mlflow.db", folder / "three.db")
     get_settings.cache_clear()
-    return folder
+    return folder / "mlflow.db"

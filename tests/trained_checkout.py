@@ -60,6 +60,16 @@ class TrainedCheckout:
         shutil.copytree(self.root, root, symlinks=True, ignore=shutil.ignore_patterns("airflow", "config.local", "*.sock"))
         return replace(self, root=root, env={**self.env, **airflow_environment(Settings(root=root, home=root / ".realframe"))}, log="")
 
+    def save(self) -> None:
+        """Write what ``load`` reads into the folder of the checkout."""
+        (self.root / ".realframe" / "trained_checkout.json").write_text(json.dumps({"env": self.env, "unseen": str(self.unseen)}))
+
+    @classmethod
+    def load(cls, root: Path) -> "TrainedCheckout":
+        """Read a checkout of another process."""
+        saved = json.loads((root / ".realframe" / "trained_checkout.json").read_text())
+        return cls(root, saved["env"], Path(saved["unseen"]), "")
+
     def run_module(self, *command: str, status: int = 0) -> str:
         """Run a Python module in the checkout and return its output."""
         process = subprocess.run([sys.executable, "-m", *command], cwd=self.root, env=self.env, capture_output=True, text=True, check=False)

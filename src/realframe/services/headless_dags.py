@@ -14,7 +14,7 @@ from typing import Any
 
 from realframe.services.airflow_home import load_passwords
 from realframe.settings import Settings, get_settings
-from realframe.threads import hide_startup_messages
+from realframe.threads import prepare_import
 
 _ANSWER_DELAY_S = 2.0  # Airflow 3.3.2 fails a task that is answered within a second
 
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testclient`")  # a warning about Airflow's own code
     conf = options.conf
-    hide_startup_messages()
+    prepare_import()
     _prepare_database()
     for dag_id in options.dags:
         if dag_id == "review_model" and options.approve_as:

@@ -14,7 +14,7 @@ from contextlib import ExitStack, suppress
 from realframe import logs
 from realframe.errors import MetadataError, RealframeError
 from realframe.settings import Settings, get_settings
-from realframe.threads import set_thread_variables
+from realframe.threads import prepare_import, set_thread_variables
 from realframe.worker.shutdown import Shutdown, ShutdownRequestedError
 
 _log = logging.getLogger(__name__)
@@ -40,12 +40,13 @@ def main(arguments: list[str]) -> int:
 def _set_environment(threads: int) -> None:
     """Configure TensorFlow and MLflow, which read the environment when they are imported."""
     set_thread_variables(threads)
+    prepare_import()
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
     os.environ.update({name: os.environ.get(name, value) for name, value in quiet.items()})
 
 
 def _run(settings: Settings, shutdown: Shutdown) -> None:
-    with logs.silence_stderr(), shutdown.interruptible():
+    with shutdown.interruptible():
         from realframe.worker.heartbeat import Heartbeat
         from realframe.worker.model_manager import ModelManager
         from realframe.worker.store_connection import StoreConnection
