@@ -9,7 +9,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test settings browser lint format up serve run field example pictures agree harmonization lock clean
+.PHONY: help setup demo check test test-slow settings browser lint format up serve run field example pictures agree harmonization lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -32,8 +32,11 @@ demo: setup ## Render a labeled dataset, run the whole pipeline on it, and score
 check: lint ## The edit loop: lint, types, and the quick tests that need no training, server or browser
 	@env -u VIRTUAL_ENV $(BIN)/python -m pytest -p no:schemathesis -n 2 --dist loadfile -m "not training and not server and not browser and not slow" $(ARGS)
 
-test: setup ## Run all tests
-	@env -u VIRTUAL_ENV $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
+test: setup ## Run all tests but those of the whole platform
+	@env -u VIRTUAL_ENV $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not end_to_end" $(ARGS)
+
+test-slow: setup ## Run the tests of the whole platform, from raw media to champion, with live services
+	@env -u VIRTUAL_ENV $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder -m end_to_end $(ARGS)
 
 browser: setup ## Make sure that Chromium is installed for the browser tests; without it they are skipped
 	@.ci/chromium

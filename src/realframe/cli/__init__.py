@@ -22,7 +22,7 @@ from realframe.cli import (
 )
 from realframe.disk_space import is_disk_full, make_disk_full_error
 from realframe.errors import RealframeError, RegistryError
-from realframe.threads import hide_startup_messages
+from realframe.threads import prepare_import
 
 app = typer.Typer(
     name="realframe",
@@ -59,7 +59,7 @@ app.add_typer(data_commands.metadata_app, name="metadata")
 def main() -> None:
     """Run the command line. An error of realframe is printed as one sentence, without a traceback."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides TensorFlow's messages about missing GPUs
-    hide_startup_messages()
+    prepare_import()
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # the artifacts are a few small files
