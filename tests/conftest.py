@@ -20,7 +20,7 @@ os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 
 GROUPS = {"dags": "trained_checkout", "services": "trained_checkout"} | dict.fromkeys(("system", "notebooks", "cli"), "checkout_copies")
-"""The tests of a folder run in one worker, those of a group of folders too. The first group uses the Airflow of ``trained_checkout``."""
+"""The tests of a folder run in one worker, those of a group of folders too."""
 
 SLOWEST_FIRST = ("trained_checkout", "web", "worker", "training", "models", "detection", "browser", "media", "drift", "runs")
 """The groups that start first, so that both workers end at about the same time."""
@@ -37,6 +37,7 @@ FOLDER_MARKERS = {
 MARKER_OF_FOLDER = {folder: marker for marker, folders in FOLDER_MARKERS.items() for folder in folders}
 
 hypothesis_settings.register_profile("check", max_examples=20)
+hypothesis_settings.register_profile("test", max_examples=50)
 
 
 def _folder(item: pytest.Item) -> str:
@@ -56,8 +57,7 @@ class ByFolder(LoadScopeScheduling):
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if "not slow" in config.getoption("markexpr"):
-        hypothesis_settings.load_profile("check")
+    hypothesis_settings.load_profile("check" if "not slow" in config.getoption("markexpr") else "test")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -103,15 +103,15 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def trained_checkout(tmp_path_factory: pytest.TempPathFactory) -> TrainedCheckout:
-    """A checkout in which the DAGs have run. Of several workers, the first makes it; the others get a copy without Airflow's state."""
+    """A checkout in which the DAGs have run. Of several workers, the first makes it; the others get a copy."""
     basetemp = tmp_path_factory.getbasetemp()
     shared = (basetemp.parent if os.environ.get("PYTEST_XDIST_WORKER") else basetemp) / "shared_checkout"
     with FileLock(f"{shared}.lock"):
         if shared.exists():
-            return TrainedCheckout.load(shared).copy(tmp_path_factory.mktemp("trained_checkout") / "checkout")
+            return TrainedCheckout.load(shared).copy(tmp_path_factory.mktemp("trained_checkout") / "checkout", with_airflow=True)
         trained = _make_trained_checkout(tmp_path_factory)
         if os.environ.get("PYTEST_XDIST_WORKER"):
-            trained.copy(shared).save()
+            trained.copy(shared, with_airflow=True).save()
         return trained
 
 

@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -25,9 +23,9 @@ from realframe.registry import model_registry
 from realframe.settings import Settings
 from realframe.store.detection_documents import FRAMES_SPRITE
 from tests.detection.conftest import EvaluatedRun
+from tests.forked_runs import ForkedRuns
 
-KILLED_AT_A_FILE = """
-import os
+CRASH_AT_A_FILE = """
 from pathlib import Path
 from realframe.detection.batch import BatchDetector
 from realframe.detection.result import BatchFile
@@ -41,6 +39,8 @@ def decode(self, path, name="", *more):
     return real(self, path, name, *more)
 
 Detector.decode = decode
+"""
+SCORE_THE_FOLDER = """
 files = [BatchFile.from_path(path) for path in sorted(Path("in").resolve().iterdir())]
 for item in BatchDetector.open("champion", get_settings(), Path("workspace")).score_files(files):
     print(Path(item.file.name).name, item.result.detection.code, flush=True)
@@ -234,15 +234,14 @@ def test_an_error_of_the_machine_ends_the_run_and_is_no_attempt_at_the_file(
 def test_a_file_that_ends_the_process_is_given_up_and_no_other_file_is(champion: str, folder: Path, settings: Settings) -> None:
     digests = {path.name: compute_sha256(path) for path in folder.iterdir()}
     environment = os.environ | {"REALFRAME_WORKERS": "4", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    runs = []
-    for _ in range(MAX_ATTEMPTS + 1):
-        command = [sys.executable, "-c", KILLED_AT_A_FILE]
-        runs.append(subprocess.run(command, cwd=folder.parent, env=environment, capture_output=True, text=True, check=False))
-        if len(runs) <= MAX_ATTEMPTS:
-            assert _attempts(settings)[digests["clip.mp4"]] == len(runs)
-    assert [run.returncode for run in runs] == [9] * MAX_ATTEMPTS + [0], runs[-1].stderr
+    with ForkedRuns(CRASH_AT_A_FILE, SCORE_THE_FOLDER, cwd=folder.parent, env=environment) as runs:
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            assert runs.run().status == 9
+            assert _attempts(settings)[digests["clip.mp4"]] == attempt
+        last = runs.run()
+    assert last.status == 0
     codes = dict.fromkeys(digests, "") | {"clip.mp4": "media.detector-crash", "evil.mp4": "media.not-media"}
-    assert dict(line.partition(" ")[::2] for line in runs[-1].stdout.splitlines()) == codes
+    assert dict(line.partition(" ")[::2] for line in last.lines) == codes
     assert _attempts(settings) == {}
     assert _score(settings, [folder / "clip.mp4"])[1][0].is_cached
 

@@ -24,7 +24,7 @@ from realframe.store.embedded_server import ADDRESS_FILE
 from realframe.store.repository import open_store
 from tests.worker.uploads import wait_until, write_clip, write_photo
 
-CLIENTS, FILES_PER_CLIENT, UPLOADS_BEFORE_KILL = 20, 10, 70
+CLIENTS, FILES_PER_CLIENT, UPLOADS_BEFORE_KILL = 20, 5, 35
 QUEUE_LIMIT = 40
 MAX_RETRY_S = 1.0
 MAX_WEB_MB, MAX_WORKER_MB = 700, 2000
