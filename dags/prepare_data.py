@@ -1,12 +1,13 @@
 """Import new files and make the next dataset version."""
 
-from datetime import datetime
 from typing import Any
 
-from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, Param, dag, task
+from airflow.sdk import AssetOrTimeSchedule, Param, dag
 from airflow.sdk.exceptions import AirflowSkipException
 
-from dags.assets import DATASET, DRIFT
+from dags.assets import DATASET, RETRAINING
+from dags.dag_defaults import DAG_DEFAULTS, make_schedule
+from dags.task_errors import task
 from dags.task_graph import add_stage_tasks, current_run_id
 from realframe.config import list_recipes
 from realframe.settings import get_settings
@@ -19,16 +20,21 @@ FORM = {
     "overrides": Param({}, type="object", description='dotted keys of params.yaml, such as {"extract.sampling": {"every": 3}}'),
     "retrain": Param(False, type="boolean", description="train again even if the dataset is not new, for example after a drift"),
 }
-DAILY_OR_DRIFT = AssetOrTimeSchedule(timetable=CronTriggerTimetable("0 0 * * *", timezone="UTC"), assets=[DRIFT])
+DAILY_OR_RETRAINING = AssetOrTimeSchedule(timetable=make_schedule("0 0 * * *"), assets=[RETRAINING])
 
 
 @task
 def open_run(**context: Any) -> None:
-    """Import the inbox and open the run's worktree."""
+    """Import the inbox and open the run's worktree. A scheduled run is skipped if there are no media, or no new ones."""
     from realframe.runs import run_lifecycle
 
-    form = context["params"]
-    run_lifecycle.open_run("prepare_data", get_settings(), name=context["run_id"], recipe=form["recipe"], overrides=form["overrides"])
+    form, settings, is_scheduled = context["params"], get_settings(), context["dag_run"].run_type == "scheduled"
+    if is_scheduled and not run_lifecycle.has_media(settings):
+        raise AirflowSkipException("there are no media yet: ingest some, or put them into the inbox")
+    run = run_lifecycle.open_run("prepare_data", settings, name=context["run_id"], recipe=form["recipe"], overrides=form["overrides"])
+    if is_scheduled and not run_lifecycle.has_new_media(run, settings):
+        run_lifecycle.close_run(run, settings)
+        raise AirflowSkipException("the newest dataset version was made of the same media")
 
 
 @task(outlets=[DATASET])
@@ -42,22 +48,14 @@ def commit_run(**context: Any) -> str:
     run = PipelineRun.load(current_run_id(), settings)
     version = run_lifecycle.commit_run(run, settings)
     run_lifecycle.close_run(run, settings)
-    if version is None and not (context["params"]["retrain"] or context["triggering_asset_events"].get(DRIFT)):
+    if version is None and not (context["params"]["retrain"] or context["triggering_asset_events"].get(RETRAINING)):
         raise AirflowSkipException("the dataset is the same as the newest version")
     version = version or str(find_newest_dataset_tag(settings.root))
     context["outlet_events"][DATASET].extra = {"version": version}
     return version
 
 
-@dag(
-    schedule=DAILY_OR_DRIFT,
-    start_date=datetime(2026, 1, 1),
-    catchup=False,
-    max_active_runs=2,
-    tags=["realframe"],
-    doc_md=__doc__,
-    params=FORM,
-)
+@dag(schedule=DAILY_OR_RETRAINING, doc_md=__doc__, params=FORM, **DAG_DEFAULTS)
 def prepare_data() -> None:
     """Declare the task graph."""
     add_stage_tasks("prepare_data", open_run(), commit_run())

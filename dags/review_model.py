@@ -1,26 +1,31 @@
 """Ask a reviewer whether the challenger becomes the champion. Only the answer "Approve" is an approval; a time-out is not."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk import Param, TriggerRule, dag, task
+from airflow.sdk import DeadlineAlert, DeadlineReference, Param, SyncCallback, TaskGroup, dag
 from airflow.sdk.exceptions import AirflowSkipException
 
 from dags.assets import CANDIDATE
+from dags.dag_defaults import DAG_DEFAULTS
+from dags.review_notifier import remind_reviewers
+from dags.review_operator import ReviewOperator
+from dags.task_errors import task
+from realframe.settings import get_settings
 
 ANSWER_FORM = {
     "comment": Param("", type="string", description="reason for the decision; stored in the ledger"),
-    "override": Param("", description="reason to approve although gate rules are not met; empty: unmet rules stop the approval"),
+    "override": Param("", type="string", description="reason to approve although gate rules are not met; empty: they stop the approval"),
 }
 FORM = {"version": Param(None, type=["null", "integer"], minimum=1, description="number of the version to review; empty: the challenger")}
+ANSWER_TIME = timedelta(days=get_settings().review_days)
+MAX_QUESTIONS = 5  # until then, an answer that cannot be recorded is asked for again
 
 
 @task
 def check_gate(**context: Any) -> int:
     """Record alias changes made by hand, and compute the gate's result where none is stored. Skipped if no version waits."""
     from realframe.governance.gate import prepare_review
-    from realframe.settings import get_settings
     from realframe.store.repository import open_store
 
     events = context["triggering_asset_events"].get(CANDIDATE, [])
@@ -32,49 +37,43 @@ def check_gate(**context: Any) -> int:
 
 
 @task
-def build_review_summary(version: int) -> dict[str, Any]:
-    """Build the review summary from the stored gate result."""
-    from realframe.governance.review_summary import load_markdown
+def build_question(version: int) -> str:
+    """Build the question from the stored gate result."""
+    from realframe.governance import review_question
 
-    return {"version": version, "markdown": load_markdown(version)}
-
-
-@task(trigger_rule=TriggerRule.NONE_SKIPPED)
-def record_decision(summary: dict[str, Any], **context: Any) -> str:
-    """Record the reviewer's answer in the ledger and apply it. Without an answer the version is not approved."""
-    from realframe.governance import decisions
-    from realframe.governance.decisions import Reviewer
-
-    version, answer = summary["version"], context["ti"].xcom_pull(task_ids="ask_reviewer")
-    if not answer:
-        decisions.record_timeout(version)
-        raise RuntimeError(f"version {version}: the review timed out, so the version is not approved. Run review_model again.")
-    fields = answer["params_input"] or {}
-    comment, override = (str(fields.get(name) or "") for name in ("comment", "override"))
-    reviewer = Reviewer((answer["responded_by_user"] or {}).get("name") or "", "airflow", "airflow")
-    match answer["chosen_options"]:
-        case ["Approve"]:
-            entry = decisions.approve(version, reviewer, comment, override)
-        case ["Ask for changes"]:
-            entry = decisions.request_changes(version, reviewer, comment)
-        case _:
-            entry = decisions.reject(version, reviewer, comment)
-    return f"{entry.action}: version {version} by {entry.reviewer}"
+    return review_question.build_question(version)
 
 
-@dag(schedule=[CANDIDATE], start_date=datetime(2026, 1, 1), catchup=False, tags=["realframe"], doc_md=__doc__, params=FORM)
-def review_model() -> None:
-    """Declare the task graph."""
-    summary = build_review_summary(check_gate())
-    ask = HITLOperator(
-        task_id="ask_reviewer",
-        subject="Version {{ ti.xcom_pull(task_ids='build_review_summary')['version'] }}: should it become the champion?",
-        body="{{ ti.xcom_pull(task_ids='build_review_summary')['markdown'] }}",
+def add_question(task_id: str, **order: Any) -> ReviewOperator:
+    """Add a task that asks; ``order`` names the task that asked before."""
+    return ReviewOperator(
+        task_id=task_id,
+        subject="Version {{ ti.xcom_pull(task_ids='check_gate') }}: should it become the champion?",
+        body="{{ ti.xcom_pull(task_ids='build_question') }}",
         options=["Approve", "Reject", "Ask for changes"],
         params=ANSWER_FORM,
-        response_timeout=timedelta(days=7),
+        response_timeout=ANSWER_TIME,
+        **order,
     )
-    summary >> ask >> record_decision(summary)
+
+
+@dag(
+    schedule=[CANDIDATE],
+    doc_md=__doc__,
+    params=FORM,
+    deadline=DeadlineAlert(DeadlineReference.DAGRUN_QUEUED_AT, ANSWER_TIME / 2, SyncCallback(remind_reviewers), name="reminder"),
+    **{**DAG_DEFAULTS, "max_active_runs": 16},  # one for each version that waits
+)
+def review_model() -> None:
+    """Declare the task graph."""
+    question = build_question(check_gate())
+    previous = add_question("ask_reviewer")
+    question >> previous
+    with TaskGroup("ask_again", prefix_group_id=False):
+        for number in range(2, MAX_QUESTIONS + 1):
+            following = add_question(f"ask_again_{number}", previous=previous.task_id)
+            previous >> following
+            previous = following
 
 
 review_model()

@@ -1,10 +1,12 @@
 """Score every file of a folder or a bucket prefix with one version of the detector, shard by shard, into one table of verdicts."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Param, TriggerRule, dag, task
+from airflow.sdk import Param, TriggerRule, dag
 
+from dags.dag_defaults import DAG_DEFAULTS
+from dags.task_errors import task
 from realframe.detection.crash_counter import MAX_ATTEMPTS
 from realframe.settings import get_settings
 
@@ -57,7 +59,7 @@ def gather_scores(**context: Any) -> dict[str, Any]:
     return summary.model_dump()
 
 
-@dag(schedule=None, start_date=datetime(2026, 1, 1), catchup=False, max_active_runs=1, tags=["realframe"], doc_md=__doc__, params=FORM)
+@dag(schedule=None, doc_md=__doc__, params=FORM, **DAG_DEFAULTS)
 def score_media() -> None:
     """Declare the task graph."""
     score_shard.expand(shard=list_files()) >> gather_scores()

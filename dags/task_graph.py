@@ -3,8 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import get_current_context, task
+from airflow.sdk import get_current_context
 
+from dags.task_errors import task
 from realframe.runs.stage_graph import stages_for_dag
 from realframe.settings import get_settings
 

@@ -1,12 +1,13 @@
 """Train a recipe on the newest dataset version, evaluate it and register the model as the challenger."""
 
-from datetime import datetime
 from typing import Any
 
-from airflow.sdk import Param, dag, task
+from airflow.sdk import Param, dag
 from airflow.sdk.exceptions import AirflowSkipException
 
 from dags.assets import CANDIDATE, DATASET
+from dags.dag_defaults import DAG_DEFAULTS
+from dags.task_errors import task
 from dags.task_graph import add_stage_tasks, current_run_id
 from realframe.config import list_recipes
 from realframe.settings import get_settings
@@ -54,7 +55,7 @@ def register_model(**context: Any) -> int:
     return version.version
 
 
-@dag(schedule=[DATASET], start_date=datetime(2026, 1, 1), catchup=False, max_active_runs=2, tags=["realframe"], doc_md=__doc__, params=FORM)
+@dag(schedule=[DATASET], doc_md=__doc__, params=FORM, **DAG_DEFAULTS)
 def train_model() -> None:
     """Declare the task graph."""
     add_stage_tasks("train_model", open_run(), register_model())

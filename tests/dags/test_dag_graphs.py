@@ -13,15 +13,28 @@ from realframe.services.airflow_home import airflow_environment
 from realframe.settings import Settings
 
 PARSE = """
-import json, sys
+import datetime, json, sys
 from airflow.dag_processing.dagbag import DagBag
+from airflow.serialization.serialized_objects import DagSerialization
+from airflow.timetables.base import TimeRestriction
 bag = DagBag()
+def first_run(dag):
+    # seconds from now to the first scheduled run, as the scheduler computes it; None without a schedule
+    scheduled = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+    restriction = TimeRestriction(earliest=dag.start_date, latest=None, catchup=dag.catchup)
+    info = scheduled.timetable.next_dagrun_info(last_automated_data_interval=None, restriction=restriction)
+    return info and (info.run_after - datetime.datetime.now(datetime.UTC)).total_seconds()
 heavy = [name for name in ("tensorflow", "keras", "pandas", "mlflow", "sklearn") if name in sys.modules]
 dags = {
     dag.dag_id: {
         "edges": sorted([task.task_id, below] for task in dag.tasks for below in task.downstream_task_ids),
         "form": {name: dag.params.get_param(name).schema for name in dag.params},
         "schedule": type(dag.timetable).__name__,
+        "paused": dag.is_paused_upon_creation,
+        "runs": dag.max_active_runs,
+        "catchup": dag.catchup,
+        "reports": [callback.__name__ for callback in [dag.on_failure_callback] if callback],
+        "first_run": first_run(dag),
     }
     for dag in bag.dags.values()
 }
@@ -76,3 +89,18 @@ def test_schedules(parsed: dict) -> None:
     assert schedule["prepare_data"] == "AssetOrTimeSchedule"
     assert "Asset" not in schedule["watch_drift"]
     assert schedule["score_media"] == "NullTimetable"
+
+
+def test_all_dags_run_from_the_start_and_report_failures(parsed: dict) -> None:
+    for name, dag in parsed["dags"].items():
+        assert dag["paused"] is False, name
+        assert dag["catchup"] is False, name
+        assert dag["reports"] == ["report_failure"], name
+        assert dag["runs"] == (16 if name == "review_model" else 1), name
+
+
+def test_a_new_dag_waits_for_its_next_full_hour_or_day(parsed: dict) -> None:
+    waits = {name: dag["first_run"] for name, dag in parsed["dags"].items() if dag["first_run"] is not None}
+    assert set(waits) == {"prepare_data", "watch_drift"}
+    # within a minute after the time itself, the run of that time starts
+    assert -60 < waits["watch_drift"] <= 3600 and -60 < waits["prepare_data"] <= 86_400

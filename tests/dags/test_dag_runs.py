@@ -2,13 +2,18 @@
 
 import io
 import json
+import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
 
+from realframe.services.airflow_home import airflow_home, list_paused_dags
+from realframe.settings import Settings
 from realframe.store.run_artifacts import RevisionSource
 from tests.trained_checkout import SMALL_OVERRIDES, TrainedCheckout
 
@@ -74,6 +79,34 @@ def test_train_model_logs_every_epoch_and_registers_its_commit(trained_checkout:
 def test_review_model_records_who_approved(trained_checkout: TrainedCheckout) -> None:
     assert "demo" in trained_checkout.run_module("realframe", "registry", "list")
     trained_checkout.run_module("realframe", "registry", "verify")
+
+
+def test_the_daily_run_after_a_manual_run_with_another_recipe_is_skipped(trained_checkout: TrainedCheckout) -> None:
+    scheduled = """
+from types import SimpleNamespace
+from airflow.sdk.exceptions import AirflowSkipException
+from dags.prepare_data import open_run
+try:
+    open_run.function(params={"recipe": None, "overrides": {}}, dag_run=SimpleNamespace(run_type="scheduled"), run_id="scheduled")
+except AirflowSkipException as skipped:
+    print("SKIPPED", skipped)
+"""
+    command = [sys.executable, "-c", scheduled]
+    done = subprocess.run(command, cwd=trained_checkout.root, env=trained_checkout.env, capture_output=True, text=True, check=True)
+    assert "SKIPPED the newest dataset version was made of the same media" in done.stdout
+    assert not trained_checkout.git("worktree", "list").splitlines()[1:]
+
+
+def test_paused_dags_are_listed(trained_checkout: TrainedCheckout, tmp_path: Path) -> None:
+    settings = Settings(root=trained_checkout.root, home=tmp_path)
+    assert list_paused_dags(settings) == []
+    database = airflow_home(settings) / "airflow.db"
+    database.parent.mkdir()
+    shutil.copy(trained_checkout.root / ".realframe" / "airflow" / "airflow.db", database)
+    assert list_paused_dags(settings) == []
+    with sqlite3.connect(database) as connection:
+        connection.execute("update dag set is_paused = 1 where dag_id = 'train_model'")
+    assert list_paused_dags(settings) == ["train_model"]
 
 
 def test_unchanged_inputs_give_no_new_versions(trained_checkout: TrainedCheckout) -> None:

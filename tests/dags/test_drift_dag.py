@@ -9,6 +9,7 @@ from tests.trained_checkout import SMALL_OVERRIDES, TrainedCheckout
 pytestmark = pytest.mark.timeout(900)
 
 RULES = {"window": {"items": 4}, "min_items": 2, "recent_windows": 2, "min_drifting_windows": 2, "max_psi": 0.25, "significance": 0.1}
+AUTOMATIC = RULES | {"retrain": "automatic"}
 PLANT = """
 import hashlib
 import numpy as np, pandas as pd
@@ -36,7 +37,7 @@ print(sorted(set(reference["split"])))
 @pytest.fixture(scope="module")
 def drifted(trained_checkout: TrainedCheckout, tmp_path_factory: pytest.TempPathFactory) -> TrainedCheckout:
     copy = trained_checkout.copy(tmp_path_factory.mktemp("drifted") / "checkout")
-    (copy.root / "mlflow" / "drift.yaml").write_text(json.dumps(RULES))
+    (copy.root / "mlflow" / "drift.yaml").write_text(json.dumps(AUTOMATIC))
     copy.run_module("realframe", "detect", str(trained_checkout.unseen))
     copy.run_module("realframe", "drift")
     planted = copy.root / "plant.py"
@@ -51,6 +52,7 @@ def test_drifted_predictions_trigger_a_training(drifted: TrainedCheckout) -> Non
     drifted.run_module("realframe.services.headless_dags", "watch_drift")
     (event,) = drifted.asset_events("drift")
     assert event["version"] == 1 and event["windows"]
+    assert drifted.asset_events("retraining") == [event]
     conf = json.dumps({"recipe": "scratch", "overrides": SMALL_OVERRIDES, "retrain": True})
     assert "prepare_data: success" in drifted.run_module("realframe.services.headless_dags", "prepare_data", "--conf", conf)
     assert drifted.asset_events("dataset") == [{"version": "dataset/v1"}]

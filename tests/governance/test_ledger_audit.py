@@ -262,8 +262,7 @@ def test_anchors_are_pushed_with_decisions_and_runs(remote: Path, repository: Pa
         patch.setattr(ledger, "publish_anchors", lambda **_: None)  # the remote is away
         approve(2, "Ada", "fine")
     assert "Some anchors are not pushed yet." in ledger_audit.audit_ledger(store, includes_remote=True).remarks
-    monkeypatch.setattr(run_versions, "dvc", lambda *_: "")
-    run_versions.push_run(repository, ["main"], get_settings())
+    run_versions.push_refs(repository, ["main"], get_settings())
     assert git(remote, "rev-parse", ledger_anchor.REF) == git(repository, "rev-parse", ledger_anchor.REF)
     assert ledger_audit.audit_ledger(store, includes_remote=True).remarks == []
 

@@ -1,78 +1,30 @@
-"""The task ``record_decision`` for each answer of a reviewer, without Airflow's server."""
+"""The question of ``review_model``: its text, and what each answer of a reviewer records. The live test of the DAG is in tests/system."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from realframe.governance import gate_results, ledger
+from realframe.errors import RegistryError
+from realframe.governance import decisions, gate, gate_results, ledger, review_question
+from realframe.governance.decisions import Reviewer
 from realframe.registry import model_registry
-from realframe.services.airflow_home import airflow_environment
-from realframe.settings import Settings
+from realframe.settings import Settings, get_settings
 from realframe.store.repository import Store
 from tests.governance.cli_decisions import OVERRIDE_REASON
 
-ANSWER = """
-import json, sys
-from dags.review_model import record_decision
-
-class Task:
-    def xcom_pull(self, task_ids):
-        return answer
-
-for version, answer in json.loads(sys.argv[1]):
-    try:
-        print(record_decision.function({"version": version}, ti=Task()))
-    except Exception as error:
-        print("REFUSED", error)
-"""
+pytestmark = pytest.mark.usefixtures("three_versions")
 
 
-SUMMARY = """
-from dags.review_model import build_review_summary, check_gate
-
-version = check_gate.function(triggering_asset_events={}, params={"version": None})
-print("VERSION", version)
-print(build_review_summary.function(version)["markdown"])
-"""
-
-
-def run_code(code: str, *arguments: str, settings: Settings, root: Path) -> str:
-    """Run code in a process with Airflow's environment, on the state of the test; return what it prints."""
-    variables = airflow_environment(Settings(root=root, home=settings.state_dir))
-    own = {name: os.environ[name] for name in ("REALFRAME_ROOT", "REALFRAME_HOME", "MONGODB_URI", "MLFLOW_TRACKING_URI")}
-    command = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(command, cwd=root, env={**os.environ, **variables, **own}, capture_output=True, text=True, check=True).stdout
-
-
-def answer(option: str, name: str = "demo", **fields: str) -> dict:
+def _answer(option: str, name: str = "demo", **fields: Any) -> dict[str, Any]:
     return {"chosen_options": [option], "responded_by_user": {"id": name, "name": name}, "params_input": fields}
 
 
-@pytest.mark.usefixtures("three_versions")
-def test_each_answer_is_recorded_in_the_ledger(store: Store, settings: Settings, root: Path) -> None:
-    answers = [
-        (1, answer("Approve", comment="good")),
-        (1, answer("Approve", comment="good", override=OVERRIDE_REASON)),
-        (2, answer("Reject", comment="not this one")),
-        (2, answer("Ask for changes")),
-        (3, answer("Ask for changes", comment="more clips")),
-        (3, None),
-    ]
-    printed = run_code(ANSWER, json.dumps(answers), settings=settings, root=root)
-    lines = [line for line in printed.splitlines() if line.startswith(("REFUSED", "approve", "reject", "request_changes"))]
-    assert [line.split(":")[0] for line in lines] == [
-        "REFUSED version 1",
-        "approve",
-        "reject",
-        "REFUSED version 2",
-        "request_changes",
-        "REFUSED version 3",
-    ]
-    assert "does not meet" in lines[0] and "asking for changes needs a comment" in lines[3] and "the review timed out" in lines[5]
+def test_each_answer_is_recorded_in_the_ledger(store: Store) -> None:
+    review_question.record_answer(1, _answer("Approve", comment="good", override=OVERRIDE_REASON))
+    review_question.record_answer(2, _answer("Reject", comment="not this one"))
+    review_question.record_answer(3, _answer("Ask for changes", comment="more clips"))
+    decisions.record_timeout(3)
     chain = ledger.list_entries(store)
     assert [(entry.action, entry.reviewer, entry.channel, entry.authentication) for entry in chain] == [
         ("approve", "demo", "airflow", "airflow"),
@@ -85,9 +37,54 @@ def test_each_answer_is_recorded_in_the_ledger(store: Store, settings: Settings,
     assert model_registry.find_by_alias("challenger") is None
 
 
-@pytest.mark.usefixtures("three_versions")
-def test_the_review_task_reads_the_result_that_the_task_before_it_stored(store: Store, settings: Settings, root: Path) -> None:
-    printed = run_code(SUMMARY, settings=settings, root=root)
-    result = gate_results.find_gate_result(3, store)
-    assert result and "VERSION 3" in printed and result.headline in printed
-    assert all(f"| {rule.name} |" in printed for rule in result.rules)
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (_answer("Approve", comment="good"), "does not meet"),
+        (_answer("Approve", override="  "), "does not meet"),
+        (_answer("Ask for changes"), "asking for changes needs a comment"),
+        (_answer("Reject", name=""), "needs the name of a reviewer"),
+        (_answer("Approve", override=["why"]), "override: input should be a valid string"),
+        (_answer("Reject", comment=7), "comment: input should be a valid string"),
+        (_answer("Reject", comment="x" * (review_question.MAX_LENGTH + 1)), "comment: string should have at most"),
+        (_answer("Reject", reason="unknown field"), "reason: extra inputs are not permitted"),
+        ({**_answer("Approve"), "chosen_options": []}, "chooses none of the options"),
+        ({**_answer("Approve"), "chosen_options": ["Approve", "Reject"]}, "chooses none of the options, or several"),
+    ],
+)
+def test_an_answer_that_cannot_be_recorded_says_why_and_changes_nothing(answer: dict[str, Any], reason: str, store: Store) -> None:
+    gate.check_gate(3, store)
+    with pytest.raises(RegistryError, match=reason):
+        review_question.record_answer(3, answer)
+    assert not ledger.list_entries(store)
+    assert model_registry.find_by_alias("challenger") == model_registry.get_version(3)
+
+
+def test_the_question_links_to_the_page_and_the_report(store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = gate.check_gate(3, store)
+    question = review_question.build_question(3)
+    assert "[Review page](http://127.0.0.1:8000/versions/3)" in question
+    assert "[Report with the pictures](http://127.0.0.1:8000/versions/3/report)" in question
+    assert result.headline in question and all(f"| {rule.name} |" in question for rule in result.rules)
+    assert gate_results.find_gate_result(3, store) == result
+    monkeypatch.setenv("REALFRAME_PUBLIC_URL", "https://realframe.example.org")
+    get_settings.cache_clear()
+    assert "(https://realframe.example.org/versions/3/report)" in review_question.build_question(3)
+
+
+def test_the_question_is_asked_again_with_the_reason_as_plain_text() -> None:
+    text = review_question.add_refusal("QUESTION", "version 3: does not meet 1 rule: [x](https://evil.example) <b>")
+    assert text.endswith("QUESTION")
+    assert "**Your answer was not recorded:** version 3: does not meet 1 rule" in text
+    assert "](https://evil.example)" not in text and "\\<b" in text
+
+
+def test_a_decision_on_the_page_ends_the_question(store: Store) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=1)  # the ledger rounds to milliseconds
+    assert review_question.find_decision_since(3, before) is None
+    decisions.reject(3, Reviewer("ada", "web", "password"), "no")
+    decision = review_question.find_decision_since(3, before)
+    assert decision and review_question.describe_decision(decision) == "reject: version 3 by ada"
+    decisions.record_timeout(3)  # no decision of a person
+    assert review_question.find_decision_since(3, before) == decision
+    assert review_question.find_decision_since(3, datetime.now(UTC) + timedelta(hours=1)) is None

@@ -9,9 +9,11 @@ import sys
 import threading
 import time
 import warnings
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from realframe.governance.review_question import APPROVE
 from realframe.services.airflow_home import load_passwords
 from realframe.settings import Settings, get_settings
 from realframe.threads import prepare_import
@@ -32,10 +34,14 @@ def main(arguments: list[str]) -> int:
     prepare_import()
     _prepare_database()
     for dag_id in options.dags:
+        is_over = threading.Event()
         if dag_id == "review_model" and options.approve_as:
-            answer_arguments = {"user": options.approve_as, "settings": get_settings(), "override": options.override}
-            threading.Thread(target=answer_review, kwargs=answer_arguments, daemon=True).start()
-        state = run_dag(dag_id, conf)
+            answer_arguments = {"user": options.approve_as, "settings": get_settings(), "override": options.override, "is_over": is_over}
+            threading.Thread(target=answer_reviews, kwargs=answer_arguments, daemon=True).start()
+        try:
+            state = run_dag(dag_id, conf)
+        finally:
+            is_over.set()
         print(f"{dag_id}: {state}", flush=True)
         if state != "success":
             return 1
@@ -51,7 +57,9 @@ def run_dag(dag_id: str, conf: dict[str, Any]) -> str:
     bag = DagBag()
     if bag.import_errors:
         raise ImportError(str(bag.import_errors))
-    return str(bag.dags[dag_id].test(run_conf=conf).state)
+    dag = bag.dags[dag_id]
+    dag.deadline = None  # nobody reads a reminder here, and Airflow 3.3.2 cannot end such a run
+    return str(dag.test(run_conf=conf).state)
 
 
 @cache
@@ -62,24 +70,25 @@ def _prepare_database() -> None:
     initdb()
 
 
-def answer_review(
-    user: str, settings: Settings, option: str = "Approve", comment: str = "answered by the headless run", override: str = ""
-) -> None:
-    """Wait for the required action of a DAG and answer it through Airflow's API as ``user``."""
+def answer_reviews(user: str, settings: Settings, *, is_over: threading.Event, override: str = "") -> None:
+    """Approve through Airflow's API as ``user`` whatever is asked from now on, also after a refusal, until ``is_over`` is set."""
     from airflow.api_fastapi.app import create_app
     from fastapi.testclient import TestClient
 
+    start = datetime.now(UTC)
     password = load_passwords(settings)[user]  # first: Airflow prints the passwords that it creates itself
     with TestClient(create_app(apps="all")) as client:
         token = client.post("/auth/token", json={"username": user, "password": password}).json()["access_token"]
         headers = {"Authorization": f"Bearer {token}"}
-        while not (questions := _open_questions(client, headers)):
-            time.sleep(0.5)
-        time.sleep(_ANSWER_DELAY_S)
-        task = questions[0]["task_instance"]
-        path = f"/api/v2/dags/{task['dag_id']}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}/-1/hitlDetails"
-        answer = {"chosen_options": [option], "params_input": {"comment": comment, "override": override}}
-        client.patch(path, headers=headers, json=answer).raise_for_status()
+        fields = {"comment": "answered by the headless run", "override": override}
+        while not is_over.wait(0.5):
+            for question in _open_questions(client, headers):
+                if datetime.fromisoformat(question["created_at"]) < start:
+                    continue  # it belongs to a run of the server
+                time.sleep(_ANSWER_DELAY_S)
+                task = question["task_instance"]
+                path = f"/api/v2/dags/{task['dag_id']}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}/-1/hitlDetails"
+                client.patch(path, headers=headers, json={"chosen_options": [APPROVE], "params_input": fields}).raise_for_status()
 
 
 def _open_questions(client: Any, headers: dict[str, str]) -> list[dict[str, Any]]:
