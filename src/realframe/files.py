@@ -9,13 +9,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _CHUNK_BYTES = 1 << 20
+MAX_NAME_BYTES = 255  # of one name, on all usual file systems
+_MAX_SUFFIX_BYTES = 32
 
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of ``target``; when the block succeeds, fsync that file and rename it over ``target``."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.stem}.{secrets.token_hex(4)}.tmp{target.suffix}")
+    suffix = target.suffix if len(os.fsencode(target.suffix)) <= _MAX_SUFFIX_BYTES else ""
+    stem = shorten_name(target.stem, MAX_NAME_BYTES - len(os.fsencode(suffix)) - len("..01234567.tmp"))
+    temporary = target.with_name(f".{stem}.{secrets.token_hex(4)}.tmp{suffix}")
     try:
         yield temporary
         with temporary.open("rb") as written:
@@ -26,6 +30,13 @@ def atomic_path(target: Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def shorten_name(name: str, max_bytes: int = MAX_NAME_BYTES) -> str:
+    """Return the beginning of a name that has at most ``max_bytes`` bytes, without a character cut in two."""
+    while len(os.fsencode(name)) > max_bytes:
+        name = name[:-1]
+    return name
 
 
 def write_bytes(target: Path, data: bytes) -> None:

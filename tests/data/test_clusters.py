@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realframe.data.clusters import find_clusters, find_near_pairs
+from realframe.data.clusters import find_clusters, find_group_components, find_near_pairs
 from tests.data.dataset_rows import make_item, make_quality, make_table, media_id
 
 HASHES = st.lists(st.one_of(st.integers(0, 2**64 - 1), st.integers(0, 255)), max_size=40)
@@ -72,6 +72,21 @@ def test_group_links_and_frame_links_form_one_cluster() -> None:
     found = find_clusters(make_table(rows), make_quality(rows, {media_id("c"): media_id("b")[:16]}), 2)
     assert clusters_of_several(found) == {ids("a", "b", "c")}
     assert (found == [min(members) for members in (found.index[found == name] for name in found)]).all()
+
+
+def test_an_item_of_two_groups_links_both() -> None:
+    rows = [
+        make_item("a", "real", group="id3"),
+        make_item("b", "fake", group="id3|id7"),
+        make_item("c", "real", group="id7"),
+        make_item("d", "real", group="id"),
+        make_item("e", "real"),
+        make_item("f", "real"),
+    ]
+    items = make_table(rows)
+    assert clusters_of_several(find_clusters(items, make_quality(rows), -1)) == {ids("a", "b", "c")}
+    components = find_group_components(items)
+    assert components[:3].nunique() == 1 and components.nunique() == 4
 
 
 def test_an_item_without_frames_stands_alone() -> None:

@@ -2,7 +2,10 @@
 
 import os
 import shutil
+import subprocess
+import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -10,8 +13,8 @@ from typer.testing import CliRunner
 
 from realframe.data import file_hashes, ingest_batch
 from realframe.data.ingest import ingest
-from realframe.data.labels import FileEntry
-from realframe.data.layouts import read_layout
+from realframe.data.labels import FileEntry, LabelOptions, parse_meanings
+from realframe.data.layouts import read_layout, read_originals
 from realframe.errors import DatasetError, LabelConflictError
 from realframe.settings import get_settings
 from tests.data.dataset_rows import write_picture
@@ -34,7 +37,7 @@ def snapshot(folder: Path) -> dict[str, tuple[bytes, int, int]]:
 
 
 def entries_by_name(raw: Path) -> dict[str, FileEntry]:
-    return {Path(entry.path).name: entry for entry in read_layout(raw)}
+    return {Path(entry.path).name: entry for entry in read_originals(raw)}
 
 
 def test_files_are_copied_with_their_labels_and_the_source_is_unchanged(source: Path, raw: Path, cache: Path) -> None:
@@ -205,11 +208,14 @@ def test_a_missing_folder_and_a_full_disk_are_errors_with_a_hint(
     assert not list(raw.rglob("*.png"))
 
 
-def test_the_command_ingests_and_prints_the_summary(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_ingests_and_prints_the_summary(source: Path, tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import typer
 
     from realframe.cli.data_commands import ingest as command
 
+    (tmp_path / "checkout").mkdir()
+    for name in ("dvc.yaml", "pyproject.toml"):  # what makes a folder a checkout
+        shutil.copy(root / name, tmp_path / "checkout")
     monkeypatch.setenv("REALFRAME_ROOT", str(tmp_path / "checkout"))
     get_settings.cache_clear()
     app = typer.Typer()
@@ -226,6 +232,22 @@ def test_the_command_ingests_and_prints_the_summary(source: Path, tmp_path: Path
         assert CliRunner().invoke(app, [str(source / "x.png"), "--label", "fake", "--generator", "sora"]).exit_code == 0
         assert entries_by_name(tmp_path / "checkout" / "data" / "raw")["x.png"].generator == "sora"
         assert "--label-csv" in CliRunner().invoke(app, ["--help"]).output
+        assert CliRunner().invoke(app, [str(source), "--layout", "nosuch"]).exit_code == 2
+        refused = CliRunner().invoke(app, [str(source), "--layout", "celeb-df"])
+        assert isinstance(refused.exception, DatasetError) and "no file of the layout celeb-df" in str(refused.exception)
+        (source / "list.csv").write_text("path,label\nreal/phone/a.png,1\nreal/gone.png,1\n")
+        kept = CliRunner().invoke(app, [str(source)])
+        assert "1 files keep the label of an earlier ingest" in kept.output
+        write_picture(source / "real" / "new.png", 21)
+        with (source / "list.csv").open("a") as stream:
+            stream.write("real/new.png,1\n")
+        contradicted = CliRunner().invoke(app, [str(source)])
+        assert isinstance(contradicted.exception, LabelConflictError) and "--trust" in str(contradicted.exception)
+        with zipfile.ZipFile(source / "more.zip", "w") as packed:
+            packed.write(write_picture(tmp_path / "y.png", 12), "real/y.png")
+        settled = CliRunner().invoke(app, [str(source), "--trust", "folders", "--unpack"])
+        assert settled.exit_code == 1, settled.output  # real/gone.png is missing
+        assert "2 copied (2 real)" in settled.output and "gone.png is named in list.csv, line 3" in settled.output
     finally:
         get_settings.cache_clear()
 
@@ -256,3 +278,71 @@ def test_only_media_is_taken_in_and_never_under_the_name_of_a_program(source: Pa
     assert stored == {"a.png", "b.png", "c.png", "plain.PNG", "polyglot.py.gif", "labels.csv"}
     assert entries_by_name(raw)["polyglot.py.gif"].label == "real"
     assert ingest(source, raw, cache_dir=cache).copied_count == 0
+
+
+def test_contradictions_stop_the_ingest_before_anything_is_copied(raw: Path, cache: Path, tmp_path: Path) -> None:
+    source = tmp_path / "set"
+    for index in range(5):
+        write_picture(source / "real" / f"{index}.png", index)
+    (source / "list.csv").write_text("path,label\n" + "".join(f"real/{index}.png,1\n" for index in range(4)))
+    with pytest.raises(LabelConflictError, match=r"4 of 5 files.*real/0\.png is real by its folders.*`--labels 0=fake,1=real`"):
+        ingest(source, raw, cache_dir=cache)
+    assert not raw.exists()
+    options = LabelOptions(parse_meanings("0=fake,1=real"))
+    assert ingest(source, raw, cache_dir=cache, options=options).labels == {"real": 5}
+    assert ingest(source, raw, cache_dir=cache).present_count == 5  # what was settled stays settled, also for a run that reads the inbox
+    write_picture(source / "fake" / "x" / "real" / "new.png", 9)
+    with pytest.raises(LabelConflictError, match="1 of 6 files"):
+        ingest(source, raw, cache_dir=cache)
+    assert ingest(source, raw, cache_dir=cache, overrides=FileEntry("", "real")).copied_count == 1  # a label for all settles it too
+
+
+def test_groups_of_the_same_bytes_in_two_sources_both_hold(raw: Path, cache: Path, tmp_path: Path) -> None:
+    for name, group in (("one", "g1"), ("two", "g2")):
+        write_picture(tmp_path / name / "real" / "a.png", 1)
+        ingest(tmp_path / name, raw, cache_dir=cache, overrides=FileEntry("", group=group))
+    assert entries_by_name(raw)["a.png"].group == "g1|g2"
+
+
+def test_long_names_are_stored(raw: Path, cache: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "set" / "real"
+    names = ["a" * 251 + ".png", "b" * 238 + ".png", "\N{GREEK SMALL LETTER OMEGA}" * 125 + ".png", "c" * 255, "d" * 250 + ".py", "ok.png"]
+    for index, name in enumerate(names):
+        write_picture(folder / "new.png", index).rename(folder / name)
+    assert ingest(tmp_path / "set", raw, cache_dir=cache).copied_count == 6
+    stored = {path.name for path in raw.rglob("*") if path.is_file()}
+    assert stored == {*names[:4], f"{'d' * 250}..png", "ok.png", "labels.csv"}
+    write_picture(folder / names[0], 77)  # other bytes under the same long name
+    assert ingest(tmp_path / "set", raw, cache_dir=cache).copied_count == 1
+    assert len([entry for entry in read_originals(raw) if entry.label == "real" and not entry.problem]) == 7
+
+
+UNREADABLE_SCRIPT = """
+import sys
+from pathlib import Path
+from realframe.data.ingest import ingest
+summary = ingest(Path(sys.argv[1]), Path(sys.argv[2]), cache_dir=Path(sys.argv[3]))
+print({name: problem.reason for name, problem in sorted(summary.rejected.items())})
+print(summary.copied_count, summary.has_unread_files)
+"""
+
+
+def test_a_folder_that_cannot_be_read_is_named(raw: Path, cache: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "set" / "real"
+    for name in ("open", "closed", "listed"):
+        write_picture(folder / name / "a.png", len(name))
+    (folder / "closed").chmod(0)
+    (folder / "listed").chmod(0o400)  # its names can be read, its files cannot
+    drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"]
+    if os.geteuid() == 0 and not shutil.which("setpriv"):
+        pytest.skip("root reads every folder, and setpriv is not installed")
+    command = [*(drop if os.geteuid() == 0 else []), sys.executable, "-c", UNREADABLE_SCRIPT, str(tmp_path / "set"), str(raw), str(cache)]
+    try:
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    finally:
+        for name in ("closed", "listed"):
+            (folder / name).chmod(0o700)
+    assert output == [
+        "{'real/closed': 'is a folder that cannot be read: Permission denied', 'real/listed/a.png': 'cannot be read: Permission denied'}",
+        "1 True",
+    ]

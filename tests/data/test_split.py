@@ -174,3 +174,12 @@ def test_check_splits_finds_violations(column: str) -> None:
     changed.loc[[test, train], column] = "same" if column in ("cluster", "group") else 2
     with pytest.raises(DatasetError):
         check_splits(changed)
+
+
+def test_a_group_among_several_may_not_be_in_two_splits() -> None:
+    splits = split_rows(make_two_classes(10, 10))
+    test = splits.index[splits["split"] == "test"][0]
+    train = splits.index[splits["split"] == "train"][0]
+    splits.loc[[test, train], "group"] = ["id3|id7", "id7|id9"]
+    with pytest.raises(DatasetError, match=r"group id7.*is in two splits"):
+        check_splits(splits)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from realframe.cli import app
-from realframe.data.layouts import read_layout
+from realframe.data.ingest import ingest
+from realframe.data.layouts import read_layout, read_originals
 from realframe.errors import DatasetError, NotMediaError, NotScoredError, RealframeError
 from realframe.feedback import accepted_items
 from realframe.feedback.accepted_items import accept_agreed
@@ -102,19 +103,47 @@ def test_two_people_agree_and_one_disputes(votes: list[tuple[str, str]]) -> None
     assert (state == "agreed") == (len(latest) >= 2 and len(set(latest.values())) == 1)
 
 
-def test_a_file_with_another_label_in_the_originals_is_not_accepted(
+def test_a_label_of_two_people_corrects_the_originals_and_stays(
     store: Store, settings: Settings, photo: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    other = write_photo(tmp_path / "other.png", 2)
-    (settings.raw_dir / "fake").mkdir(parents=True)
-    shutil.copy(photo, settings.raw_dir / "fake" / "x.png")
+    source = tmp_path / "inbox"
+    for name in ("fake/sora/x.png", "fake/sora/y.png"):
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(photo, source / name) if name.endswith("x.png") else write_photo(source / name, 3)
+    (source / "labels.csv").write_text("path,group,split\nfake/sora/x.png,g1,test\n")
+    ingest(source, settings.raw_dir, cache_dir=settings.cache_dir)
+    (settings.raw_dir / "fake").mkdir()
+    shutil.copy(write_photo(tmp_path / "other.png", 2), settings.raw_dir / "fake" / "z.png")  # put there by hand
     for by in ("anna", "ben"):
         _vote(store, settings, photo, "real", by)
-        _vote(store, settings, other, "fake", by)
-    assert accept_agreed(store, settings) == 1
-    assert "feedback by anna, ben is not accepted" in caplog.text and "labeled fake and real" in caplog.text
-    assert [item.media_id for item in accepted_items.list_regression_items(store)] == [compute_sha256(other)]
-    assert {case.state for case in list_cases(store)} == {"agreed", "accepted"}
+        _vote(store, settings, tmp_path / "other.png", "real", by)
+    assert accept_agreed(store, settings) == 2 and "not accepted" not in caplog.text
+
+    def facts() -> dict[str, tuple[str, str, str, str, str]]:
+        entries = read_originals(settings.raw_dir)
+        return {Path(e.path).name: (e.label, e.generator, e.source, e.group, e.split) for e in entries}
+
+    corrected = {
+        "x.png": ("real", "", "feedback", "g1", "test"),
+        "y.png": ("fake", "sora", "", "", ""),
+        "z.png": ("real", "", "feedback", "", ""),
+    }
+    assert facts() == corrected
+    assert {item.label for item in accepted_items.list_regression_items(store)} == {"real"}
+    assert {case.state for case in list_cases(store)} == {"accepted"}
+    ingest(source, settings.raw_dir, cache_dir=settings.cache_dir)  # the inbox still says fake: the next run neither fails nor undoes it
+    assert facts() == corrected
+
+
+def test_a_file_that_cannot_be_accepted_is_named_and_stays(
+    store: Store, settings: Settings, photo: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for by in ("anna", "ben"):
+        _vote(store, settings, photo, "real", by)
+    next(settings.feedback_dir.iterdir()).unlink()
+    assert accept_agreed(store, settings) == 0
+    assert "feedback by anna, ben is not accepted" in caplog.text
+    assert [case.state for case in list_cases(store)] == ["agreed"]
 
 
 def test_a_file_that_is_not_media_is_refused(store: Store, settings: Settings, tmp_path: Path) -> None:
@@ -146,7 +175,9 @@ def test_the_list_shows_each_vote(settings: Settings, photo: Path, store: Store)
 
 
 @pytest.mark.slow
-def test_a_file_that_was_taken_down_is_refused(settings: Settings, photo: Path, store: Store, empty_registry: Path) -> None:
+def test_a_file_that_was_taken_down_is_refused(settings: Settings, photo: Path, store: Store, empty_registry: Path, root: Path) -> None:
+    for name in ("dvc.yaml", "pyproject.toml"):  # what makes a folder a checkout
+        shutil.copy(root / name, settings.root)
     for by in ("anna", "ben"):
         _vote(store, settings, photo, "real", by)
     accept_agreed(store, settings)

@@ -17,7 +17,7 @@ from realframe.config import Limits
 from realframe.data import takedown_list
 from realframe.data.file_hashes import HASH_INDEX_FILE, HashIndex, group_by_content, sha256_of_content
 from realframe.data.labels import ENTRY_COLUMNS, FileEntry
-from realframe.data.layouts import read_layout
+from realframe.data.layouts import read_originals
 from realframe.data.manifest import MEDIA_SCHEMA
 from realframe.errors import DatasetError, MediaError, UnlabeledError
 from realframe.files import write_text
@@ -62,10 +62,10 @@ def build_catalog(raw_dir: Path, limits: Limits, cache_dir: Path, workers: int, 
         taken_down_ids: ids of items that were taken down; they are rejected.
 
     Raises:
-        LabelConflictError: the same bytes are labeled real and fake.
-        DatasetError: the folder holds no files, a CSV cannot be read, or the same bytes are assigned to two splits.
+        LabelConflictError: the same bytes are labeled real and fake, or folders and a CSV contradict each other.
+        DatasetError: the folder holds no files, a CSV is not understood, or the same bytes are assigned to two splits.
     """
-    entries = read_layout(raw_dir)
+    entries = read_originals(raw_dir)
     if not entries:
         hint = "Add your files with `realframe ingest FOLDER`, or render examples with `realframe demo-data FOLDER` and ingest that folder."
         raise DatasetError(raw_dir, "holds no files", hint)

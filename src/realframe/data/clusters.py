@@ -1,5 +1,7 @@
 """Cluster the media items that must stay in one split: items of one group, and items with nearly identical frames.
 
+An item may be of several groups, such as the two people of a face swap; it then links all items of both.
+
 Two frames are near-duplicates where their 64-bit perceptual hashes differ in few bits (Zauner 2010, "Implementation and benchmarking of
 perceptual image hash functions"). A cluster is a connected component of the items linked in this way.
 """
@@ -9,6 +11,8 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from tqdm import tqdm
+
+from realframe.data.labels import split_groups
 
 _BLOCK_PAIRS = 1 << 24  # pairs compared at once: 128 MiB of 64-bit differences
 
@@ -21,7 +25,7 @@ def find_clusters(
     The frames of two items of the previous split are not compared again: with other sampled frames the result could differ.
 
     Args:
-        items: rows with ``media_id`` and ``group`` (empty: none).
+        items: rows with ``media_id`` and ``group`` (empty: none; several: separated by ``|``).
         quality: the rows of ``data/quality.parquet``; the hashes of kept frames are compared.
         distance: frames whose hashes differ in at most so many bits link their items; -1 compares none.
         previous_clusters: the clusters of the previous split, by ``media_id``.
@@ -41,6 +45,18 @@ def find_clusters(
     _, component = connected_components(graph, directed=False)
     _, first = np.unique(component, return_index=True)  # ids are sorted: the first of a component is its smallest
     return pd.Series(ids[first][component], index=pd.Index(ids, name="media_id"), name="cluster", dtype=str)
+
+
+def find_group_components(items: pd.DataFrame) -> "pd.Series[str]":
+    """Return, for each row, the smallest ``media_id`` of the items that its groups link; index as in ``items``."""
+    no_frames = pd.DataFrame({"media_id": [], "is_kept": [], "phash": []})
+    return items["media_id"].map(find_clusters(items, no_frames, -1)).astype(str)
+
+
+def explode_groups(rows: pd.DataFrame, column: str = "group") -> pd.DataFrame:
+    """Return one row per item and group, without the items that are of none."""
+    names = rows[column].map(split_groups)
+    return rows.assign(**{column: names}).explode(column).dropna(subset=[column])
 
 
 def find_near_pairs(hashes: np.ndarray, distance: int) -> np.ndarray:
@@ -65,7 +81,7 @@ def find_near_pairs(hashes: np.ndarray, distance: int) -> np.ndarray:
 
 def _link_groups(items: pd.DataFrame, ids: np.ndarray, column: str) -> np.ndarray:
     """Link each item of a group to the first item of the group; int64 (2, M), positions in ``ids``."""
-    grouped = items.loc[items[column] != "", ["media_id", column]].sort_values("media_id")
+    grouped = explode_groups(items.loc[:, ["media_id", column]].sort_values("media_id"), column)
     first = grouped.groupby(column)["media_id"].transform("first")
     return np.stack([np.searchsorted(ids, grouped["media_id"].to_numpy(dtype=str)), np.searchsorted(ids, first.to_numpy(dtype=str))])
 

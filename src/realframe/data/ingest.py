@@ -5,6 +5,7 @@ The same bytes are stored once. An ingest that was killed is completed by the ne
 program runs; what else is in the folder is skipped and named.
 """
 
+import errno
 import shutil
 import time
 from collections import Counter
@@ -17,15 +18,24 @@ from tqdm import tqdm
 from realframe.data import takedown_list
 from realframe.data.file_hashes import HASH_INDEX_FILE, FolderContents, HashIndex, group_by_content, sha256_of_content
 from realframe.data.ingest_batch import IngestBatch
-from realframe.data.labels import FileEntry, apply_defaults, merge_entries
-from realframe.data.layouts import find_text_files, read_file_entry, read_layout, read_listed_files
+from realframe.data.labels import FileEntry, LabelOptions, apply_defaults, merge_entries
+from realframe.data.layouts import (
+    FolderLabels,
+    raise_contradictions,
+    read_file_entry,
+    read_folder_labels,
+    read_listed_files,
+    read_originals,
+)
 from realframe.errors import DatasetError, EmptyFileError, MediaError, NotMediaError, NoVideoStreamError, UnreadableFileError
+from realframe.files import MAX_NAME_BYTES, shorten_name
 from realframe.media.signature import HEAD_BYTES, MEDIA_SUFFIXES, detect_signature, read_signature
 from realframe.settings import get_settings
 
 _RESERVED_BYTES = 64 << 20  # free disk that the copies must leave
 _ARCHIVE_STARTS = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"7z\xbc\xaf\x27\x1c", b"Rar!", b"\x28\xb5\x2f\xfd")
 _NO_OVERRIDES = FileEntry("")
+_NO_OPTIONS = LabelOptions()
 
 
 @dataclass
@@ -44,6 +54,7 @@ class IngestSummary:
         bytes: total size of the copied files.
         rejected: path -> why the media file was not copied.
         skipped: path -> what the file is instead of media; CSV files of labels are read and not listed here.
+        notes: sentences on how the labels were read.
     """
 
     batch: Path
@@ -55,6 +66,22 @@ class IngestSummary:
     bytes: int = 0
     rejected: dict[str, MediaError] = field(default_factory=dict)
     skipped: dict[str, MediaError] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def has_unread_files(self) -> bool:
+        """Whether a file, a folder or an archive is missing or could not be read, so that the source is not wholly ingested."""
+        return any(isinstance(problem, UnreadableFileError | NotMediaError) for problem in self.rejected.values())
+
+    def add(self, other: "IngestSummary", prefix: str) -> None:
+        """Add the result of another ingest; ``prefix`` begins the paths of its files."""
+        self.batch = self.batch if self.copied_count else other.batch
+        for name in ("file_count", "copied_count", "present_count", "duplicate_count", "bytes"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.labels += other.labels
+        self.rejected |= {f"{prefix}{path}": problem for path, problem in other.rejected.items()}
+        self.skipped |= {f"{prefix}{path}": problem for path, problem in other.skipped.items()}
+        self.notes += other.notes
 
     def __str__(self) -> str:
         labels = ", ".join(f"{self.labels[label]} {label or 'unlabeled'}" for label in ("real", "fake", "") if self.labels[label])
@@ -70,6 +97,7 @@ def ingest(
     cache_dir: Path | None = None,
     label_csv: Path | None = None,
     overrides: FileEntry = _NO_OVERRIDES,
+    options: LabelOptions = _NO_OPTIONS,
     min_age_s: float = 0.0,
     workers: int = 1,
     taken_down_ids: frozenset[str] = frozenset(),
@@ -82,27 +110,33 @@ def ingest(
         cache_dir: holds the digests of files, so that ingesting a folder a second time is fast; default: that of the settings.
         label_csv: the CSV of labels, instead of those in the folder.
         overrides: values for all files, which take precedence over folders and CSV; its path is not used.
+        options: how labels are read.
         min_age_s: skip files that changed less than so many seconds ago: they may still be arriving.
         workers: number of threads that read.
         taken_down_ids: ids of items that were taken down; they are rejected.
 
     Raises:
-        LabelConflictError: the same bytes are labeled real and fake, in ``path`` or between it and ``raw_dir``. Nothing is copied.
-        DatasetError: the path does not exist, a CSV cannot be read, or the disk is too full.
+        LabelConflictError: folders or a CSV contradict each other; or the same bytes are labeled real and fake, in ``path`` or between it
+            and ``raw_dir``. Nothing is copied.
+        DatasetError: the path does not exist, a CSV is not understood, or the disk is too full.
     """
-    folder, listed = _list_entries(path, label_csv)
-    entries = [_check_entry(apply_defaults(replace(overrides, path=entry.path), entry), folder, min_age_s) for entry in listed]
-    skipped = _find_skipped(path, folder, entries)
-    entries = [entry for entry in entries if entry.path not in skipped]
+    folder, labels = _read_labels(path, label_csv, replace(options, label=options.label or overrides.label))
     batch = IngestBatch(raw_dir, folder)
+    listed, settled = (labels.entries, 0) if overrides.label else _apply_earlier_decisions(labels.entries, batch, folder)
+    entries = [_check_entry(apply_defaults(replace(overrides, path=entry.path), entry), folder, min_age_s) for entry in listed]
+    skipped = _find_skipped(folder, entries, labels.texts)
+    entries = [entry for entry in entries if entry.path not in skipped]
+    if not overrides.label:
+        raise_contradictions(path, entries)
     cache = _ensure_folder(cache_dir or get_settings().cache_dir)
     with FileLock(cache / "ingest.lock"), HashIndex(cache / HASH_INDEX_FILE) as hashes:
         batch.remove_partial_copies()
         source = group_by_content(folder, entries, hashes, workers)
         _reject_taken_down(source, taken_down_ids)
-        present = group_by_content(raw_dir, read_layout(raw_dir), hashes, workers).items
+        present = group_by_content(raw_dir, read_originals(raw_dir), hashes, workers).items
         new = [content for content in source.items if content not in present]
         summary = IngestSummary(batch.path, len(entries), duplicate_count=source.duplicates, rejected=source.problems, skipped=skipped)
+        summary.notes = labels.notes + _note_earlier_decisions(settled)
         summary.present_count = len(source.items) - len(new)
         updates = _merge_with_present(source, present, folder, raw_dir)
         _check_free_space(raw_dir, [folder / source.items[content].path for content in new])
@@ -112,18 +146,39 @@ def ingest(
     return summary
 
 
-def _list_entries(path: Path, label_csv: Path | None) -> tuple[Path, list[FileEntry]]:
+def _read_labels(path: Path, label_csv: Path | None, options: LabelOptions) -> tuple[Path, FolderLabels]:
     """Return the source folder and the entries of its files."""
     if path.is_dir():
-        return path, read_layout(path, label_csv)
+        return path, read_folder_labels(path, label_csv, options)
     if not path.is_file():
         raise DatasetError(path, "there is no such file or folder", "Name a folder, a media file or a CSV of labels.")
-    if path.suffix.casefold() == ".csv" and read_signature(path) is None:
-        return path.parent, read_listed_files(path)
-    return path.parent, [read_file_entry(path, label_csv)]
+    if path.suffix.casefold() in (".csv", ".tsv", ".jsonl") and read_signature(path) is None:
+        return path.parent, read_listed_files(path, options)
+    return path.parent, FolderLabels([read_file_entry(path, label_csv, options)], [], [])
 
 
-def _find_skipped(path: Path, folder: Path, entries: list[FileEntry]) -> dict[str, MediaError]:
+def _apply_earlier_decisions(entries: list[FileEntry], batch: IngestBatch, folder: Path) -> tuple[list[FileEntry], int]:
+    """Return the entries, without the contradictions about files that have a label from an earlier ingest, and how many these are."""
+    if not any(entry.contradiction and not entry.problem for entry in entries):
+        return entries, 0
+    decided = {entry.path: entry for entry in batch.read_entries() if entry.label}
+    base = batch.path.relative_to(batch.raw_dir)
+    settled, count = [], 0
+    for entry in entries:
+        known = decided.get((base / _stored_name(folder, entry.path)).as_posix()) if entry.contradiction and not entry.problem else None
+        if known:
+            entry = replace(entry, label=known.label, generator=known.generator, source=known.source, contradiction=None)
+            count += 1
+        settled.append(entry)
+    return settled, count
+
+
+def _note_earlier_decisions(count: int) -> list[str]:
+    sentence = "files keep the label of an earlier ingest, although their label is stated in two ways"
+    return [f"{count} {sentence}"] if count else []
+
+
+def _find_skipped(folder: Path, entries: list[FileEntry], texts: list[str]) -> dict[str, MediaError]:
     """Return the files that are not media, by what they are."""
     skipped: dict[str, MediaError] = {}
     for entry in entries:
@@ -132,10 +187,20 @@ def _find_skipped(path: Path, folder: Path, entries: list[FileEntry]) -> dict[st
             problem = None if entry.problem or not file.is_file() else _find_kind_error(file, entry.path)
         except OSError:
             continue  # it is rejected where it is read
-        if problem:
+        if problem := problem or (entry.problem if isinstance(entry.problem, NotMediaError) else None):
             skipped[entry.path] = problem
-    texts = find_text_files(folder) if path.is_dir() else ()
-    return skipped | {name: NotMediaError(name, "is a text file", "") for name in texts if name not in skipped}
+    return skipped | {name: _make_text_error(name) for name in texts if name not in skipped}
+
+
+def _make_text_error(name: str) -> NotMediaError:
+    if name.casefold().endswith((".csv", ".tsv")):
+        return NotMediaError(name, "is a table without a known column of labels, groups or splits", "It is not read.")
+    return NotMediaError(name, "is a text file", "")
+
+
+def is_archive(head: bytes) -> bool:
+    """Say whether a file that starts with ``head`` is an archive or a compressed file."""
+    return head.startswith(_ARCHIVE_STARTS) or head[257:262] == b"ustar"
 
 
 def _find_kind_error(file: Path, path: str) -> MediaError | None:
@@ -149,15 +214,18 @@ def _find_kind_error(file: Path, path: str) -> MediaError | None:
         return NoVideoStreamError(path, "is a sound recording without pictures", "Ingest the video itself.")
     if signature:
         return None
-    if head.startswith(_ARCHIVE_STARTS) or head[257:262] == b"ustar":
-        return NotMediaError(path, "is an archive, which is not unpacked", "Unpack it and ingest the folder.")
+    if is_archive(head):
+        return NotMediaError(path, "is an archive, which is not unpacked", "`realframe ingest PATH --unpack` also ingests what is in it.")
     return NotMediaError(path, "is neither an image nor a video, whatever its name", "")
 
 
 def _check_entry(entry: FileEntry, folder: Path, min_age_s: float) -> FileEntry:
     """Set the problem of a file that must not be copied: a link that leads out of the folder, or a file that may still be arriving."""
     file = folder / entry.path
-    if entry.problem or not file.exists():
+    try:
+        if entry.problem or not file.exists():
+            return entry
+    except OSError:  # such as a folder that may be listed, but not entered
         return entry
     if not file.resolve().is_relative_to(folder.resolve()):
         problem = UnreadableFileError(entry.path, "is a link that leads out of the folder", "Ingest the file that it points to.")
@@ -199,6 +267,9 @@ def _copy_file(
         summary.rejected[entry.path] = UnreadableFileError(entry.path, "changed while it was being copied", "Ingest it again.")
         return []
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            summary.rejected[entry.path] = UnreadableFileError(entry.path, "has a path that is too long to be stored", "Shorten its name.")
+            return []
         if (folder / entry.path).exists() and error.filename != str(folder / entry.path):
             raise  # of the target, such as a full disk
         summary.rejected[entry.path] = UnreadableFileError(entry.path, f"cannot be read: {error.strerror}", "Ingest it again.")
@@ -222,7 +293,12 @@ def _stored_name(folder: Path, path: str) -> str:
     if not suffix or suffix in MEDIA_SUFFIXES:
         return path
     signature = read_signature(folder / path)
-    return f"{path}.{signature.container if signature else 'media'}"
+    suffix_of_format = f".{signature.container if signature else 'media'}"
+    return (
+        PurePosixPath(path)
+        .with_name(shorten_name(PurePosixPath(path).name, MAX_NAME_BYTES - len(suffix_of_format)) + suffix_of_format)
+        .as_posix()
+    )
 
 
 def _check_free_space(raw_dir: Path, files: list[Path]) -> None:

@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from realframe.data.labels import ENTRY_COLUMNS, FileEntry, read_label_csv
-from realframe.files import atomic_path, compute_sha256, write_text
+from realframe.data.label_table import read_label_table
+from realframe.data.labels import ENTRY_COLUMNS, LABELS_FILE, FileEntry
+from realframe.files import MAX_NAME_BYTES, atomic_path, compute_sha256, shorten_name, write_text
 
-LABELS_FILE = "labels.csv"
 _CHUNK = 1 << 20
 
 
@@ -45,7 +45,8 @@ class IngestBatch:
         """
         target = self.path / relative
         if target.exists() and not _has_sha256(target, sha256):
-            target = target.with_name(f"{target.stem}-{sha256[:8]}{target.suffix}")
+            name_end = f"-{sha256[:8]}{target.suffix}"
+            target = target.with_name(shorten_name(target.stem, MAX_NAME_BYTES - len(os.fsencode(name_end))) + name_end)
         if target.exists() and _has_sha256(target, sha256):
             return target, False
         with atomic_path(target) as temporary:
@@ -55,10 +56,16 @@ class IngestBatch:
             os.utime(temporary, ns=(facts.st_atime_ns, facts.st_mtime_ns))
         return target, True
 
+    def read_entries(self) -> list[FileEntry]:
+        """Return the entries of earlier ingests, with paths relative to ``raw_dir``."""
+        csv_file = self.path / LABELS_FILE
+        rows = read_label_table(csv_file, self.raw_dir).rows if csv_file.exists() else []
+        return [row.entry for row in rows if not row.entry.problem]
+
     def add_entries(self, entries: Iterable[FileEntry]) -> None:
         """Add entries (paths relative to ``raw_dir``) to the batch's CSV, in place of earlier entries of the same paths."""
         csv_file = self.path / LABELS_FILE
-        known = [entry for entry in read_label_csv(csv_file, self.raw_dir) if not entry.problem] if csv_file.exists() else []
+        known = self.read_entries()
         rows = {entry.path: entry for entry in [*known, *entries]}
         if rows != {entry.path: entry for entry in known}:
             write_text(csv_file, self._format_csv(rows[path] for path in sorted(rows)))

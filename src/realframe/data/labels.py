@@ -1,31 +1,49 @@
-"""Parse the labels and splits in folder names and in CSV files, and combine the entries of one file.
+"""Parse the words for labels and splits in folder names and tables, and combine the entries of one file.
 
-``layouts.py`` reads the labels of a whole folder with these functions.
+``layouts.py`` reads the labels of a whole folder with these functions, ``label_table.py`` those of a CSV file.
 
-A :class:`FileEntry` holds what is known of a file before it is opened. The columns of a CSV file are
-``file_path,label[,generator,source,group,split,licence]``.
+A :class:`FileEntry` holds what is known of a file before it is opened.
 """
 
-import csv
-import os
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
-from realframe.errors import DatasetError, LabelConflictError, MediaError, UnlabeledError, UnreadableFileError
+from realframe.errors import DatasetError, LabelConflictError, MediaError
 
-_LABEL_WORDS = {
-    "real": "real reals 0 0-real authentic original originals original-sequences camera genuine bonafide bona-fide celeb-real youtube-real",
-    "fake": "fake fakes 1 1-fake ai ai-generated aigc generated synthetic synthesized synthesised deepfake deepfakes manipulated "
-    "manipulated-sequences celeb-synthesis",
+_CLEAR_WORDS = {
+    "real": "real reals 0-real authentic genuine bonafide bona-fide original-sequences celeb-real youtube-real",
+    "fake": "fake fakes 1-fake ai-generated aigc manipulated-sequences celeb-synthesis",
 }
-_LABELS = {word: label for label, words in _LABEL_WORDS.items() for word in words.split()}
+_AMBIGUOUS_WORDS = {  # words that also name a category of pictures or a whole data set: fake/sdxl/camera, deepfakes/real
+    "real": "original originals camera",
+    "fake": "ai generated synthetic synthesized synthesised deepfake deepfakes manipulated",
+}
+_NUMBERS = {"0": "real", "1": "fake"}  # in a table only: a folder named 1 is not a label
+_CLEAR = {word: label for label, words in _CLEAR_WORDS.items() for word in words.split()}
+_AMBIGUOUS = {word: label for label, words in _AMBIGUOUS_WORDS.items() for word in words.split()}
 _SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test", "testing": "test"}
-_CELL_ONLY_WORDS = {"0", "1"}  # a folder named 1 is not a label
 
 ENTRY_COLUMNS = ("label", "generator", "source", "group", "split", "licence")
 """The facts of a file that a folder name or a CSV may state."""
-_PATH_COLUMNS = ("file_path", "path", "filename")
+LABELS_FILE = "labels.csv"
+"""The table that an ingest writes into each of its folders in ``data/raw``."""
+FEEDBACK_SOURCE = "feedback"
+"""The source of files whose label people agreed on. No later ingest changes that label."""
+_GROUP_SEPARATOR = "|"
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """Two statements about one file's label that differ.
+
+    Attributes:
+        statements: what says what, for example ``real by the folder real/, fake by labels.csv, line 2``.
+        hint: the options that settle it.
+    """
+
+    statements: str
+    hint: str
 
 
 @dataclass(frozen=True)
@@ -37,10 +55,11 @@ class FileEntry:
         label: ``real`` or ``fake``.
         generator: the generator of a fake.
         source: where a real file comes from.
-        group: items of one group stay in one split.
+        group: items of one group stay in one split. An item of several groups names them all, separated by ``|``.
         split: ``train``, ``val`` or ``test``.
         licence: the terms of use, in the words of the provider.
         problem: why the file cannot be used.
+        contradiction: the statements about its label that differ; ``label`` is then one of the two.
     """
 
     path: str
@@ -51,34 +70,103 @@ class FileEntry:
     split: str = ""
     licence: str = ""
     problem: MediaError | None = None
+    contradiction: Contradiction | None = None
 
 
-def parse_label(cell: str) -> str:
+@dataclass(frozen=True)
+class LabelOptions:
+    """How to read labels.
+
+    Attributes:
+        meanings: word of a cell or folder, or path of a folder -> ``real``, ``fake``, or an empty string where it is no label.
+        trust: what counts where a CSV and the folders contradict each other; empty: neither.
+        layout: the name of a public data set's layout (``public_layouts.py``); empty: detected where it is certain.
+        label: the label of all files; then neither folders nor tables need to state one, and none contradicts it.
+    """
+
+    meanings: Mapping[str, str] = field(default_factory=dict)
+    trust: Literal["", "csv", "folders"] = ""
+    layout: str = ""
+    label: str = ""
+
+
+def parse_meanings(text: str) -> dict[str, str]:
+    """Parse the meanings of words, such as ``0=fake,1=real,camera=none``. Raises DatasetError where a part is not of this form."""
+    meanings = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        word, separator, label = part.rpartition("=")
+        if not separator or not word.strip() or label.strip() not in ("real", "fake", "none"):
+            hint = "Write WORD=real, WORD=fake or WORD=none, separated by commas: `--labels 0=fake,1=real`."
+            raise DatasetError("--labels", f"{part!r} does not say what a word means", hint)
+        meanings[_normalize_key(word)] = label.strip().replace("none", "")
+    return meanings
+
+
+def parse_label(cell: str, options: LabelOptions | None = None) -> str:
     """Return ``real`` or ``fake`` for a CSV cell (1 is fake), or an empty string for any other text."""
-    return _LABELS.get(_normalize_word(cell), "")
+    word = normalize_word(cell)
+    return ({**_CLEAR, **_AMBIGUOUS, **_NUMBERS} | dict(options.meanings if options else {})).get(word, "")
 
 
-def parse_folder_label(name: str) -> str:
-    """Return ``real`` or ``fake`` for a folder's name, or an empty string for any other name."""
-    return "" if name in _CELL_ONLY_WORDS else parse_label(name)
+def is_number_cell(cell: str) -> bool:
+    """Say whether a CSV cell is 0 or 1, which mean nothing by themselves."""
+    return cell.strip() in _NUMBERS
+
+
+def parse_folder_label(name: str, options: LabelOptions | None = None, path: str = "") -> tuple[str, bool]:
+    """Return ``real`` or ``fake`` for a folder, or an empty string; and whether its name can mean nothing else.
+
+    Args:
+        name: the folder's name.
+        options: may give the meaning of the name or of the path.
+        path: the folder's path below the folder that is read.
+    """
+    word, meanings = normalize_word(name), options.meanings if options else {}
+    for key in (_normalize_key(path), word) if path else (word,):
+        if key in meanings and word not in _NUMBERS:
+            return meanings[key], True
+    return (_CLEAR[word], True) if word in _CLEAR else (_AMBIGUOUS.get(word, ""), False)
 
 
 def parse_split(word: str) -> str:
     """Return ``train``, ``val`` or ``test`` for a folder's name or a CSV cell, or an empty string for any other text."""
-    return _SPLITS.get(_normalize_word(word), "")
+    return _SPLITS.get(normalize_word(word), "")
 
 
-def _normalize_word(word: str) -> str:
+def split_groups(group: str) -> list[str]:
+    """Return the names of an item's groups."""
+    return [name for name in (part.strip() for part in group.split(_GROUP_SEPARATOR)) if name]
+
+
+def join_groups(*groups: str) -> str:
+    """Return the cell for an item of all these groups, sorted; each may be a cell itself."""
+    return _GROUP_SEPARATOR.join(sorted({name for group in groups for name in split_groups(group)}))
+
+
+def normalize_word(word: str) -> str:
+    """Return a word as it is compared: in lower case, with hyphens."""
     return word.strip().casefold().replace("_", "-").replace(" ", "-")
 
 
+def _normalize_key(word: str) -> str:
+    """Normalize a word, or each part of a path."""
+    return "/".join(normalize_word(part) for part in word.strip().strip("/").split("/"))
+
+
 def merge_entries(first: FileEntry, second: FileEntry) -> FileEntry:
-    """Merge two entries of the same bytes: values that ``first`` lacks come from ``second``.
+    """Merge two entries of the same bytes: values that ``first`` lacks come from ``second``, and the groups of both hold.
+
+    A label that people agreed on counts over another label: whoever stated that one was corrected.
 
     Raises:
         LabelConflictError: one is real and the other fake.
         DatasetError: they name two splits.
     """
+    if first.label and second.label and first.label != second.label:
+        if first.source == FEEDBACK_SOURCE:
+            second = replace(second, label="", generator="", source="")
+        elif second.source == FEEDBACK_SOURCE:
+            first = replace(first, label="", generator="", source="")
     paths = first.path if first.path == second.path else f"{first.path} and {second.path}"
     if first.label and second.label and first.label != second.label:
         raise LabelConflictError(
@@ -92,7 +180,9 @@ def merge_entries(first: FileEntry, second: FileEntry) -> FileEntry:
             f"the same bytes are assigned to the splits {first.split} and {second.split}",
             "Delete one of the files: an item that is trained on cannot be tested on.",
         )
-    return replace(first, **{name: getattr(first, name) or getattr(second, name) for name in ENTRY_COLUMNS})
+    merged = replace(first, **{name: getattr(first, name) or getattr(second, name) for name in ENTRY_COLUMNS})
+    is_same = first.group == second.group or not (first.group and second.group)
+    return merged if is_same else replace(merged, group=join_groups(first.group, second.group))
 
 
 def apply_defaults(entry: FileEntry, defaults: FileEntry) -> FileEntry:
@@ -102,84 +192,5 @@ def apply_defaults(entry: FileEntry, defaults: FileEntry) -> FileEntry:
     """
     if entry.label and defaults.label and entry.label != defaults.label:
         defaults = replace(defaults, label="", generator="", source="")
-    return replace(entry, **{name: getattr(entry, name) or getattr(defaults, name) for name in (*ENTRY_COLUMNS, "problem")})
-
-
-def is_label_csv(file: Path) -> bool:
-    """Say whether a CSV file labels media files: it has a path column and ``label``. Raises DatasetError where it cannot be read."""
-    try:
-        with file.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
-            return bool(_find_separator(stream.readline()))
-    except OSError as error:
-        hint = "It may hold labels. Make it readable or remove it."
-        raise DatasetError(file, f"cannot be read: {error.strerror}", hint) from error
-
-
-def read_label_csv(csv_file: Path, folder: Path) -> list[FileEntry]:
-    """Read one CSV of labels.
-
-    Args:
-        csv_file: the CSV, UTF-8, separated by comma, semicolon or tab. Its columns: ``file_path`` (or ``path``, ``filename``), ``label``,
-            and optionally ``generator``, ``source``, ``group``, ``split``, ``licence`` (or ``license``). Other columns are ignored.
-        folder: the folder that the entries' paths are relative to. A path in the CSV is relative to the CSV's folder; where that file does
-            not exist, to ``folder``.
-
-    Returns:
-        One entry per row, in the CSV's order. An error of a row, such as a missing file or an unknown label, is its ``problem``.
-
-    Raises:
-        DatasetError: the file is not a CSV of labels or not UTF-8, or a row names an unknown split.
-    """
-    try:
-        with csv_file.open(encoding="utf-8-sig", newline="") as stream:
-            separator = _find_separator(stream.readline())
-            if not separator:
-                names = ", ".join(f"`{column}`" for column in _PATH_COLUMNS)
-                raise DatasetError(csv_file, "is not a CSV of labels", f"Its first line must name `label` and one of {names}.")
-            stream.seek(0)
-            return list(_read_rows(csv.DictReader(stream, delimiter=separator), csv_file, folder))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(csv_file, f"cannot be read as a CSV: {error}", "Save it as UTF-8 text, one row per file.") from error
-
-
-def _find_separator(header: str) -> str:
-    """Return the separator with which the header names a path column and ``label``; empty where none does."""
-    for separator in ",;\t":
-        names = {name.strip().strip('"').casefold() for name in header.split(separator)}
-        if "label" in names and names.intersection(_PATH_COLUMNS):
-            return separator
-    return ""
-
-
-def _read_rows(rows: "csv.DictReader[str]", csv_file: Path, folder: Path) -> Iterator[FileEntry]:
-    for raw in rows:
-        row = {key.strip().casefold(): (value or "").strip() for key, value in raw.items() if isinstance(key, str)}
-        row_name = f"{csv_file.name}, line {rows.line_num}"
-        name = next((row[column] for column in _PATH_COLUMNS if row.get(column)), "")
-        if name:
-            yield _parse_row(name, row, row_name, csv_file, folder)
-
-
-def _parse_row(name: str, row: dict[str, str], row_name: str, csv_file: Path, folder: Path) -> FileEntry:
-    path, problem = _resolve_path(name, row_name, csv_file.parent, folder)
-    label, split = parse_label(row["label"]), parse_split(row.get("split", ""))
-    if row["label"] and not label and not problem:
-        problem = UnlabeledError(path, f"has the label {row['label']!r} in {row_name}: neither real nor fake", "Correct the cell.")
-    if row.get("split") and not split:
-        raise DatasetError(row_name, f"the split {row['split']!r} is none of train, val, test", "Correct the cell or empty it.")
-    licence = row.get("licence") or row.get("license", "")
-    return FileEntry(path, label, row.get("generator", ""), row.get("source", ""), row.get("group", ""), split, licence, problem)
-
-
-def _resolve_path(name: str, row_name: str, csv_folder: Path, folder: Path) -> tuple[str, MediaError | None]:
-    """Return a row's path relative to ``folder``, and why it cannot be used."""
-    root = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow the links that DVC places
-    spellings = [name, name.replace("\\", "/")] if "\\" in name else [name]
-    candidates = [Path(os.path.abspath(base / spelling)) for base in (csv_folder, folder) for spelling in spellings]  # noqa: PTH100
-    file = next((candidate for candidate in candidates if candidate.is_file()), None)
-    path = Path(name).as_posix()
-    if file is None:
-        return path, UnreadableFileError(path, f"is named in {row_name}, but there is no such file", "Add the file or delete the row.")
-    if not file.is_relative_to(root):
-        return path, UnreadableFileError(path, f"is named in {row_name}, but is not inside {folder}", "Move it into that folder.")
-    return file.relative_to(root).as_posix(), None
+    names = (*ENTRY_COLUMNS, "problem", "contradiction")
+    return replace(entry, **{name: getattr(entry, name) or getattr(defaults, name) for name in names})

@@ -88,3 +88,13 @@ def compute_dataset_digest(splits: pd.DataFrame) -> str:
     columns = splits[["media_id", "label", "split", "repeat"]].sort_values("media_id")
     rows = list(zip(*(columns[name].tolist() for name in columns), strict=True))
     return hashlib.sha256(json.dumps(rows, separators=(",", ":")).encode()).hexdigest()[:12]
+
+
+def compute_test_split_digest(splits: pd.DataFrame) -> str:
+    """Return the 12 hex digits that identify a test split: a SHA-256 over the sorted ids of its items.
+
+    Args:
+        splits: the rows of ``splits.parquet``.
+    """
+    media_ids = sorted(splits.loc[splits["split"] == "test", "media_id"])
+    return hashlib.sha256("\n".join(media_ids).encode()).hexdigest()[:12]

@@ -22,6 +22,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from realframe.config import HarmonizeParams
+from realframe.data.clusters import find_group_components
 from realframe.statistics import bootstrap, classification_metrics
 from realframe.statistics.classification_metrics import Bools, Floats
 
@@ -154,7 +155,7 @@ def _split_names(text: str) -> list[str]:
 
 def _audit_kind(items: pd.DataFrame, folds: int, seed: int) -> AuditReport:
     fake = (items["label"] == "fake").to_numpy()
-    groups = items["group"].where(items["group"] != "", items["media_id"])
+    groups = find_group_components(items)
     report: AuditReport = {"items": len(items), "real": int((~fake).sum()), "fake": int(fake.sum())}
     usable_folds = _make_folds(fake, groups, folds, seed)
     if not usable_folds:

@@ -11,7 +11,7 @@ import pandas as pd
 from realframe.config import BalanceParams, SplitParams
 from realframe.data import previous_split
 from realframe.data.balance import compute_class_weights, compute_repeats, shuffle_key
-from realframe.data.clusters import find_clusters
+from realframe.data.clusters import explode_groups, find_clusters
 from realframe.errors import DatasetError, TooFewItemsError
 
 SPLITS = ("train", "val", "test")
@@ -78,7 +78,7 @@ def balance_train(items: pd.DataFrame, balance: BalanceParams, seed: int) -> pd.
 def check_splits(splits: pd.DataFrame) -> None:
     """Raise DatasetError where a cluster or a group spans two splits, or an item outside of train is repeated or weighted."""
     for column in ("cluster", "group"):
-        members = splits[splits[column] != ""]
+        members = explode_groups(splits, column)
         split_counts = members.groupby(column)["split"].nunique()
         if (split_counts > 1).any():
             name = split_counts.index[split_counts > 1][0]

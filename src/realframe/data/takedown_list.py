@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from realframe.data.file_hashes import HashIndex
-from realframe.data.ingest_batch import LABELS_FILE
+from realframe.data.labels import LABELS_FILE
 from realframe.errors import TakenDownError
 from realframe.files import write_text
 

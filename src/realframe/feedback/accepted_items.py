@@ -1,14 +1,14 @@
 """Add files with a settled label to the regression set, and accept the files on whose label people agree.
 
-Every later model is scored on the regression set, and no file of it is removed. Accepted files are also copied to the originals of the
-next dataset version.
+Every later model is scored on the regression set, and no file of it is removed. Accepted files are also in the originals of the next
+dataset version: copied, or given their label where they were there with another one.
 """
 
 import logging
 from pathlib import Path
 
 from realframe.data.ingest import ingest
-from realframe.data.labels import FileEntry
+from realframe.data.labels import FEEDBACK_SOURCE, FileEntry
 from realframe.errors import DatasetError, MediaError
 from realframe.feedback.feedback_labels import LabelCase, check_media, content_suffix, copy_if_missing, list_cases, select_agreed
 from realframe.settings import Settings
@@ -16,8 +16,6 @@ from realframe.store.document_base import Label, format_current_time
 from realframe.store.repository import Store
 from realframe.store.user_documents import RegressionItem
 
-FEEDBACK_SOURCE = "feedback"
-"""The source of accepted files in the dataset."""
 _log = logging.getLogger(__name__)
 
 
@@ -60,7 +58,8 @@ def list_regression_items(store: Store) -> list[RegressionItem]:
 def accept_agreed(store: Store, settings: Settings) -> int:
     """Accept every file on whose label people agree, with that label; return how many.
 
-    A file that cannot be accepted, for example because the originals have it with the other label, is named in the log and stays waiting.
+    Their label replaces another one in the originals. A file that cannot be accepted, for example because it was taken down, is named in
+    the log and stays waiting.
     """
     accepted = 0
     for case in select_agreed(list_cases(store)):
@@ -76,7 +75,10 @@ def accept_agreed(store: Store, settings: Settings) -> int:
 
 
 def _accept(case: LabelCase, store: Store, settings: Settings) -> None:
-    """Copy the file to the originals, then add it to the regression set, which marks it as accepted: a killed run is repeated."""
+    """Copy the file to the originals, or correct its label there, and add it to the regression set.
+
+    The regression set is last, since it marks the file as accepted: what was killed before is repeated.
+    """
     first = case.votes[0]
     file = settings.feedback_dir / first.stored_name
     entry = FileEntry("", first.label, source=FEEDBACK_SOURCE)

@@ -94,8 +94,15 @@ def add_vote(
         created=format_current_time(),
     )
     store.upsert([vote])
-    (case,) = _build_cases(store.find(Feedback, {"media_id": media_id}), {media_id} if store.get(RegressionItem, media_id) else set())
+    case = find_case(store, media_id)
+    assert case is not None  # it has this vote
     return case
+
+
+def find_case(store: Store, media_id: str) -> LabelCase | None:
+    """Return the case of a file; None where nobody has voted on it."""
+    votes = store.find(Feedback, {"media_id": media_id})
+    return next(iter(_build_cases(votes, {media_id} if store.get(RegressionItem, media_id) else set())), None)
 
 
 def list_cases(store: Store) -> list[LabelCase]:
