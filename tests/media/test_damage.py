@@ -83,6 +83,19 @@ def test_a_jpeg_that_lacks_its_last_bytes_is_used_with_a_caution(kind: str, lost
     assert share < MAX_DAMAGED_SHARE
 
 
+@pytest.mark.parametrize("quality", [30, 60, 85, 95])
+@pytest.mark.parametrize("kind", ["baseline", "progressive"])
+def test_a_jpeg_that_lacks_its_last_bytes_of_data_is_used_with_a_caution(kind: str, quality: int) -> None:
+    """The last byte often changes no pixel, so that nothing of the picture shows where it is missing."""
+    for seed in range(3):
+        data = io.BytesIO()
+        make_texture(640, 480, seed=seed).save(data, "JPEG", **JPEGS[kind] | {"quality": quality})
+        for lost in (1, 2):
+            share = find_damage(data.getvalue()[: -2 - lost] + EOI, "jpeg")
+            assert share is not None
+            assert 0 < share < MAX_DAMAGED_SHARE
+
+
 def test_the_share_of_a_cut_jpeg_is_measured() -> None:
     data = encode_jpeg("baseline")
     pixels, cut = (np.asarray(Image.open(io.BytesIO(part))) for part in (data, data[:-150] + EOI))

@@ -39,6 +39,7 @@ MAGICS = [
     b"\0\0\0\x01mdat\x40\0\0\0\0\0\0\0",
     b"\x1aE\xdf\xa3",
     b"\x1aE\xdf\xa3\x9fB\x86\x81\x01B\x82\x84webm",
+    b"OggS\0\2" + bytes(22) + b"\1\x2a\x80theora",
     b"ID3",
     b"",
 ]
@@ -49,6 +50,7 @@ VIDEOS = {
     "mkv": ["-c:v", "ffv1"],
     "webm": ["-c:v", "libvpx-vp9"],
     "avi": ["-c:v", "mpeg4"],
+    "ogv": ["-c:v", "libtheora"],
 }
 
 

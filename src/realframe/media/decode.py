@@ -1,36 +1,37 @@
 """Decode a video with FFmpeg: all frames in order, of which the requested ones are passed on, each with its presentation time.
 
-A decoder hides damage: it fills what is missing with parts of other frames and goes on. Its log says so, and which frames are concerned.
+Frames are passed on as a player shows them: upright, interlaced ones deinterlaced, with square pixels, and high dynamic range converted to
+ordinary colors. A filter for this is part of the command only where the file needs it, so that ordinary frames stay as they are.
 """
 
 import re
-from bisect import bisect_right
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import IO, Any
 
 import ffmpeg
 
 from realframe.config import Limits
-from realframe.media.ffmpeg import run_ffmpeg
-from realframe.media.limits import check_damage
+from realframe.errors import UndecodableError
+from realframe.media.ffmpeg import ffmpeg_executable, run_ffmpeg
 from realframe.media.signature import DEMUXERS
-from realframe.media.video_stream import ALLOWED_CODECS, OPEN_OPTIONS, VideoStreamInfo
+from realframe.media.video_stream import OPEN_OPTIONS, VideoStreamInfo
 
 # zlib level 1 takes a third of the time of level 6 for a fifth more bytes, and these files live only as long as a stage.
 _PNG: dict[str, Any] = {"f": "image2pipe", "vcodec": "png", "compression_level": 1, "pred": "mixed", "threads": 1}
 _SCALER = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp+bitexact"  # the same pixels on every processor
 _PTS_LINE = re.compile(r"^\[Parsed_showinfo\S* @ \S+\] \[info\] n: *\d+ pts: *(-?\d+) ", re.MULTILINE)
-_FRAME_LINE = re.compile(r"decoder -> .* keyframe:(\d)")
-# Complaints about other streams, such as the sound, do not count. MJPEG and GIF complain, but do not mark the frame as corrupt.
-_DECODERS = "|".join(sorted({*ALLOWED_CODECS, "libdav1d", "libaom-av1", "libvpx-vp8", "libvpx-vp9", r"vist#\S+"}))
-_DEMUXERS = r"in#\S+|mov,\S+|matroska\S*|avi|gif"
-_DAMAGE_LINE = re.compile(
-    rf"\[(?:(?P<decoder>{_DECODERS})|{_DEMUXERS}) @ [^\]]*\] (?:\[[^\]]*\] )*?(?:\[(?:error|fatal|panic)\]|\[warning\].*corrupt)"
-)
-_MAX_DELAY = 16  # frames by which a decoder may return a frame later than it reads it
+_INTERLACED_LINE = re.compile(r"^\[Parsed_showinfo\S* @ \S+\] \[info\] n: *\d+ pts: .* i:[TB] ", re.MULTILINE)
+_DEINTERLACE: dict[str, Any] = {"mode": "send_frame", "deint": "interlaced"}  # frames that are not marked pass unchanged
+_TURNS: dict[int, list[tuple[str, ...]]] = {90: [("transpose", "clock")], 180: [("hflip",), ("vflip",)], 270: [("transpose", "cclock")]}
+# Reference white of HDR is 203 cd/m2 (ITU-R BT.2408). Ordinary colors stay nearly as they are, and brighter ones, to 10 times white, are
+# compressed into what is left.
+_TO_LINEAR: dict[str, Any] = {"t": "linear", "npl": 203, "p": "bt709"}
+_TONE_MAP: dict[str, Any] = {"tonemap": "mobius", "param": 0.8, "peak": 10, "desat": 0}
+_TO_SRGB: dict[str, Any] = {"t": "iec61966-2-1", "m": "gbr", "r": "pc"}
 _DECODED_LINE = re.compile(r"(\d+) frames decoded")
 
 
@@ -41,23 +42,25 @@ class DecodedFrames:
     Attributes:
         pts: presentation time of each requested frame, in the stream's time base.
         decoded_count: number of all frames that the decoder returned.
-        has_damage: FFmpeg complains about the file.
+        is_interlaced: one of the requested frames is interlaced, and was passed on so.
+        log: of FFmpeg.
     """
 
     pts: tuple[int, ...]
     decoded_count: int
-    has_damage: bool
+    is_interlaced: bool
+    log: str
 
 
 def decode_frames(
-    source: Path, container: str, stream: int, indices: Sequence[int], limits: Limits, on_frame: Callable[[int, bytes], None]
+    source: Path, container: str, stream: VideoStreamInfo, indices: Sequence[int], limits: Limits, on_frame: Callable[[int, bytes], None]
 ) -> DecodedFrames:
     """Decode a video once and pass on the frames at ``indices``, each as soon as it is decoded.
 
     Args:
         source: the video.
         container: a key of ``signature.DEMUXERS``.
-        stream: index of its video stream.
+        stream: its video stream.
         indices: indices of the requested frames among the decoded ones.
         limits: what the decoder may cost.
         on_frame: called with the position in ``indices`` and the frame: an upright, lossless PNG, RGB, or RGBA if the video has
@@ -67,11 +70,13 @@ def decode_frames(
         UndecodableError: the decoder fails.
         LimitExceededError: the decoder needs more than ``limits`` allows.
     """
-    selected = video_input(source, container, stream, limits).filter("select", _select_expression(indices)).filter("showinfo", checksum=0)
-    upright = selected.filter("scale", flags=_SCALER).filter("format", "rgb24|rgba")
-    piped = upright.output("pipe:1", fps_mode="passthrough", bitexact=None, **_PNG)
+    pictures = open_pictures(source, container, stream, limits).filter("select", _select_expression(indices)).filter("showinfo", checksum=0)
+    size: dict[str, int] = {"w": stream.width, "h": stream.height} if stream.is_anamorphic else {}
+    converted = convert_colors(pictures, stream, source).filter("scale", **size, flags=_SCALER).filter("format", "rgb24|rgba")
+    piped = converted.output("pipe:1", fps_mode="passthrough", bitexact=None, **_PNG)
     log = run_ffmpeg(piped, limits, source, partial(_pass_frames, on_frame=on_frame))
-    return DecodedFrames(_parse_pts(log), sum(int(count) for count in _DECODED_LINE.findall(log)), log_shows_damage(log))
+    decoded_count = sum(int(count) for count in _DECODED_LINE.findall(log))
+    return DecodedFrames(_parse_pts(log), decoded_count, _INTERLACED_LINE.search(log) is not None, log)
 
 
 def decode_pts(source: Path, container: str, stream: int, limits: Limits) -> tuple[int, ...]:
@@ -80,70 +85,44 @@ def decode_pts(source: Path, container: str, stream: int, limits: Limits) -> tup
     return _parse_pts(run_ffmpeg(with_pts.output("-", f="null", fps_mode="passthrough"), limits, source))
 
 
-def video_input(source: Path, container: str, stream: int, limits: Limits) -> Any:
+def open_pictures(source: Path, container: str, stream: VideoStreamInfo, limits: Limits) -> Any:
+    """Return the frames of a video upright, deinterlaced where it is interlaced, as a node of ffmpeg-python."""
+    if not stream.is_interlaced:
+        return video_input(source, container, stream.index, limits)
+    # the lines of a frame belong to two times, so it must be deinterlaced before it is turned
+    pictures = video_input(source, container, stream.index, limits, noautorotate=None).filter("bwdif", **_DEINTERLACE)
+    pictures = pictures.filter("settb", f"{stream.time_base.numerator}/{stream.time_base.denominator}")  # bwdif halves it
+    for turn in _TURNS.get(stream.rotation, []):
+        pictures = pictures.filter(*turn)
+    return pictures
+
+
+def convert_colors(pictures: Any, stream: VideoStreamInfo, subject: object) -> Any:
+    """Add the conversion of high dynamic range to sRGB (ITU-R BT.2408, tone mapping after Moebius); ordinary colors are left alone.
+
+    Raises:
+        UndecodableError: the video is HDR, and this FFmpeg cannot convert it.
+    """
+    if not stream.hdr:
+        return pictures
+    if not _has_filters(ffmpeg_executable(), ("zscale", "tonemap")):
+        reason = f"is a video of high dynamic range ({stream.hdr}), and FFmpeg on this machine lacks zscale to convert it"
+        raise UndecodableError(subject, reason, "Install an FFmpeg with zscale (libzimg), or export the video without HDR.")
+    linear = pictures.filter("zscale", **_TO_LINEAR).filter("format", "gbrpf32le").filter("tonemap", **_TONE_MAP)
+    return linear.filter("zscale", **_TO_SRGB).filter("format", "gbrp")
+
+
+@lru_cache(maxsize=1)
+def _has_filters(executable: str, names: tuple[str, ...]) -> bool:
+    listed = subprocess.run([executable, "-hide_banner", "-filters"], capture_output=True, text=True, check=False).stdout  # noqa: S603
+    return set(names) <= set(listed.split())
+
+
+def video_input(source: Path, container: str, stream: int, limits: Limits, **options: Any) -> Any:
     """Return the video stream of a file as an ffmpeg-python input: one demuxer, no other file, one thread."""
     # without reinit_filter=0, a change of the picture size would start a new filter graph, which counts frames from 0 again
     strict = {"copyts": None, "reinit_filter": 0, "threads": 1, "max_pixels": limits.max_pixels}
-    return ffmpeg.input(f"file:{source}", f=DEMUXERS[container], **OPEN_OPTIONS, **strict)[str(stream)]
-
-
-def log_shows_damage(log: str) -> bool:
-    """Return whether the demuxer or the video decoder complains in a log of FFmpeg."""
-    return any(map(_DAMAGE_LINE.match, log.splitlines()))
-
-
-def measure_total_damage(source: Path, container: str, stream: VideoStreamInfo, limits: Limits, *, has_damage: bool) -> float | None:
-    """Return which share of the frames of a video is damaged or missing; None where no damage is found.
-
-    Args:
-        source: the video.
-        container: a key of ``signature.DEMUXERS``.
-        stream: its video stream.
-        limits: what the decoder may cost.
-        has_damage: FFmpeg complained when it decoded the video; it is then decoded once more to find the damaged frames.
-
-    Raises:
-        UndecodableError: ``MAX_DAMAGED_SHARE`` of the frames or more is damaged or missing, or an unknown share.
-        LimitExceededError: the decoder needs more than ``limits`` allows.
-    """
-    share = stream.missing_share
-    if has_damage:
-        share = max(share, _measure_decoder_damage(source, container, stream, limits))
-    check_damage(share, "frames", source)
-    return share or None
-
-
-def _measure_decoder_damage(source: Path, container: str, stream: VideoStreamInfo, limits: Limits) -> float:
-    """Decode a video and return which share of its frames is damaged or lost; 1 where it is unknown.
-
-    A damaged frame also damages those that are predicted from it: all frames up to the next one that is coded by itself.
-    """
-    output = video_input(source, container, stream.index, limits).output("-", f="null", fps_mode="passthrough")
-    log = run_ffmpeg(output.global_args("-debug_ts"), limits, source)
-    _, _, decoding = log.partition("Stream mapping:")  # before it, FFmpeg decodes the first frames to learn what the file holds
-    is_key: list[bool] = []
-    complaints: list[tuple[int, bool]] = []  # the number of frames returned before it, and whether it concerns the next one
-    for line in decoding.splitlines():
-        if frame := _FRAME_LINE.search(line):
-            is_key.append(frame[1] == "1")
-        elif complaint := _DAMAGE_LINE.match(line):
-            if not complaint["decoder"] and stream.missing_share:
-                continue  # about the end, which is known to be missing
-            if not complaint["decoder"]:
-                return 1.0  # the demuxer lost its place
-            complaints.append((len(is_key), "corrupt decoded frame" in line))
-    keys = [index for index, key in enumerate(is_key) if key]
-    is_intra = len(keys) == len(is_key)
-    damaged_count, counted_to = 0, 0
-    for start, is_exact in complaints:
-        if start == 0 and stream.leading_count:
-            continue  # about frames that no decoder shows
-        following = bisect_right(keys, start if is_exact or is_intra else start + _MAX_DELAY)
-        end = keys[following] if following < len(keys) else len(is_key)
-        damaged_count += max(0, end - max(start, counted_to))
-        counted_to = max(counted_to, end)
-    frame_count = max(stream.packet_count - stream.leading_count, len(is_key), 1)
-    return (damaged_count + frame_count - len(is_key)) / frame_count
+    return ffmpeg.input(f"file:{source}", f=DEMUXERS[container], **OPEN_OPTIONS, **strict, **options)[str(stream)]
 
 
 def _select_expression(indices: Sequence[int]) -> str:

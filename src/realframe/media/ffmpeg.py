@@ -76,13 +76,17 @@ def run_ffmpeg(stream: Any, limits: Limits, subject: object, consume_stdout: Cal
 
 def _classify_failure(exit_code: int, log: str, limits: Limits, subject: object) -> Exception:
     if exit_code in (-signal.SIGXCPU, -signal.SIGKILL):
-        return LimitExceededError(subject, f"takes more than {limits.timeout_s:,.0f} s to decode", "Cut it, or raise limits.timeout_s.")
+        return LimitExceededError(
+            subject, f"takes more than {limits.timeout_s:,.0f} s to decode", "Cut it, or raise limits.timeout_s in params.yaml."
+        )
     if "exceeds specified max pixel count" in log:
         return LimitExceededError(
-            subject, f"has frames of more than {limits.max_pixels:,} pixels", "Scale it down, or raise limits.max_pixels."
+            subject, f"has frames of more than {limits.max_pixels:,} pixels", "Scale it down, or raise limits.max_pixels in params.yaml."
         )
     if re.search(r"Cannot allocate memory|get_buffer\(\) failed|pthread_create\(\) failed", log):
-        return LimitExceededError(subject, f"needs more than {limits.max_memory_mb} MiB of memory to decode", "Raise limits.max_memory_mb.")
+        return LimitExceededError(
+            subject, f"needs more than {limits.max_memory_mb} MiB of memory to decode", "Raise limits.max_memory_mb in params.yaml."
+        )
     return UndecodableError(subject, f"cannot be decoded: {_first_complaint(log)}", "Check that it plays to its end; export it again.")
 
 

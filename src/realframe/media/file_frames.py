@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from realframe.config import Params
 from realframe.files import compute_sha256
 from realframe.media.clean import FRAME_CONTAINERS, FrameSquare, QualityRow, assess_squares, check_usable_frames, make_square
-from realframe.media.extract import sample_video
+from realframe.media.extract import SampledVideo, sample_video
 from realframe.media.harmonize import harmonize_file, harmonized_file_name
 from realframe.media.limits import contain_failures
 from realframe.media.probe import MediaFacts, probe_media
@@ -63,8 +63,8 @@ def load_file_frames(path: Path, params: Params, on_progress: ProgressCallback =
         sha256 = compute_sha256(path)
     on_progress("decoding", 0, 0)
     with _harmonized_source(path, facts, sha256, params) as (source, original_damage):
-        times_s, squares, damage = _load_squares(source, path, probe_media(source, params.limits), params, on_progress)
-    assessed = list(assess_squares(squares, sha256, times_s, params.clean))
+        sampled = _load_squares(source, path, probe_media(source, params.limits), params, on_progress)
+    assessed = list(assess_squares(sampled.frames, sha256, sampled.times_s, params.clean))
     rows = [row for row, _ in assessed]
     check_usable_frames(rows, path)
     indices = np.array([row.index for row in rows if row.is_kept], np.int64)
@@ -72,13 +72,13 @@ def load_file_frames(path: Path, params: Params, on_progress: ProgressCallback =
     for position, index in enumerate(indices):
         pictures[position] = np.asarray(assessed[index][1])
     return FileFrames(
-        facts,
+        replace(facts, is_interlaced=facts.is_interlaced or sampled.is_interlaced),
         sha256,
         pictures,
         indices,
-        np.array(times_s, np.float64)[indices],
+        np.array(sampled.times_s, np.float64)[indices],
         rows,
-        damage if original_damage is None else original_damage,
+        sampled.damaged_share if original_damage is None else original_damage,
     )
 
 
@@ -99,8 +99,8 @@ def _harmonized_source(path: Path, facts: MediaFacts, sha256: str, params: Param
 
 def _load_squares(
     source: Path, subject: Path, facts: MediaFacts, params: Params, on_progress: ProgressCallback
-) -> tuple[list[float], list[FrameSquare], float | None]:
-    """Return the time and the square of each sampled frame, and the damaged share of the file."""
+) -> SampledVideo[FrameSquare]:
+    """Return the squares of the sampled frames of a video, or of an image, which is one frame."""
 
     def convert(frame: tuple[str, bytes], frame_count: int) -> FrameSquare:
         (position, suffix), data = frame[0].split("."), frame[1]
@@ -110,5 +110,5 @@ def _load_squares(
 
     if facts.kind == "image":
         square = make_square(source, facts.container, params.clean, params.limits, subject)
-        return [0.0], [square], square.damaged_share
+        return SampledVideo([0.0], [square], square.damaged_share, is_interlaced=False)
     return sample_video(source, facts.container, params.extract, params.limits, convert)

@@ -14,13 +14,14 @@ from PIL import Image, ImageOps
 
 from realframe.config import HarmonizeParams, Limits
 from realframe.errors import TooSmallError
-from realframe.media.decode import log_shows_damage, measure_total_damage, video_input
+from realframe.media.decode import convert_colors, open_pictures
 from realframe.media.ffmpeg import run_ffmpeg
 from realframe.media.image_damage import decode_image
 from realframe.media.limits import contain_failures
 from realframe.media.probe import MediaFacts
 from realframe.media.square import convert_to_srgb
 from realframe.media.still_image import flatten_image
+from realframe.media.video_damage import measure_total_damage
 from realframe.media.video_stream import read_video_stream
 
 # pictures only: no sound, no subtitles, no data, no tags, no chapters, and no name of the program that wrote the file
@@ -106,13 +107,14 @@ def reencode_video(source: Path, facts: MediaFacts, params: HarmonizeParams, lim
         LimitExceededError: it needs more than ``limits`` allows.
     """
     stream = read_video_stream(source, facts.container, limits)
-    pictures = _apply_filters(video_input(source, facts.container, stream.index, limits), facts, params)
+    pictures = convert_colors(open_pictures(source, facts.container, stream, limits), stream, source)
+    pictures = _apply_filters(pictures, facts, params)
     encoding = {**_H264, "crf": params.crf} if params.reencode else _LOSSLESS
     with tempfile.TemporaryDirectory() as folder:  # FFmpeg reads the format from the suffix, and the target's is temporary
         output = Path(folder) / "harmonized"
         options = {"fps_mode": "passthrough", **encoding, **_NO_METADATA, **_BIT_EXACT}
         log = run_ffmpeg(pictures.output(f"file:{output}", **options), limits, source)
-        damaged_share = measure_total_damage(source, facts.container, stream, limits, has_damage=log_shows_damage(log))
+        damaged_share = measure_total_damage(source, facts.container, stream, limits, log)
         target.write_bytes(output.read_bytes())
     return damaged_share
 

@@ -10,7 +10,6 @@ An image of which less than ``MAX_DAMAGED_SHARE`` is damaged is used; more, or a
 
 import random
 import re
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,20 +23,19 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from realframe.media.limits import MAX_DAMAGED_SHARE, check_damage, contain_failures
-from realframe.media.still_image import open_image
+from realframe.media.png_chunks import repair_png
+from realframe.media.still_image import open_image, seek_first_shown
 
 _EOI = b"\xff\xd9"
+_EXTRA_BYTES = re.compile(r"(\d+) extraneous bytes before marker 0xd9")  # libjpeg's warning
 _MARKER_IN_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # ff00 is a data byte, ffd0 to ffd7 restart the decoder
 _SOS, _SOF_PROGRESSIVE = 0xDA, 0xC2
 _COLOR_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 _FILLER_BYTES = 4096
+_MAX_LOST_BYTES = 64  # that end with the last blocks of a picture without a visible change of them
 _MCU = 16  # pixels; the largest side of the blocks in which common encoders store a picture
 
 _ZERO_TAIL = 64  # bytes; compressed data have no such run of zeros
-
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PNG_ANCILLARY = 0x20  # bit of the first letter of a chunk's name
-_PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ def decode_image(source: Path | BinaryIO, container: str, max_pixels: int, subje
     share: float | None = None
     with contain_failures(subject):
         if container == "png":
-            data, share = _repair_png(_read(source), max_pixels)
+            data, share = repair_png(_read(source), max_pixels)
             source = BytesIO(data)
         elif container == "bmp":
             data, share = _repair_bmp(_read(source))
@@ -76,6 +74,7 @@ def decode_image(source: Path | BinaryIO, container: str, max_pixels: int, subje
         with open_image(source, container, max_pixels, subject) as image:
             if image.format in ("JPEG", "MPO"):
                 image, share = _decode_jpeg(_read(source), image)
+            seek_first_shown(image)
             image.load()
             check_damage(share, "pixels", subject)
             yield DecodedImage(image, share)
@@ -92,9 +91,9 @@ def _decode_jpeg(data: bytes, image: Image.Image) -> tuple[Image.Image, float | 
     """Return a JPEG with its pixels, and the damaged share: 1 where it is unknown."""
     colors = _COLOR_SPACES[image.mode]
     scans = _JpegScans.read(data)
-    pixels, has_warning = _decode_pixels(data, colors)
+    pixels, warning = _decode_pixels(data, colors)
     share = None if scans.is_complete else 1.0
-    if has_warning and scans.is_complete:
+    if warning and scans.is_complete:
         pixels, share = _measure_jpeg_damage(data[: scans.end], pixels, colors)
     if image.mode == "CMYK":  # Pillow knows which programs store it inverted
         return (image if share is None else Image.open(BytesIO(data[: scans.end] + _EOI), formats=["JPEG"])), share
@@ -103,12 +102,12 @@ def _decode_jpeg(data: bytes, image: Image.Image) -> tuple[Image.Image, float | 
     return decoded, share
 
 
-def _decode_pixels(data: bytes, colors: str) -> tuple[NDArray[np.uint8], bool]:
-    """Return the pixels of a JPEG, and whether libjpeg warned."""
+def _decode_pixels(data: bytes, colors: str) -> tuple[NDArray[np.uint8], str]:
+    """Return the pixels of a JPEG, and libjpeg's last warning; empty where it gave none."""
     try:
-        return simplejpeg.decode_jpeg(data, colors, strict=True), False
-    except ValueError:
-        return simplejpeg.decode_jpeg(data, colors, strict=False), True
+        return simplejpeg.decode_jpeg(data, colors, strict=True), ""
+    except ValueError as error:
+        return simplejpeg.decode_jpeg(data, colors, strict=False), str(error) or "warning"
 
 
 def _measure_jpeg_damage(body: bytes, pixels: NDArray[np.uint8], colors: str) -> tuple[NDArray[np.uint8], float | None]:
@@ -119,31 +118,41 @@ def _measure_jpeg_damage(body: bytes, pixels: NDArray[np.uint8], colors: str) ->
         pixels: of the file as it is.
         colors: as ``simplejpeg`` names them.
     """
-    whole, has_warning = _decode_pixels(body + _EOI, colors)
-    if not has_warning:
+    whole, warning = _decode_pixels(body + _EOI, colors)
+    if not warning:
         return whole, 0.0  # only the end marker is missing
     unpadded = body.rstrip(body[-1:])
     for length in range(min(3, len(body) - len(unpadded))):  # the last byte of the data may look like the padding
-        whole, has_warning = _decode_pixels(unpadded + body[len(unpadded) : len(unpadded) + length] + _EOI, colors)
-        if not has_warning:
+        whole, warning = _decode_pixels(unpadded + body[len(unpadded) : len(unpadded) + length] + _EOI, colors)
+        if not warning:
             return whole, None  # some cameras fill the end
     # Other data after the end changes exactly those pixels whose own data are missing.
-    changed = np.zeros(pixels.shape[:2], bool)
+    changed, lacks_end_only = np.zeros(pixels.shape[:2], bool), True
     for seed in range(2):
         filler = random.Random(seed).randbytes(_FILLER_BYTES).replace(b"\xff", b"\x5a")
-        filled, _ = _decode_pixels(body.rstrip(b"\xff") + filler + _EOI, colors)
+        filled, warning = _decode_pixels(body.rstrip(b"\xff") + filler + _EOI, colors)
         changed |= (filled != pixels).any(axis=-1)
-    return pixels, _share_after_first(changed)
+        extra = _EXTRA_BYTES.search(warning)
+        lacks_end_only &= extra is not None and 0 < len(filler) - int(extra[1]) <= _MAX_LOST_BYTES
+    return pixels, _share_after_first(changed, lacks_end_only=lacks_end_only)
 
 
-def _share_after_first(changed: NDArray[np.bool_]) -> float:
-    """Return the share of the picture from its first changed block to its end, in the order of decoding; 1 if none is changed."""
+def _share_after_first(changed: NDArray[np.bool_], *, lacks_end_only: bool) -> float:
+    """Return the share of the picture from its first changed block to its end, in the order of decoding; 1 if it is unknown.
+
+    Args:
+        changed: the pixels that depend on what follows the data.
+        lacks_end_only: the decoder needs only a few bytes after the data, so where no block is changed, the last one is damaged.
+    """
     height, width = changed.shape
     padded = np.pad(changed, ((0, -height % _MCU), (0, -width % _MCU)))
     blocks = padded.reshape(padded.shape[0] // _MCU, _MCU, padded.shape[1] // _MCU, _MCU)
     inner = blocks[:, 2:-2, :, 2:-2].any(axis=(1, 3))  # colors are interpolated across the edge of the block before
     if not inner.any():
-        return 1.0
+        if not lacks_end_only:
+            return 1.0
+        inner = np.asarray(blocks.any(axis=(1, 3)))
+        inner[-1, -1] = True
     row, column = divmod(int(inner.ravel().argmax()), inner.shape[1])
     top, left = row * _MCU, column * _MCU
     return float(((width - left) * min(_MCU, height - top) + width * max(0, height - top - _MCU)) / (width * height))
@@ -182,54 +191,6 @@ class _JpegScans:
                 found = _MARKER_IN_SCAN.search(data, position)
                 position = end = found.start() if found else len(data)
         return cls(not any(missing_bits.values()), end)
-
-
-def _repair_png(data: bytes, max_pixels: int) -> tuple[bytes, float | None]:
-    """Return a PNG that can be decoded, and the share of its pixels that are lost: 1 where it is unknown, None where it is whole."""
-    chunks, is_complete, has_wrong_text = [], False, False
-    position = len(_PNG_SIGNATURE)
-    while not is_complete and position + 12 <= len(data):
-        length, kind = int.from_bytes(data[position : position + 4]), data[position + 4 : position + 8]
-        body, end = data[position + 8 : position + 8 + length], position + 12 + length
-        is_whole = end <= len(data)
-        if is_whole and zlib.crc32(kind + body) != int.from_bytes(data[end - 4 : end]):
-            if not kind[0] & _PNG_ANCILLARY:
-                return data, 1.0
-            has_wrong_text = True  # such as a comment: no pixel depends on it
-        else:
-            chunks.append((kind, body))
-        is_complete = is_whole and kind == b"IEND"
-        position = end
-    if not is_complete:
-        return _complete_png(data, chunks, max_pixels)
-    return (_join_png(chunks), 0.0) if has_wrong_text else (data, None)
-
-
-def _complete_png(data: bytes, chunks: list[tuple[bytes, bytes]], max_pixels: int) -> tuple[bytes, float]:
-    """Return a PNG that is cut short with its missing rows in black, and their share: 1 where it is unknown."""
-    kind, header = chunks[0] if chunks else (b"", b"")
-    if kind != b"IHDR" or len(header) != 13 or header[12]:  # the rows of an interlaced PNG are spread over the file
-        return data, 1.0
-    width, height = int.from_bytes(header[:4]), int.from_bytes(header[4:8])
-    if not 0 < width * height <= max_pixels:
-        return data, 1.0
-    row_bytes = 1 + -(-width * header[8] * _PNG_CHANNELS.get(header[9], 0) // 8)
-    packed = b"".join(body for kind, body in chunks if kind == b"IDAT")
-    try:
-        rows = zlib.decompressobj().decompress(packed, height * row_bytes)
-    except zlib.error:
-        return data, 1.0
-    row_count = len(rows) // row_bytes
-    lost = 1 - row_count / height
-    if lost >= MAX_DAMAGED_SHARE:
-        return data, lost
-    filled = rows[: row_count * row_bytes] + bytes((height - row_count) * row_bytes)
-    other_chunks = [(kind, body) for kind, body in chunks if kind not in (b"IDAT", b"IEND")]
-    return _join_png([*other_chunks, (b"IDAT", zlib.compress(filled, 1)), (b"IEND", b"")]), lost
-
-
-def _join_png(chunks: list[tuple[bytes, bytes]]) -> bytes:
-    return _PNG_SIGNATURE + b"".join(len(body).to_bytes(4) + kind + body + zlib.crc32(kind + body).to_bytes(4) for kind, body in chunks)
 
 
 def _repair_bmp(data: bytes) -> tuple[bytes, float | None]:

@@ -1,7 +1,7 @@
 """Probe a media file: find the facts of the catalog from its content, without decoding it, or refuse it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -11,7 +11,7 @@ from realframe.config import Limits
 from realframe.errors import NoVideoStreamError
 from realframe.media import encoding_facts
 from realframe.media.limits import check_duration, check_file, contain_failures
-from realframe.media.still_image import exif_rotation, open_image
+from realframe.media.still_image import count_pictures, exif_rotation, open_image, upright_size
 from realframe.media.video_stream import VideoStreamInfo, read_video_stream
 
 
@@ -24,8 +24,8 @@ class MediaFacts:
         container: ``mp4``, ``mov``, ``mkv``, ``webm``, ``avi``, ``gif``, ``jpeg``, ``png``, ``webp``, ``heif``, ``avif``, ``bmp``,
             ``tiff``.
         codec: of a video, by FFmpeg's name; of an image, its container.
-        width: upright, in pixels.
-        height: upright, in pixels.
+        width: as a viewer shows it, upright and with square pixels, in pixels.
+        height: as a viewer shows it.
         rotation: degrees clockwise by which the stored picture is rotated to be upright: 0, 90, 180 or 270.
         fps: mean frames per second; 0 for images.
         variable_fps: whether the frames of a video are spaced unevenly.
@@ -35,6 +35,10 @@ class MediaFacts:
         quantization: digest of a JPEG's quantization tables, 12 hex digits; empty for other formats.
         jpeg_quality: estimated from these tables, 1 to 100; 0 for other formats.
         metadata: names of the metadata and other streams in the file, sorted, separated by spaces.
+        picture_count: pictures of an image file, or video tracks, that a viewer offers, of which the first is scored.
+        extra_bytes: behind the end of a video's structure.
+        is_interlaced: the video is interlaced; its frames are deinterlaced.
+        hdr: ``PQ`` or ``HLG`` for a video of high dynamic range, which is converted to ordinary colors.
     """
 
     kind: Literal["image", "video"]
@@ -51,11 +55,15 @@ class MediaFacts:
     quantization: str
     jpeg_quality: int
     metadata: str
+    picture_count: int = 1
+    extra_bytes: int = 0
+    is_interlaced: bool = False
+    hdr: str = ""
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
-        """Create the facts from a row of ``data/media.parquet``."""
-        return cls(**{field.name: row[field.name] for field in fields(cls)})
+        """Create the facts from a row of ``data/media.parquet``, which has those without a default."""
+        return cls(**{field.name: row[field.name] for field in fields(cls) if field.default is MISSING})
 
 
 def probe_media(path: Path, limits: Limits) -> MediaFacts:
@@ -72,25 +80,24 @@ def probe_media(path: Path, limits: Limits) -> MediaFacts:
     """
     signature, size = check_file(path, limits.max_bytes)
     if signature.kind == "audio":
-        raise NoVideoStreamError(path, "is a sound recording without pictures", "Use the video itself.")
+        raise NoVideoStreamError(path, "begins like a sound recording, which has no pictures", "Use the video itself.")
     with contain_failures(path):
         if signature.kind == "image":
             with open_image(path, signature.container, limits.max_pixels, path) as image:
                 if signature.container != "gif" or getattr(image, "n_frames", 1) == 1:
-                    return _image_facts(image, signature.container, size)
+                    return _image_facts(path, image, signature.container, size)
         return _video_facts(path, signature.container, read_video_stream(path, signature.container, limits), limits, size)
 
 
-def _image_facts(image: Image.Image, container: str, size: int) -> MediaFacts:
-    rotation = exif_rotation(image)
-    width, height = image.size[::-1] if rotation % 180 else image.size
+def _image_facts(path: Path, image: Image.Image, container: str, size: int) -> MediaFacts:
+    width, height = upright_size(image)
     return MediaFacts(
         kind="image",
         container=container,
         codec=container,
         width=width,
         height=height,
-        rotation=rotation,
+        rotation=exif_rotation(image),
         fps=0.0,
         variable_fps=False,
         frames=1,
@@ -99,6 +106,7 @@ def _image_facts(image: Image.Image, container: str, size: int) -> MediaFacts:
         quantization=encoding_facts.quantization_digest(image),
         jpeg_quality=encoding_facts.estimate_jpeg_quality(image),
         metadata=encoding_facts.image_metadata_names(image),
+        picture_count=count_pictures(path, container, image),
     )
 
 
@@ -125,4 +133,8 @@ def _video_facts(path: Path, container: str, stream: VideoStreamInfo, limits: Li
         quantization="",
         jpeg_quality=0,
         metadata=stream.metadata,
+        picture_count=stream.track_count,
+        extra_bytes=stream.extra_bytes,
+        is_interlaced=stream.is_interlaced,
+        hdr=stream.hdr,
     )

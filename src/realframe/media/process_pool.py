@@ -64,7 +64,7 @@ def _outcome(future: ProcessFuture, subject: object, timeout_s: float) -> "Resul
     except MediaError as error:
         return error
     except ItemTimeout:
-        return LimitExceededError(subject, f"takes more than {timeout_s:,.0f} s", "Cut it, or raise limits.timeout_s.")
+        return LimitExceededError(subject, f"takes more than {timeout_s:,.0f} s", "Cut it, or raise limits.timeout_s in params.yaml.")
     except ProcessExpired as error:
         reason = f"ended the process that decoded it (exit status {error.exitcode})"
         return DecoderCrashError(subject, reason, "Check that it opens; export it again.")

@@ -13,6 +13,8 @@ HEAD_BYTES = 4096
 _BOXES = {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"}  # a QuickTime file need not start with ftyp
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"heif"}
 _AVIF_BRANDS = {b"avif", b"avis"}
+_CANON_RAW_BRAND = b"crx "  # a raw file (CR3), in which FFmpeg would find the preview
+_OGG_VIDEO = (b"\x80theora", b"OVP80")  # the headers of Theora and VP8; all streams of an Ogg file begin on its first pages
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Signature:
     container: str
 
 
-DEMUXERS = {"mp4": "mov", "mov": "mov", "mkv": "matroska", "webm": "matroska", "avi": "avi", "gif": "gif"}
+DEMUXERS = {"mp4": "mov", "mov": "mov", "mkv": "matroska", "webm": "matroska", "avi": "avi", "gif": "gif", "ogg": "ogg"}
 PILLOW_FORMATS = {"jpeg": ("JPEG", "MPO"), "png": ("PNG",), "webp": ("WEBP",), "heif": ("HEIF",), "avif": ("AVIF",), "gif": ("GIF",)}
 PILLOW_FORMATS |= {"bmp": ("BMP",), "tiff": ("TIFF",)}
 
@@ -39,6 +41,7 @@ MEDIA_TYPES = {
     "mkv": "video/x-matroska",
     "webm": "video/webm",
     "avi": "video/x-msvideo",
+    "ogg": "video/ogg",
     "gif": "image/gif",
     "jpeg": "image/jpeg",
     "png": "image/png",
@@ -51,8 +54,8 @@ MEDIA_TYPES = {
 """The media type of each container, as browsers and C2PA know it; the only table of media types."""
 
 
-_SUFFIXES = """.mp4 .m4v .3gp .mov .qt .mkv .webm .avi .gif .jpg .jpeg .jpe .jfif .mpo .png .apng .webp .heic .heif .hif .avif .bmp .dib
-    .tif .tiff"""
+_SUFFIXES = """.mp4 .m4v .3gp .mov .qt .mkv .webm .avi .ogv .ogg .gif .jpg .jpeg .jpe .jfif .mpo .png .apng .webp .heic .heif .hif .avif
+    .bmp .dib .tif .tiff"""
 MEDIA_SUFFIXES = frozenset(_SUFFIXES.split())
 """The suffixes that stored media files may have, in lower case: no program runs such a file, whatever it contains."""
 
@@ -86,12 +89,14 @@ def _match_image(head: bytes) -> Signature | None:
 
 
 def _match_video(head: bytes) -> Signature | None:
-    if head[4:8] in _BOXES:
+    if head[4:8] in _BOXES and head[8:12] != _CANON_RAW_BRAND:
         return Signature("video", "mov" if head[4:8] != b"ftyp" or head[8:12] == b"qt  " else "mp4")
     if head[:4] == b"\x1aE\xdf\xa3":
         return Signature("video", "webm" if b"webm" in head[:64] else "mkv")
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
         return Signature("video", "avi")
+    if head[:4] == b"OggS" and any(mark in head for mark in _OGG_VIDEO):
+        return Signature("video", "ogg")
     return None
 
 

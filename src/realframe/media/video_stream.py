@@ -14,14 +14,17 @@ from av.video.stream import VideoStream
 
 from realframe.config import Limits
 from realframe.errors import NoVideoStreamError, UndecodableError
+from realframe.media.container_extent import measure_extent
 from realframe.media.encoding_facts import video_metadata_names
-from realframe.media.limits import check_damage, check_pixels, contain_failures, is_machine_error, measure_missing_share
+from realframe.media.limits import check_damage, check_pixels, contain_failures, is_machine_error
 from realframe.media.signature import DEMUXERS
+from realframe.media.still_image import HDR_TRANSFERS
 
 # Hostile files attack decoders, so only the codecs that cameras, editors and generators in use write are allowed.
 ALLOWED_CODECS = frozenset(
-    {"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mjpeg", "gif", "prores", "mpeg2video", "ffv1", "png", "rawvideo"}
+    {"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mjpeg", "gif", "prores", "mpeg2video", "ffv1", "png", "rawvideo", "theora"}
 )
+_MIN_STRETCH = 0.01  # a smaller difference between the stored and the shown shape comes from rounding, and nobody sees it
 _STATING_FRAMES = ("mp4", "mov")  # containers whose index counts the frames
 OPEN_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": ",".join(sorted(set(DEMUXERS.values())))}
 
@@ -33,8 +36,13 @@ class VideoStreamInfo:
     Attributes:
         index: of the stream in the file.
         codec: FFmpeg's name of the codec.
-        width: upright, in pixels.
-        height: upright, in pixels.
+        width: as a player shows it: upright, with square pixels.
+        height: as a player shows it.
+        is_anamorphic: the stored pixels are not square, so that frames are scaled to ``width`` x ``height``.
+        is_interlaced: the first frame is marked as two half pictures of different times.
+        hdr: transfer of high dynamic range, ``PQ`` or ``HLG``; empty for ordinary colors.
+        track_count: video tracks of the file, of which this is the one that players show.
+        extra_bytes: behind the end of the file's structure.
         rotation: degrees clockwise by which the stored picture is rotated to be upright: 0, 90, 180 or 270.
         pts: presentation time of each frame, in units of ``time_base``, rising; without frames that an edit list cuts away.
         time_base: seconds per tick.
@@ -48,6 +56,11 @@ class VideoStreamInfo:
     codec: str
     width: int
     height: int
+    is_anamorphic: bool
+    is_interlaced: bool
+    hdr: str
+    track_count: int
+    extra_bytes: int
     rotation: int
     pts: tuple[int, ...]
     time_base: Fraction
@@ -75,31 +88,36 @@ def read_video_stream(path: Path, container: str, limits: Limits) -> VideoStream
         LimitExceededError: its frames are larger than ``limits`` allows.
         DecoderCrashError: a library fails at it in another way.
     """
-    missing_share = measure_missing_share(path, container)
-    with _open_video(path, container, limits, is_cut_short=missing_share > 0) as (opened, stream):
+    extent = measure_extent(path, container)
+    with _open_video(path, container, limits, is_cut_short=extent.missing_share > 0) as (opened, stream):
         first, pts, packet_count, leading_count = _read_packets(opened, stream)
         if first is None or not pts:
             raise UndecodableError(path, "has no frame that can be decoded", "Check that it plays; export it again.")
         rotation = round(-first.rotation / 90) * 90 % 360  # FFmpeg counts counter-clockwise
-        width, height = (first.height, first.width) if rotation % 180 else (first.width, first.height)
-        codec = stream.codec_context.codec.canonical_name
+        width, height = _shown_size(first, stream, container)
+        check_pixels(path, width, height, limits.max_pixels)
+        is_anamorphic = (width, height) != (first.width, first.height)
+        width, height = (height, width) if rotation % 180 else (width, height)
         stated_count = max(packet_count, stream.frames if container in _STATING_FRAMES else 0)
-        missing_share = max(missing_share, 1 / stated_count if missing_share else 0, 1 - packet_count / stated_count)
+        missing_share = max(extent.missing_share, 1 / stated_count if extent.missing_share else 0, 1 - packet_count / stated_count)
         check_damage(missing_share, "frames", path)
-        metadata = video_metadata_names(opened, stream)
-        time_base = Fraction(stream.time_base or 1)
         return VideoStreamInfo(
-            stream.index,
-            codec,
-            width,
-            height,
-            rotation,
-            tuple(pts),
-            time_base,
-            stated_count,
-            leading_count,
-            missing_share,
-            metadata,
+            index=stream.index,
+            codec=stream.codec_context.codec.canonical_name,
+            width=width,
+            height=height,
+            is_anamorphic=is_anamorphic,
+            is_interlaced=first.interlaced_frame,
+            hdr=HDR_TRANSFERS.get(int(first.color_trc), ""),
+            track_count=len(_find_tracks(opened)),
+            extra_bytes=extent.extra_bytes,
+            rotation=rotation,
+            pts=tuple(pts),
+            time_base=Fraction(stream.time_base or 1),
+            packet_count=stated_count,
+            leading_count=leading_count,
+            missing_share=missing_share,
+            metadata=video_metadata_names(opened, stream),
         )
 
 
@@ -109,7 +127,7 @@ def _open_video(path: Path, container: str, limits: Limits, *, is_cut_short: boo
     with contain_failures(path):
         try:
             with av.open(f"file:{path}", format=DEMUXERS[container], options=OPEN_OPTIONS) as opened:
-                stream = next((s for s in opened.streams.video if not s.disposition & Disposition.attached_pic), None)
+                stream = next(iter(_find_tracks(opened)), None)
                 if stream is None and is_cut_short:
                     raise damaged
                 if stream is None:
@@ -122,6 +140,25 @@ def _open_video(path: Path, container: str, limits: Limits, *, is_cut_short: boo
             if is_machine_error(error):
                 raise
             raise damaged from error
+
+
+def _find_tracks(opened: InputContainer) -> list[VideoStream]:
+    """Return the video tracks of a file, the one that players show first: that marked as default, else the largest, else the first."""
+    tracks = [stream for stream in opened.streams.video if not stream.disposition & Disposition.attached_pic]
+    return sorted(tracks, key=lambda track: (not track.disposition & Disposition.default, -track.width * track.height))
+
+
+def _shown_size(first: VideoFrame, stream: VideoStream, container: str) -> tuple[int, int]:
+    """Return the width and height at which a player shows the stored frames, with square pixels, before rotation.
+
+    The smaller side of a pixel is enlarged, so that no detail is lost. Browsers and viewers ignore the shape that a GIF states.
+    """
+    aspect = stream.sample_aspect_ratio or Fraction(1)
+    if container == "gif" or aspect <= 0 or abs(aspect - 1) < _MIN_STRETCH:
+        return first.width, first.height
+    if aspect > 1:
+        return round(first.width * aspect), first.height
+    return first.width, round(first.height / aspect)
 
 
 def _check_stream(path: Path, stream: VideoStream, max_pixels: int) -> None:

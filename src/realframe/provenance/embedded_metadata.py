@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import av
 from PIL import ExifTags, Image, IptcImagePlugin
 
+from realframe.media.png_chunks import read_texts
 from realframe.media.signature import DEMUXERS
-from realframe.media.still_image import open_image
+from realframe.media.still_image import open_first
 from realframe.media.video_stream import OPEN_OPTIONS
 from realframe.provenance.known_tools import FieldKind, find_tool
 from realframe.provenance.origin import Trace, clean_text, find_source_type
@@ -30,7 +31,6 @@ _KEY_KINDS: dict[str, FieldKind] = {
 }
 """The content of free fields (text chunks of PNG, tags of videos), by the key that programs use. Other keys contain prose."""
 _MAX_BYTES = 1 << 28  # Pillow reads each chunk of metadata into memory
-_MAX_PIXELS = 89_000_000  # Pillow warns above it; the detector's own limit is lower
 
 _EXIF: dict[int, FieldKind] = {
     ExifTags.Base.Make: "maker",
@@ -92,23 +92,25 @@ def read_image_metadata(path: Path, container: str) -> Iterator[MetadataStatemen
     """Yield the statements in an image's metadata, as far as they can be read. Raises MediaError if its header cannot be read."""
     if path.stat().st_size > _MAX_BYTES:
         return
-    with open_image(path, container, _MAX_PIXELS, path) as image:
-        for read in (_read_texts, _read_xmp, _read_iptc, _read_exif, _read_late_texts):
+    if container == "png":
+        with path.open("rb") as stream:
+            yield from skip_unreadable(_read_png_texts(stream))
+    with open_first(path, container, path) as image:
+        for read in (_read_comment, _read_xmp, _read_iptc, _read_exif):
             yield from skip_unreadable(read(image))
 
 
-def _read_texts(image: Image.Image) -> Iterator[MetadataStatement]:
-    where = {"PNG": 'PNG text "{}"'}.get(image.format or "", f"{image.format} {{}}")
-    for key, value in list(image.info.items()):
-        if key == "comment" or (image.format == "PNG" and isinstance(key, str) and isinstance(value, str) and key != _PACKET):
-            yield statement_for_key(where, key, _decode_text(value))
+def _read_png_texts(stream: BinaryIO) -> Iterator[MetadataStatement]:
+    for key, text in read_texts(stream):
+        if key == _PACKET:
+            yield from _find_xmp(text)
+        else:
+            yield statement_for_key('PNG text "{}"', key, text)
 
 
-def _read_late_texts(image: Image.Image) -> Iterator[MetadataStatement]:
-    """Yield the texts of a PNG again after reading its pixels, since texts may follow them."""
-    if image.format == "PNG":
-        image.load()
-        yield from _read_texts(image)
+def _read_comment(image: Image.Image) -> Iterator[MetadataStatement]:
+    if image.format != "PNG" and "comment" in image.info:
+        yield statement_for_key(f"{image.format} {{}}", "comment", _decode_text(image.info["comment"]))
 
 
 def _read_exif(image: Image.Image) -> Iterator[MetadataStatement]:
@@ -120,8 +122,11 @@ def _read_exif(image: Image.Image) -> Iterator[MetadataStatement]:
 
 
 def _read_xmp(image: Image.Image) -> Iterator[MetadataStatement]:
-    text = _decode_text(image.info.get("xmp") or "")[:_XMP_BYTES]
-    for match in _PROPERTY.finditer(text):
+    yield from _find_xmp(_decode_text(image.info.get("xmp") or ""))
+
+
+def _find_xmp(text: str) -> Iterator[MetadataStatement]:
+    for match in _PROPERTY.finditer(text[:_XMP_BYTES]):
         value = html.unescape(match["attribute"] or match["element"] or "")
         yield MetadataStatement(f"XMP {match[1]}", _XMP[match[1]] or "source", value)
 
