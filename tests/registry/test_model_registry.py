@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,8 +19,9 @@ from realframe import artifacts
 from realframe.data import manifest
 from realframe.errors import RegistryError
 from realframe.files import compute_sha256, write_text
-from realframe.registry import evidence_bundle, mlflow_runs, model_registry
-from tests import run_folder
+from realframe.registry import evidence_bundle, mlflow_runs, model_registry, run_figures
+from realframe.settings import get_settings
+from tests import markdown_rendering, run_folder
 from tests.state_fixtures import COMMIT
 
 
@@ -63,6 +65,7 @@ def test_the_model_has_signature_input_example_and_origin(folder: Path) -> None:
     origin = loaded.metadata.metadata["realframe"]
     assert (origin["threshold"], origin["dataset"], origin["commit"]) == (version.threshold, version.dataset, COMMIT)
     assert origin["params"]["clean"]["size"] == run_folder.SIZE
+    assert "limits" not in origin["params"]  # of the machine, not of the version
     assert loaded.input_example.shape == (1, run_folder.SIZE, run_folder.SIZE, 3)
     assert loaded.predict(loaded.input_example).shape == (1, 1)
     with pytest.raises(MlflowException, match="shape"):
@@ -159,6 +162,62 @@ def test_the_evidence_is_logged_and_fetched_with_the_version(folder: Path) -> No
     stored = Path(run.info.artifact_uri.removeprefix("file://")) / "evidence"
     check = subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=stored, check=False)
     assert check.returncode == 0
+
+
+def test_a_version_and_its_run_are_described(folder: Path) -> None:
+    training = json.loads((folder / artifacts.TRAINING).read_text()) | {"recipe": "a|b"}
+    write_text(folder / artifacts.TRAINING, json.dumps(training))
+    metrics = json.loads((folder / artifacts.METRICS).read_text())
+    metrics["held_out"]["generators"][0]["name"] = "[x](http://evil.example)"
+    write_text(folder / artifacts.METRICS, json.dumps(metrics))
+    version = model_registry.get_version(model_registry.register_folder(folder, commit=COMMIT, trainer="<b>Ada</b>"))
+
+    client = MlflowClient()
+    text = client.get_model_version(model_registry.NAME, "1").description
+    headline = model_registry.format_metric_with_interval(metrics["held_out"]["macro"])
+    assert f"**ROC-AUC on unseen generators: {headline}**" in text
+    assert f"dataset `{version.dataset}`, 44 training, 22 validation, 22 test items" in text
+    assert f"/runs/{version.mlflow_run_id}/artifacts/evidence/report.html)" in text and "/versions/1)" in text
+    tokens = markdown_rendering.render(text)
+    assert not any("evil" in str(token.attrs) for token in tokens if token.type == "link_open")
+    assert not any(token.type.startswith("html") for token in tokens)
+    assert "<b>Ada</b>" in markdown_rendering.shown(tokens)
+    run = client.get_run(version.mlflow_run_id)
+    assert run.data.tags["mlflow.note.content"] == text
+    assert "champion" in client.get_registered_model(model_registry.NAME).description
+
+
+def test_tags_are_few_and_short_and_figures_are_metrics(folder: Path) -> None:
+    version = model_registry.get_version(model_registry.register_folder(folder, commit=COMMIT, trainer="Ada"))
+    tags = MlflowClient().get_model_version(model_registry.NAME, "1").tags
+    assert len(tags) <= 13
+    assert max(map(len, tags.values())) <= 64
+    assert tags["test_roc_auc"] == model_registry.format_metric_with_interval(version.figures["item"]["roc_auc"])
+
+    metrics = json.loads((folder / artifacts.METRICS).read_text())
+    logged = MlflowClient().get_run(version.mlflow_run_id).data.metrics
+    assert logged["held_out/sd1.5/roc_auc"] == metrics["held_out"]["generators"][0]["roc_auc"]["value"]
+    assert logged["robustness/jpeg_30/drop"] == metrics["robustness"]["curves"]["jpeg"][0]["drop"]["value"]
+    assert logged["slices/generator/sd1.5/accuracy"] == metrics["slices"]["generator"][0]["accuracy"]["value"]
+
+
+@pytest.mark.parametrize("name", ["..", "", "a/b", "x" * 300, "Sora 2 \N{BULLET}", "."])
+def test_a_generator_of_any_name_gives_a_metric_that_mlflow_accepts(name: str, empty_registry: Path) -> None:
+    metrics = {"test": {}, "val": {}, "baseline": {"test": {}}, "slices": {"generator": [{"name": name, "accuracy": {"value": 0.5}}]}}
+    with mlflow.start_run(experiment_id=mlflow_runs.connect()) as run:
+        run_figures.log_figures(metrics)
+    assert list(MlflowClient().get_run(run.info.run_id).data.metrics.values()) == [0.5]
+
+
+def test_the_figures_of_a_version_whose_run_was_deleted_are_unknown(folder: Path) -> None:
+    version = model_registry.get_version(model_registry.register_folder(folder, commit=COMMIT))
+    model_registry._read_run_metrics.cache_clear()
+    database = sqlite3.connect(get_settings().state_dir / "mlflow.db")
+    for table in ("latest_metrics", "metrics"):
+        database.execute(f"delete from {table}")
+    database.commit()
+    unknown = model_registry.get_version(version.version)
+    assert model_registry.format_metric_with_interval(unknown.figures["item"]["roc_auc"]) == "unknown"
 
 
 def test_the_first_trainer_of_a_model_stays(folder: Path) -> None:

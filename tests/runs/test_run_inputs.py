@@ -102,3 +102,33 @@ def test_a_run_imports_agreed_labels_and_a_training_contains_the_regression_set(
     assert (missing["media_id"], missing["label"]) == (carried.stem, "real")
     assert "1 files of the regression set" in caplog.text and carried.name in caplog.text
     assert "nfiles: 1" in git(home.root, "show", f"{run.branch}:{artifacts.REGRESSION_MEDIA}.dvc")
+
+
+def test_a_scheduled_run_finds_out_whether_there_are_new_media(home: Settings, store: Store) -> None:
+    first = run_lifecycle.open_run("prepare_data", home, name="first")
+    assert run_lifecycle.has_new_media(first, home)  # there is no dataset version yet
+    run_versions.commit_run_files(first.folder(home), "a dataset")
+    git(first.folder(home), "tag", "--annotate", "dataset/v1", "-m", "0123456789ab")
+    run_lifecycle.close_run(first, home)
+    same = run_lifecycle.open_run("prepare_data", home, name="same", recipe="efficientnetv2b0")
+    assert not run_lifecycle.has_new_media(same, home)  # another recipe needs no scheduled run
+    _picture(home.raw_dir / "real" / "new.png", 99)
+    assert run_lifecycle.has_new_media(run_lifecycle.open_run("prepare_data", home, name="added"), home)
+    (home.raw_dir / "real" / "new.png").unlink()
+    assert not run_lifecycle.has_new_media(run_lifecycle.open_run("prepare_data", home, name="removed"), home)
+    gone = home.raw_dir / "real" / "0.png"
+    media_id = compute_sha256(gone)
+    takedown.record_takedown(store, takedown.find_affected_versions(store, home.root, str(gone)), "asked to", "anna")
+    takedown.delete_item(store, home, media_id)
+    assert run_lifecycle.has_new_media(run_lifecycle.open_run("prepare_data", home, name="taken down"), home)
+
+
+def test_a_checkout_without_any_files_has_no_media(checkout: Path, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", str(checkout), str(clone)], check=True)
+    settings = Settings(root=clone, home=clone / ".realframe")
+    assert not run_lifecycle.has_media(settings)
+    (settings.inbox_dir / "real").mkdir(parents=True)
+    assert not run_lifecycle.has_media(settings)
+    _picture(settings.inbox_dir / "real" / "a.png", 1)
+    assert run_lifecycle.has_media(settings)

@@ -102,13 +102,6 @@ def test_uncommitted_edits_are_named(home: Settings) -> None:
     assert worktree.list_uncommitted_files(home.root) == ("params.yaml",)
 
 
-def test_a_remote_set_by_hand_is_kept_and_copied_to_the_worktree(home: Settings) -> None:
-    (home.root / ".dvc" / "config.local").write_text("['remote \"storage\"']\nurl = s3://mine/data\n")
-    folder = worktree.open_worktree(_run(home), home)
-    assert "s3://mine/data" in (folder / ".dvc" / "config.local").read_text()
-    assert "config.local" not in git(home.root, "status", "--porcelain")
-
-
 def test_an_unknown_run_is_an_error(home: Settings) -> None:
     with pytest.raises(RunError, match="no such run"):
         PipelineRun.load("nonesuch", home)

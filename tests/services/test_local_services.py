@@ -54,7 +54,7 @@ def test_services_start_answer_and_stop_together(trained_checkout: TrainedChecko
         token = _json(f"http://127.0.0.1:{airflow}/auth/token", {"username": "admin", "password": password})["access_token"]
         dags = _await_dags(f"http://127.0.0.1:{airflow}/api/v2/dags", token)
         assert dags == {"prepare_data", "train_model", "review_model", "watch_drift", "score_media"}
-        account = re.search(rf"127\.0\.0\.1:{mlflow} .*?(admin) / (\S+)", printed)
+        account = re.search(rf"127\.0\.0\.1:{mlflow}\S* .*?(admin) / (\S+)", printed)
         basic = "Basic " + base64.b64encode(":".join(account.groups()).encode()).decode()
         url = f"http://127.0.0.1:{mlflow}/api/2.0/mlflow/registered-models/get?name=realframe"
         registered = _json(url, authorization=basic)

@@ -129,7 +129,7 @@ def test_a_first_start_leaves_nothing_that_others_can_open(checkout: Path, share
         open_to_network = {(address, port) for address, port in _listening(family) if address != "127.0.0.1"}
         assert {port for _, port in open_to_network} <= set(AIRFLOW_LOG_PORTS)
         assert _status(f"http://127.0.0.1:{mlflow}/api/2.0/mlflow/experiments/get-by-name?experiment_name=realframe") == 401
-        password = re.search(rf"{mlflow} .*admin / (\S+)", table)
+        password = re.search(rf"{mlflow}\S* .*admin / (\S+)", table)
         assert password
         assert not [process.cmdline() for process in family if password[1] in " ".join(process.cmdline())]
     finally:

@@ -1,16 +1,12 @@
-"""Read the answer bundle of a model: everything that decides its answers, with one digest over all of it.
+"""Fetch the answer bundle of a registered version (``registry.detector_folder``), and check that it is what was registered.
 
-The bundle holds the Keras file, the training reference, and the facts ``params``, ``aggregate``, ``threshold``, ``temperature`` and
-``band``. A registered version has it in the folder of its logged model: the facts are in the metadata of ``MLmodel``, with the SHA-256 of
-each file. The digest is computed at registration from what was evaluated, is a tag of the version, and is recorded by each decision.
+The bundle is in the folder of the logged model: the facts are in the metadata of ``MLmodel``, with the SHA-256 of each file. The digest is
+computed at registration from what was evaluated, is a tag of the version, and is recorded by each decision.
 """
 
-import hashlib
-import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,60 +15,21 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.tracking import MlflowClient
 
-from realframe import artifacts, config
 from realframe.errors import RegistryError
 from realframe.files import compute_sha256
 from realframe.registry import mlflow_runs
+from realframe.registry.detector_folder import (
+    BUNDLE_FILES,
+    MODEL_NAME,
+    REFERENCE_NAME,
+    SPLITS_NAME,
+    AnswerBundle,
+    compute_digest,
+    select_facts,
+)
 from realframe.registry.model_version import NAME, ModelVersion
 
-FACTS = ("params", "aggregate", "threshold", "temperature", "band")
-_FILES = {
-    "data/model.keras": artifacts.MODEL,
-    "reference/training_reference.parquet": artifacts.TRAINING_REFERENCE,
-    "reference/splits.parquet": artifacts.SPLITS,
-}
-"""Path in the folder of the logged model -> path in the folder of a run. The reference is optional, the Keras file is not."""
-MODEL_NAME, _REFERENCE, _SPLITS = _FILES
 _METADATA = "MLmodel"
-
-
-@dataclass(frozen=True)
-class AnswerBundle:
-    """What decides the answers of a model.
-
-    Attributes:
-        model: the Keras file.
-        reference: the training reference; the file may not exist.
-        splits: the split table that belongs to it; the file may not exist.
-        facts: the values of ``FACTS``, as they were evaluated.
-        files: the SHA-256 of each file that exists, by its path in the folder of the logged model.
-        digest: over the files and the facts.
-    """
-
-    model: Path
-    reference: Path
-    splits: Path
-    facts: dict[str, Any]
-    files: dict[str, str]
-    digest: str
-
-
-def read_run_folder(folder: Path) -> AnswerBundle:
-    """Return the bundle of the evaluated model in the folder of a run. Raises RegistryError if there is none."""
-    required = [folder / path for path in (artifacts.MODEL, artifacts.METRICS, artifacts.RESOLVED_PARAMS)]
-    if missing := [file for file in required if not file.exists()]:
-        raise RegistryError(missing[0], "does not exist, so the folder holds no evaluated model", "Run `realframe run train_model`.")
-    metrics = json.loads((folder / artifacts.METRICS).read_text())
-    params = config.load_params(folder / artifacts.RESOLVED_PARAMS).model_dump(mode="json", exclude_none=True)
-    facts = _select_facts(metrics | {"params": params})
-    files = {name: compute_sha256(file) for name, file in find_run_files(folder).items()}
-    paths = [folder / path for path in (artifacts.MODEL, artifacts.TRAINING_REFERENCE, artifacts.SPLITS)]
-    return AnswerBundle(paths[0], paths[1], paths[2], facts, files, _compute_digest(facts, files))
-
-
-def find_run_files(folder: Path) -> dict[str, Path]:
-    """Return the bundle's files in the folder of a run, by their path in the folder of the logged model."""
-    return {name: folder / path for name, path in _FILES.items() if (folder / path).exists()}
 
 
 @contextmanager
@@ -87,13 +44,14 @@ def open_registered(version: ModelVersion) -> Iterator[AnswerBundle]:
         folder = _download(version, Path(temporary))
         metadata = _read_metadata(version, folder)
         files = _check_files(version, folder, metadata["files"])
-        digest = _compute_digest(metadata, files)
+        digest = compute_digest(metadata, files)
         if digest != version.answer_digest:
             reason = (
                 f"its {_METADATA} was changed after registration: parameters, decision rule or calibration differ from the registered ones"
             )
             raise RegistryError(f"version {version.version}", reason, _CHANGED_HINT)
-        yield AnswerBundle(folder / MODEL_NAME, folder / _REFERENCE, folder / _SPLITS, _select_facts(metadata), files, digest)
+        paths = [folder / name for name in (MODEL_NAME, REFERENCE_NAME, SPLITS_NAME)]
+        yield AnswerBundle(paths[0], paths[1], paths[2], select_facts(metadata), files, digest, str(version.version))
 
 
 def is_on_this_machine(version: ModelVersion) -> bool:
@@ -103,15 +61,6 @@ def is_on_this_machine(version: ModelVersion) -> bool:
 
 
 _CHANGED_HINT = "Restore the file from a backup, or return to the former champion: `realframe registry rollback`."
-
-
-def _compute_digest(facts: Mapping[str, Any], files: Mapping[str, str]) -> str:
-    content = json.dumps({"facts": _select_facts(facts), "files": dict(files)}, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(content.encode()).hexdigest()
-
-
-def _select_facts(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: values[name] for name in FACTS if name in values}
 
 
 def _download(version: ModelVersion, target: Path) -> Path:
@@ -137,11 +86,11 @@ def _read_metadata(version: ModelVersion, folder: Path) -> dict[str, Any]:
 
 def _check_files(version: ModelVersion, folder: Path, registered: Mapping[str, str]) -> dict[str, str]:
     """Return the SHA-256 of each file; the Keras file is also compared with the tag of the version."""
-    required: Iterable[str] = {MODEL_NAME, *registered} & set(_FILES)
+    required: Iterable[str] = {MODEL_NAME, *registered} & set(BUNDLE_FILES)
     for name in sorted(required):
         if not (folder / name).exists():
             raise _missing(version, name)
-    files = {name: compute_sha256(folder / name) for name in _FILES if (folder / name).exists()}
+    files = {name: compute_sha256(folder / name) for name in BUNDLE_FILES if (folder / name).exists()}
     for name, sha256 in files.items():
         if sha256 != registered.get(name) or (name == MODEL_NAME and sha256 != version.sha256):
             reason = f"its {name} was changed after registration: the SHA-256 differs from the registered one"

@@ -3,108 +3,144 @@
 Without a tracking server, the runs are in a SQLite file and a folder next to it in the checkout's state folder.
 """
 
-import os
+import sqlite3
 import subprocess
-import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import mlflow
 from filelock import FileLock
-from mlflow.data.dataset_source import DatasetSource
-from mlflow.data.dataset_source_registry import resolve_dataset_source
-from mlflow.data.meta_dataset import MetaDataset
 from mlflow.tracking import MlflowClient
 
 from realframe.config import flatten
 from realframe.permissions import create_private_file, open_private_folder
-from realframe.registry import dagshub
+from realframe.registry import run_facts
+from realframe.registry.mlflow_server import SQLITE, set_server
 from realframe.settings import MLFLOW_DATABASE, Settings, get_settings
 
 EXPERIMENT = "realframe"
-DATASET_TAG = "realframe.dataset"
-COMMIT_TAG = "mlflow.source.git.commit"
-_DIGEST_LENGTH = 32  # MLflow refuses a dataset digest over 36 characters
-_SYSTEM_METRICS_S = 5
-_SQLITE = "sqlite:///"
-_CLIENT_SETTINGS = {
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # commands read artifacts often
+_EXPERIMENT_TAGS = {
+    "mlflow.experimentKind": "custom_model_development",  # else its page opens as that of a GenAI application
+    "mlflow.note.content": "Trainings of the detector of AI-generated images and videos. Each run holds the parameters, the curves, the "
+    "figures with 95 % intervals (`_low`, `_high`), the splits as datasets, and the evaluation report as the artifact `report.html`.",
 }
+DATASET_TAG = "realframe.dataset"
+_SYSTEM_METRICS_S = 5
+_ARTIFACTS = "mlartifacts"
+_ADDRESSES = (  # table and column
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
 _experiment_ids: dict[str, str] = {}  # by the address of the server, of this process
 
 
 def connect(settings: Settings | None = None) -> str:
     """Configure MLflow for this checkout's tracking store and registry, create the experiment if needed, and return its id.
 
-    A lock lets one process at a time create a SQLite file: two processes that do so at once break it.
+    A lock lets one process at a time create a SQLite file: two processes that do so at once break it. Raises ServiceError.
     """
     settings = settings or get_settings()
-    uri = _set_server(settings)
+    uri = set_server(settings)
     if uri in _experiment_ids and _has_database(uri):
         return _experiment_ids[uri]
-    with FileLock(settings.state_dir / "mlflow.lock"):
-        if uri == f"sqlite:///{settings.state_dir / MLFLOW_DATABASE}":
-            create_private_file(settings.state_dir / MLFLOW_DATABASE)
+    with FileLock(settings.state_dir / "mlflow.lock") if uri.startswith(SQLITE) else nullcontext():
+        database = settings.state_dir / MLFLOW_DATABASE
+        if uri == f"{SQLITE}{database}":
+            create_private_file(database)
         _experiment_ids[uri] = _find_or_create_experiment(uri, settings)
+        if uri == f"{SQLITE}{database}":
+            _update_addresses(database, (settings.state_dir / _ARTIFACTS).resolve())
     return _experiment_ids[uri]
 
 
 def connect_registry(settings: Settings | None = None) -> None:
     """Configure MLflow as ``connect`` does, but create nothing on a tracking server: reading the registry needs no experiment."""
     settings = settings or get_settings()
-    if _set_server(settings).startswith(_SQLITE):
+    if set_server(settings).startswith(SQLITE):
         connect(settings)
 
 
-def _set_server(settings: Settings) -> str:
-    """Set the address of MLflow and the limits of its requests; return the address. Without limits, a dead server hangs for minutes."""
-    for name, value in _CLIENT_SETTINGS.items():
-        os.environ.setdefault(name, value)
-    uri = dagshub.connect_tracking(settings) if settings.dagshub_repo and not settings.mlflow_tracking_uri else settings.tracking_uri
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_registry_uri(uri)
-    return uri
-
-
 def _has_database(uri: str) -> bool:
-    return not uri.startswith(_SQLITE) or Path(uri.removeprefix(_SQLITE)).exists()
+    return not uri.startswith(SQLITE) or Path(uri.removeprefix(SQLITE)).exists()
 
 
 def _find_or_create_experiment(uri: str, settings: Settings) -> str:
     client = MlflowClient()
     experiment = client.get_experiment_by_name(EXPERIMENT)
     if experiment is not None:
+        with suppress(mlflow.MlflowException):  # an account may have the right to read only
+            for key in _EXPERIMENT_TAGS.keys() - experiment.tags.keys():
+                client.set_experiment_tag(experiment.experiment_id, key, _EXPERIMENT_TAGS[key])
         return str(experiment.experiment_id)
-    artifacts = open_private_folder(settings.state_dir / "mlartifacts").resolve().as_uri() if uri.startswith(_SQLITE) else None
-    return str(client.create_experiment(EXPERIMENT, artifact_location=artifacts))
+    artifacts = open_private_folder(settings.state_dir / _ARTIFACTS).resolve().as_uri() if uri.startswith(SQLITE) else None
+    try:
+        return str(client.create_experiment(EXPERIMENT, artifact_location=artifacts, tags=_EXPERIMENT_TAGS))
+    except mlflow.MlflowException:
+        if (experiment := client.get_experiment_by_name(EXPERIMENT)) is None:  # another process has created it meanwhile
+            raise
+        return str(experiment.experiment_id)
+
+
+def _update_addresses(database: Path, folder: Path) -> None:
+    """Let MLflow's database name the artifacts where they are now: it stores absolute paths, and a checkout may be moved or copied.
+
+    Only addresses below the folder of the experiment are changed, and only where the file or folder exists in ``folder``.
+    """
+    with closing(sqlite3.connect(database)) as connection, connection:
+        (recorded,) = connection.execute("select artifact_location from experiments where name = ?", (EXPERIMENT,)).fetchone()
+        present = folder.as_uri()
+        if recorded == present or not recorded.startswith("file:"):
+            return
+        moved_count = 0
+        for table, column in _ADDRESSES:
+            query = f"select rowid, {column} from {table} where substr({column}, 1, ?) = ?"  # noqa: S608
+            for row, address in connection.execute(query, (len(recorded) + 1, f"{recorded}/")).fetchall():
+                moved = present + address[len(recorded) :]
+                if _uri_path(moved).exists():
+                    connection.execute(f"update {table} set {column} = ? where rowid = ?", (moved, row))  # noqa: S608
+                    moved_count += 1
+        if moved_count or not _uri_path(recorded).exists():
+            connection.execute("update experiments set artifact_location = ? where name = ?", (present, EXPERIMENT))
+
+
+def _uri_path(uri: str) -> Path:
+    return Path(unquote(urlsplit(uri).path))
 
 
 @contextmanager
 def start_mlflow_run(
-    name: str, params: Mapping[str, Any], splits: Path, dataset: str, tags: Mapping[str, str] | None = None, run_id: str | None = None
+    recipe: str,
+    params: Mapping[str, Any],
+    splits: Path,
+    dataset: str,
+    test_split: str,
+    tags: Mapping[str, str] | None = None,
+    run_id: str | None = None,
 ) -> Iterator[str]:
-    """Open a run with system metrics, parameters, dataset and commit, and yield its id. It ends as FAILED if the block raises.
+    """Open a run with system metrics, parameters, datasets and the place of the code; yield its id. It is FAILED if the block raises.
 
     Args:
-        name: name of the run, such as the recipe's name.
+        recipe: name of the recipe; the name of the run begins with it.
         params: the resolved parameters, nested; logged flat, and as the artifact ``params.yaml``.
         splits: the split table that the run trains on.
         dataset: the dataset version, which is the digest of that table.
+        test_split: digest of the test items.
         tags: further tags.
         run_id: a run to resume after a kill; None starts a new one.
     """
     experiment = connect()
     mlflow.set_system_metrics_sampling_interval(_SYSTEM_METRICS_S)
-    run_options = {"run_id": run_id} if run_id else {"experiment_id": experiment, "run_name": name}
+    run_options = {"run_id": run_id} if run_id else {"experiment_id": experiment, "run_name": run_facts.name_run(recipe, dataset)}
     with mlflow.start_run(**run_options, log_system_metrics=True) as run:
-        mlflow.set_tags({DATASET_TAG: dataset, COMMIT_TAG: git_commit(), **(tags or {})})
+        mlflow.set_tags({DATASET_TAG: dataset, **run_facts.source_tags("pipelines/train.py"), **(tags or {})})
         mlflow.log_params({key: str(value) for key, value in flatten(params)})
         mlflow.log_dict(dict(params), "params.yaml")
-        mlflow.log_input(MetaDataset(_dataset_source(splits), name=EXPERIMENT, digest=dataset[:_DIGEST_LENGTH]), context="training")
+        run_facts.log_datasets(splits, dataset, test_split)
         yield run.info.run_id
 
 
@@ -156,11 +192,3 @@ def git_commit() -> str:
     """Return the commit of the working directory, or ``unknown`` outside a git repository."""
     result = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S607
     return result.stdout.strip() if result.returncode == 0 else "unknown"
-
-
-def _dataset_source(splits: Path) -> DatasetSource:
-    with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", message="The specified dataset source can be interpreted"
-        )  # two registered source types resolve it to the same source
-        return resolve_dataset_source(str(splits.resolve()))

@@ -5,6 +5,7 @@ The logged file has the same bytes as the evaluated one, and comes with a signat
 
 import json
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,8 +22,8 @@ from realframe import artifacts, config
 from realframe.config import flatten
 from realframe.errors import RegistryError
 from realframe.files import compute_sha256
-from realframe.registry import answer_bundle, evidence_bundle, mlflow_runs
-from realframe.registry.model_version import select_interval_metrics, version_tags
+from realframe.registry import detector_folder, evidence_bundle, mlflow_runs, mlflow_server, run_facts, run_figures
+from realframe.registry.model_version import version_tags
 
 _GRAY = 127.5  # of the input example
 _ORIGIN = ("dataset", "commit", "recipe", "weights", "sha256")  # tags that are copied to the model's metadata
@@ -66,15 +67,20 @@ class EvaluatedModel:
             commit: commit of the run.
             trainer: who started the run.
         """
-        tags = version_tags(self.sha256, self.training, self.metrics, commit) | {"realframe.trainer": trainer}
-        bundle = answer_bundle.read_run_folder(self.folder)
+        tags = version_tags(self.sha256, self.training, self.metrics, commit) | ({"realframe.trainer": trainer} if trainer else {})
+        bundle = detector_folder.read_run_folder(self.folder)
         origin = {
             **bundle.facts,
             **{fact: tags[f"realframe.{fact}"] for fact in _ORIGIN},
             "files": bundle.files,
         }
         with self._open_training_run():
-            uri = log_keras_file(self.folder / artifacts.MODEL, name, origin, answer_bundle.find_run_files(self.folder))
+            run = mlflow.active_run()
+            assert run is not None
+            if run.info.run_id != self.training["run_id"]:
+                tags["realframe.run_id"] = self.training["run_id"]
+            uri = log_keras_file(self.folder / artifacts.MODEL, name, origin, detector_folder.find_run_files(self.folder))
+            run_figures.log_figures(self.metrics)
             digests = {"realframe.evidence_digest": evidence_bundle.log(self.folder), "realframe.answer_digest": bundle.digest}
             return uri, tags | digests
 
@@ -85,16 +91,22 @@ class EvaluatedModel:
             with mlflow_runs.resume_mlflow_run(self.training["run_id"]):
                 yield
             return
-        tags = {"realframe.restored": self.training["run_id"], mlflow_runs.DATASET_TAG: self.training["dataset"]}
-        with mlflow.start_run(experiment_id=mlflow_runs.connect(), run_name=self.training["recipe"], tags=tags):
+        recipe, dataset = self.training["recipe"], self.training["dataset"]
+        tags = {
+            "realframe.restored": self.training["run_id"],
+            mlflow_runs.DATASET_TAG: dataset,
+            **run_facts.source_tags("pipelines/train.py"),
+        }
+        with mlflow.start_run(experiment_id=mlflow_runs.connect(), run_name=run_facts.name_run(recipe, dataset), tags=tags):
             mlflow.log_params({key: str(value) for key, value in flatten(self.params)})
-            mlflow.log_metrics(_test_metrics(self.metrics))
+            run_facts.log_datasets(self.folder / artifacts.SPLITS, dataset, self.metrics.get("test_split", ""))
             yield
 
 
 def log_keras_file(path: Path, name: str, origin: dict[str, Any], extra_files: Mapping[str, Path] = MappingProxyType({})) -> str:
     """Log a ``.keras`` file to the active MLflow run and return the URI of the logged model.
 
+    An older server than MLflow 3 has no logged models; there the same folder becomes an artifact of the run.
     The file is loaded in safe mode: a file that contains code is refused here, and not when it serves.
 
     Args:
@@ -116,19 +128,24 @@ def log_keras_file(path: Path, name: str, origin: dict[str, Any], extra_files: M
         raise RegistryError(path, f"cannot be loaded in safe mode: {error}", hint) from error
     frame = model.input_shape[1:]
     input_spec, output_spec = (TensorSpec(np.dtype(np.float32), (-1, *shape)) for shape in (frame, (1,)))
-    logged = Model.log(
-        None,
-        _KerasFile(path, extra_files),
-        name=name,
-        flavor_name="keras",
-        model=model,
-        signature=ModelSignature(Schema([input_spec]), Schema([output_spec])),
-        input_example=np.full((1, *frame), _GRAY, np.float32),
-        validate_serving_input=False,  # it would load the model again, only to check an example that has the shape of the model's input
-        metadata={"realframe": origin},
-        pip_requirements=[f"{package.__name__}=={package.__version__}" for package in (keras, tf, np)],
-    )
-    return str(logged.model_uri)
+    flavor, metadata = _KerasFile(path, extra_files), {"realframe": origin}
+    facts = {
+        "model": model,
+        "signature": ModelSignature(Schema([input_spec]), Schema([output_spec])),
+        "input_example": np.full((1, *frame), _GRAY, np.float32),
+        "validate_serving_input": False,  # it would load the model again, only to check an example that has the shape of the model's input
+        "pip_requirements": [f"{package.__name__}=={package.__version__}" for package in (keras, tf, np)],
+    }
+    run = mlflow.active_run()
+    assert run is not None
+    if mlflow_server.has_logged_models(run.info.experiment_id):
+        return str(Model.log(None, flavor, name=name, flavor_name="keras", metadata=metadata, **facts).model_uri)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / name
+        entry = Model(artifact_path=name, run_id=run.info.run_id, metadata=metadata)
+        flavor.save_model(str(folder), mlflow_model=entry, **facts)
+        mlflow.log_artifacts(str(folder), name)
+    return f"runs:/{run.info.run_id}/{name}"
 
 
 class _KerasFile:
@@ -148,12 +165,6 @@ class _KerasFile:
         folder = Path(path)
         folder.mkdir(parents=True)
         mlflow.keras.save_model(path=path, **facts)
-        for name, file in {**self._extra_files, answer_bundle.MODEL_NAME: self._file}.items():
+        for name, file in {**self._extra_files, detector_folder.MODEL_NAME: self._file}.items():
             (folder / name).parent.mkdir(exist_ok=True)
             shutil.copyfile(file, folder / name)
-
-
-def _test_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
-    units = select_interval_metrics(metrics["test"]).items()
-    figures = {f"test_{unit}_{name}": entry["value"] for unit, entries in units for name, entry in entries.items()}
-    return {name: value for name, value in figures.items() if value is not None}

@@ -8,15 +8,17 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 from contextvars import ContextVar
+from functools import lru_cache
 from pathlib import Path
 
 import mlflow
 from filelock import FileLock
 from mlflow.entities.model_registry import ModelVersion as MlflowVersion
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from realframe.errors import RegistryError
-from realframe.registry import evidence_bundle, mlflow_runs
+from realframe.registry import evidence_bundle, mlflow_runs, run_figures, version_description
 from realframe.registry.model_logging import EvaluatedModel
 from realframe.registry.model_version import ALLOWED, NAME, ModelVersion, evaluation_tags, format_metric_with_interval, parse_version
 from realframe.settings import get_settings
@@ -41,6 +43,7 @@ def register_folder(folder: Path, *, commit: str, trainer: str = "") -> int:
         RegistryError: the folder holds no evaluated model.
     """
     model = EvaluatedModel.load(folder)
+    list_versions()  # a server that does not answer must not be waited for while the lock is held
     with FileLock(get_settings().state_dir / "registry.lock"):
         known = next((version for version in list_versions() if version.sha256 == model.sha256), None)
         number = known.version if known else _register(model, commit, trainer)
@@ -59,11 +62,13 @@ def refresh_evidence(version: int, folder: Path) -> None:
         reason = f"has another SHA-256 than the model in {folder}"
         raise RegistryError(f"version {version}", reason, "Register that model as a new version: `realframe registry register`.")
     with mlflow_runs.resume_mlflow_run(known.mlflow_run_id):
+        run_figures.log_figures(model.metrics)
         tags = evaluation_tags(model.metrics) | {"realframe.evidence_digest": evidence_bundle.log(folder)}
     if known.shortcuts == ALLOWED:
         tags["realframe.shortcuts"] = ALLOWED
     for key, value in tags.items():
         _client().set_model_version_tag(NAME, str(version), key, value)
+    _describe(version, model)
 
 
 @contextmanager
@@ -88,7 +93,12 @@ def list_versions() -> list[ModelVersion]:
     own_versions = [version for version in _search_versions(client) if "realframe.sha256" in version.tags]
     models = client.search_registered_models(f"name='{NAME}'")  # after the tags: a decision sets the alias first and its tag last
     aliases = models[0].aliases if models else {}
-    return sorted((parse_version(version, aliases) for version in own_versions), key=lambda version: version.version)
+    server = mlflow.get_tracking_uri()
+    parsed = (
+        parse_version(version, aliases, _read_run_metrics(server, version.run_id, version.tags.get("realframe.evidence_digest", "")))
+        for version in own_versions
+    )
+    return sorted(parsed, key=lambda version: version.version)
 
 
 def get_version(version: int) -> ModelVersion:
@@ -154,7 +164,32 @@ def set_decision(version: int, decision: str) -> None:
 def _register(model: EvaluatedModel, commit: str, trainer: str) -> int:
     uri, tags = model.log(NAME, commit, trainer)
     with redirect_stderr(io.StringIO()):  # MLflow prints the version; its errors are exceptions
-        return int(mlflow.register_model(uri, NAME, tags=tags).version)
+        number = int(mlflow.register_model(uri, NAME, tags=tags).version)
+    client = _client()
+    if not client.get_registered_model(NAME).description:
+        client.update_registered_model(NAME, version_description.MODEL_DESCRIPTION)
+    _describe(number, model)
+    return number
+
+
+def _describe(number: int, model: EvaluatedModel) -> None:
+    """Set the description of a version, and of its run."""
+    client, version = _client(), get_version(number)
+    run = client.get_run(version.mlflow_run_id)
+    text = version_description.describe_version(version, model.metrics, run.info.experiment_id, get_settings().page_url)
+    client.update_model_version(NAME, str(number), text)
+    client.set_tag(version.mlflow_run_id, "mlflow.note.content", text)
+
+
+@lru_cache(maxsize=1000)
+def _read_run_metrics(server: str, run_id: str, evidence_digest: str) -> dict[str, float]:
+    """Return the metrics of a run; they are read again where another evaluation has replaced the evidence. Empty if it was deleted."""
+    try:
+        return dict(MlflowClient().get_run(run_id).data.metrics)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return {}
 
 
 def _search_versions(client: MlflowClient) -> Iterator[MlflowVersion]:

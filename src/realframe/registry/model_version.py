@@ -1,6 +1,5 @@
-"""Represent a registered version of the detector, which MLflow stores as tags, so that MLflow's own pages show it too."""
+"""Represent a registered version of the detector. MLflow stores it as few short tags; its figures are the metrics of its run."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,11 +7,11 @@ from typing import Any
 
 from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 
+from realframe.registry import run_figures
+
 NAME = "realframe"
 """Name of the registered model."""
-_UNITS = ("item", "frame")  # ``frame`` only if frames are scored
-_READABLE_FIGURES = ("roc_auc", "accuracy", "f1")  # also written as tags for people
-_REQUIRED = ("run_id", "sha256", "dataset", "commit", "recipe", "weights")
+_REQUIRED = ("sha256", "dataset", "commit", "recipe", "weights")
 PASSED, ALLOWED, UNKNOWN = "passed", "allowed", "unknown"
 _OPTIONAL = ("trainer", "test_split", "evidence_digest", "answer_digest", "decision")  # not on every version, or added later
 
@@ -71,16 +70,18 @@ class ModelVersion:
         return f"models:/{NAME}/{self.version}"
 
 
-def parse_version(version: MlflowVersion, aliases: Mapping[str, str]) -> ModelVersion:
+def parse_version(version: MlflowVersion, aliases: Mapping[str, str], run_metrics: Mapping[str, float]) -> ModelVersion:
     """Build a model version from MLflow's entity.
 
     Args:
         version: a version with the tags that ``version_tags`` returns.
         aliases: the aliases of the registered model, alias -> number.
+        run_metrics: the metrics of its run, which ``run_figures`` logged; empty if the run was deleted.
     """
     tags = version.tags
     return ModelVersion(
         version=int(version.version),
+        run_id=tags.get("realframe.run_id", version.run_id),
         mlflow_run_id=version.run_id,
         aliases=tuple(sorted(alias for alias, number in aliases.items() if int(number) == int(version.version))),
         created=datetime.fromtimestamp(version.creation_timestamp / 1000, UTC).isoformat(timespec="seconds"),
@@ -88,9 +89,9 @@ def parse_version(version: MlflowVersion, aliases: Mapping[str, str]) -> ModelVe
         **{name: tags.get(f"realframe.{name}", "") for name in _OPTIONAL},
         shortcuts=tags.get("realframe.shortcuts", UNKNOWN),
         threshold=float(tags["realframe.threshold"]),
-        figures=json.loads(tags["realframe.figures"]),
-        baseline=json.loads(tags["realframe.baseline"]),
-        below_baseline=json.loads(tags["realframe.below_baseline"]),
+        figures=run_figures.read_figures(run_metrics, "test"),
+        baseline=run_figures.read_figures(run_metrics, "baseline"),
+        below_baseline=bool(run_metrics.get("below_baseline")),
     )
 
 
@@ -104,38 +105,24 @@ def version_tags(sha256: str, training: Mapping[str, Any], metrics: Mapping[str,
         commit: commit of the run.
     """
     return {
-        "realframe.run_id": training["run_id"],
-        "realframe.sha256": sha256,
-        "realframe.dataset": training["dataset"],
-        "realframe.commit": commit,
+        **evaluation_tags(metrics),
         "realframe.recipe": training["recipe"],
         "realframe.weights": training["weights"]["name"],
-        **evaluation_tags(metrics),
+        "realframe.dataset": training["dataset"],
+        "realframe.commit": commit,
+        "realframe.sha256": sha256,
     }
 
 
 def evaluation_tags(metrics: Mapping[str, Any]) -> dict[str, str]:
     """Return the tags that a new evaluation replaces."""
-    figures, baseline = select_interval_metrics(metrics["test"]), select_interval_metrics(metrics["baseline"]["test"])
-    readable_tags = {f"{unit}_{name}": format_metric_with_interval(figures[unit][name]) for unit in figures for name in _READABLE_FIGURES}
+    unseen = metrics["held_out"]["macro"] if metrics.get("held_out") else None
     return {
-        **readable_tags,
-        "baseline_item_roc_auc": format_metric_with_interval(baseline["item"]["roc_auc"]),
+        "test_roc_auc": format_metric_with_interval(metrics["test"]["item"]["roc_auc"]),
+        **({"unseen_roc_auc": format_metric_with_interval(unseen)} if unseen else {}),
         "realframe.threshold": repr(metrics["threshold"]),
-        "realframe.figures": json.dumps(figures),
-        "realframe.baseline": json.dumps(baseline),
-        "realframe.below_baseline": json.dumps(metrics["below_baseline"]),
         "realframe.test_split": metrics.get("test_split", ""),
         "realframe.shortcuts": _audit_mark(metrics.get("shortcuts")),
-    }
-
-
-def select_interval_metrics(split: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the entries of one split of ``reports/metrics.json`` that have a value and an interval, by unit and name."""
-    return {
-        unit: {name: entry for name, entry in split[unit].items() if isinstance(entry, dict) and "value" in entry}
-        for unit in _UNITS
-        if unit in split
     }
 
 

@@ -6,7 +6,8 @@ The content of a version never changes, so the last few versions are cached in m
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +17,7 @@ import pandas as pd
 
 from realframe import artifacts
 from realframe.data.split import SPLITS
-from realframe.errors import DatasetError
+from realframe.errors import DatasetError, ServiceError
 from realframe.runs.git_dvc import git
 from realframe.runs.run_versions import find_newest_dataset_tag
 from realframe.store.run_artifacts import RevisionSource
@@ -30,6 +31,7 @@ _REJECTED_COLUMNS = ["path", "sha256", "code", "message"]
 _AUDIT_KEYS = {"kinds", "limit", "passed", "allowed"}
 _CACHED_VERSIONS = 4
 _DVC_LOCK = threading.Lock()  # DVC's index is not thread-safe
+_DVC_LOCK_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -101,14 +103,17 @@ def dataset_versions(root: Path) -> list[DatasetVersion]:
 
 
 def load_contents(root: Path, version: DatasetVersion) -> DatasetContents:
-    """Return the content of a version. Raises DatasetError if its commit has no item table, MetadataError if the table is lost."""
-    with _DVC_LOCK:
+    """Return the content of a version. Raises DatasetError if its commit has no item table, MetadataError if the table is lost.
+
+    Raises ServiceError if another thread waits for the data remote.
+    """
+    with _hold_dvc():
         return _read_contents(root, version)
 
 
 def find_shard(root: Path, version: DatasetVersion, media_id: str) -> Path | None:
     """Return the shard with the clean frames of an item, or None if the local DVC cache has none."""
-    with _DVC_LOCK:
+    with _hold_dvc():
         return _revision(root, version.commit).cached_path(artifacts.CLEAN_FRAMES / f"{media_id}.tar")
 
 
@@ -159,6 +164,17 @@ def list_sampled_frames(root: Path, tag: str) -> pd.DataFrame:
     items, frames = (_read_table(version, path, tag) for path in (artifacts.SPLITS, artifacts.QUALITY))
     rows = items[_FRAME_ITEM_COLUMNS].merge(frames[["media_id", *_FRAME_COLUMNS]], on="media_id", validate="one_to_many")
     return rows.sort_values(["media_id", "index"], ignore_index=True)
+
+
+@contextmanager
+def _hold_dvc() -> Iterator[None]:
+    """Keep other threads from DVC; where one waits for a data remote that hangs, the others do not wait for long."""
+    if not _DVC_LOCK.acquire(timeout=_DVC_LOCK_TIMEOUT_S):
+        raise ServiceError("data remote", f"another request has waited for it for more than {_DVC_LOCK_TIMEOUT_S:g} s", "Try again later.")
+    try:
+        yield
+    finally:
+        _DVC_LOCK.release()
 
 
 @lru_cache(maxsize=_CACHED_VERSIONS)

@@ -13,7 +13,8 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from realframe.errors import RunError
+from realframe.errors import RunError, SetupError
+from realframe.registry import dagshub
 from realframe.settings import Settings
 from realframe.store.user_documents import LedgerEntry
 
@@ -23,6 +24,7 @@ _FETCHED = "refs/realframe/ledger-fetched"
 _SUBJECT = re.compile(r"ledger (?P<head>[1-9][0-9]* [0-9a-f]{64})")
 _ATTEMPTS = 5
 _LOCAL_TIMEOUT_S, _NETWORK_TIMEOUT_S = 10.0, 20.0
+_NETWORK_COMMANDS = ("fetch", "ls-remote", "push")
 _IDENTITY = ("-c", "user.name=realframe", "-c", "user.email=realframe@localhost")  # a commit needs one, and the user may not have set it
 _NO_COMMIT = "0" * 40
 _REPOSITORY_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR")  # a git hook sets them, for its own repository
@@ -188,9 +190,12 @@ def _git(settings: Settings, *arguments: str, stdin: str = "", timeout_s: float 
     command, env = ["git", *arguments], {name: value for name, value in os.environ.items() if name not in _REPOSITORY_VARIABLES}
     env["GIT_TERMINAL_PROMPT"] = "0"
     try:
+        env |= dagshub.git_environment(settings) if arguments[0] in _NETWORK_COMMANDS else {}
         process = subprocess.run(  # noqa: S603
             command, cwd=settings.root, env=env, input=stdin, capture_output=True, text=True, timeout=timeout_s, check=False
         )
+    except SetupError as error:
+        raise RunError("git", error.reason, error.hint) from error
     except FileNotFoundError as error:
         raise RunError("git", "git is not installed", "Install git, or keep backups of the store.") from error
     except subprocess.TimeoutExpired as error:

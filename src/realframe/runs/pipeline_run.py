@@ -63,6 +63,10 @@ class PipelineRun(BaseModel):
         """Return the worktree in which the stages run."""
         return _runs_folder(settings) / self.id
 
+    def log_file(self, settings: Settings) -> Path:
+        """Return the file with the output of a run of ``realframe run``; Airflow keeps the logs of its tasks itself."""
+        return _runs_folder(settings) / f"{self.id}.log"
+
     def save(self, settings: Settings) -> None:
         """Write the run to ``STATE/runs/<id>.json``."""
         write_text(_run_file(settings, self.id), self.model_dump_json(indent=1))
@@ -90,7 +94,8 @@ class PipelineRun(BaseModel):
         return "running" if self.in_tasks and time.time() - _last_used(self, settings) < _WAITING_S else "killed"
 
     def delete_record(self, settings: Settings) -> None:
-        """Delete the lock and the JSON file."""
+        """Delete the lock, the log and the JSON file."""
+        self.log_file(settings).unlink(missing_ok=True)
         _lock_file(settings, self.id).unlink(missing_ok=True)
         _run_file(settings, self.id).unlink(missing_ok=True)
 

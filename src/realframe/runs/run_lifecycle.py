@@ -17,9 +17,10 @@ from realframe.data import takedown_list
 from realframe.data.ingest import ingest
 from realframe.errors import RunError
 from realframe.feedback import accepted_items
+from realframe.logs import copy_output
 from realframe.registry import model_registry
 from realframe.registry.model_registry import ModelVersion
-from realframe.runs import run_versions, worktree
+from realframe.runs import data_remote, run_versions, worktree
 from realframe.runs.git_dvc import git
 from realframe.runs.pipeline_run import PipelineRun, hold_run, make_run_id
 from realframe.runs.run_inventory import remove_old_failed_runs, remove_worktree
@@ -50,6 +51,24 @@ def open_run(
     run = _create_run(dag, settings, make_run_id(dag, name), started_by, in_tasks=True)
     with hold_run(run, settings):
         return _prepare_worktree(run, settings, recipe, overrides or {})
+
+
+def has_media(settings: Settings) -> bool:
+    """Return whether there is anything to make a dataset of: originals, files in the inbox, or a dataset version."""
+    folders = (settings.raw_dir, settings.inbox_dir)
+    return any(path.is_file() for folder in folders if folder.is_dir() for path in folder.rglob("*")) or bool(
+        run_versions.find_newest_dataset_tag(settings.root)
+    )
+
+
+def has_new_media(run: PipelineRun, settings: Settings) -> bool:
+    """Return whether an open ``prepare_data`` run has other originals or takedowns than the newest dataset version."""
+    newest = run_versions.find_newest_dataset_tag(settings.root)
+    if newest is None:
+        return True
+    paths = sorted(map(str, (artifacts.RAW_MEDIA.with_suffix(".dvc"), artifacts.TAKEDOWNS)))
+    committed = [line.split()[2] for line in git(settings.root, "ls-tree", newest, "--", *paths).splitlines()]
+    return git(run.folder(settings), "hash-object", "--", *paths).split() != committed
 
 
 def commit_run(run: PipelineRun, settings: Settings) -> str | None:
@@ -110,12 +129,17 @@ class RunResult:
 
 
 def run_all(dag: str, settings: Settings, *, recipe: str | None = None, overrides: Mapping[str, object] | None = None) -> RunResult:
-    """Run all stages of ``dag`` from this process, as ``realframe run`` does. Raises RunError, DatasetError, ParamsError."""
+    """Run all stages of ``dag`` from this process, as ``realframe run`` does; all output goes to the log file of the run too.
+
+    Raises RunError, DatasetError, ParamsError.
+    """
+    settings.require_checkout()
     order = [stage.name for stage in stages_for_dag(settings.root / "dvc.yaml", dag)]
     if not order:
         raise RunError(dag, "dvc.yaml has no stage of that DAG", "Choose prepare_data or train_model.")
     run = _create_run(dag, settings, make_run_id(dag), "", in_tasks=False)
-    with hold_run(run, settings):
+    with copy_output(run.log_file(settings)), hold_run(run, settings):
+        log.info("%s: its output is also in %s", run.id, run.log_file(settings))
         _prepare_worktree(run, settings, recipe, overrides or {})
         for stage in order:
             run_stage(run, stage, settings)
@@ -131,6 +155,8 @@ def run_all(dag: str, settings: Settings, *, recipe: str | None = None, override
 def _create_run(dag: str, settings: Settings, run_id: str, started_by: str, *, in_tasks: bool) -> PipelineRun:
     """Store a new run, so that it is listed from its first moment, and remove old runs that failed."""
     root = settings.root
+    settings.require_checkout()
+    data_remote.check_data_remote(settings)  # the run pushes to it at its end, which may be hours later
     remove_old_failed_runs(settings)
     run = PipelineRun(
         id=run_id,
@@ -173,6 +199,8 @@ def import_new_data(store: Store, settings: Settings) -> None:
             taken_down_ids=takedown.list_taken_down_ids(store),
         )
         log.info("inbox: %s", summary)
+        for note in summary.notes:
+            log.info("inbox: %s", note)
         for file, problem in (summary.rejected | summary.skipped).items():
             log.warning("inbox: %s %s", file, problem.reason)
     accepted_items.accept_agreed(store, settings)

@@ -7,7 +7,8 @@ from filelock import FileLock
 
 from realframe import artifacts
 from realframe.files import link_or_copy
-from realframe.runs import ledger_anchor
+from realframe.registry import dagshub
+from realframe.runs import data_remote, ledger_anchor
 from realframe.runs.git_dvc import dvc, git
 from realframe.settings import Settings
 
@@ -60,10 +61,17 @@ def tag_dataset(folder: Path, digest: str, settings: Settings) -> str | None:
 
 
 def push_run(folder: Path, refs: list[str], settings: Settings) -> None:
-    """Push the data to the DVC remote and, if a git remote is set, the branch, the tags and the ledger's anchors to that."""
+    """Push the data of a run to the data remote, then its branch and tags to the git remote. Raises ServiceError, RunError."""
+    data_remote.check_data_remote(settings)
+    data_remote.configure_worktree_dvc(folder, settings)  # again: the remote or its token may be another one than at the start
     dvc(folder, "push", "--run-cache")
+    push_refs(folder, refs, settings)
+
+
+def push_refs(folder: Path, refs: list[str], settings: Settings) -> None:
+    """Push branches, tags and the ledger's anchors to the git remote, if one is set. Raises RunError."""
     if settings.git_remote:
-        git(folder, "push", "--quiet", settings.git_remote, *refs)
+        git(folder, "push", "--quiet", settings.git_remote, *refs, account=dagshub.git_environment(settings))
         if problem := ledger_anchor.publish(settings):
             log.warning(problem)
 

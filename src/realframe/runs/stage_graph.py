@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path, PurePosixPath
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from realframe.child_processes import run_supervised
 from realframe.config import read_yaml
-from realframe.errors import ParamsError, RunError
+from realframe.errors import ERROR_FILE_VARIABLE, ParamsError, RunError
 from realframe.runs.git_dvc import checkout_environment
 from realframe.runs.pipeline_run import PipelineRun, hold_run
 from realframe.settings import Settings
@@ -74,10 +75,14 @@ def _producer_of(path: str, producers: Mapping[str, str]) -> str | None:
 def run_stage(run: PipelineRun, stage: str, settings: Settings) -> None:
     """Run ``stage`` if its inputs changed; otherwise take its outputs from the cache or the remote. Raises RunError.
 
-    DVC checks the name of the stage. A retry of a finished stage costs nothing. The output of the stage goes to that of this process.
+    DVC checks the name of the stage. A retry of a finished stage costs nothing. The output of the stage goes to that of this process,
+    except the sentence of an error that a user can act on, which the RunError repeats.
     """
     folder = run.folder(settings)
-    with hold_run(run, settings) as lock:
+    with hold_run(run, settings) as lock, NamedTemporaryFile("r", prefix="realframe-error-") as error_file:
         command = [sys.executable, "-P", str(_DVC_STAGE), stage]
-        if status := run_supervised(command, folder, checkout_environment(folder), held_files=[lock]).returncode:
+        own = {"REALFRAME_ROOT": str(settings.root), "REALFRAME_HOME": str(settings.state_dir), ERROR_FILE_VARIABLE: error_file.name}
+        if status := run_supervised(command, folder, checkout_environment(folder) | own, held_files=[lock]).returncode:
+            if sentence := error_file.read():
+                raise RunError(f"stage {stage}", sentence)
             raise RunError(f"stage {stage}", f"failed with status {status}", f"See its message above. It ran in {folder}.")

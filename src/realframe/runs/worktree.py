@@ -15,7 +15,8 @@ from realframe.errors import DatasetError
 from realframe.evaluation import regression_set
 from realframe.files import atomic_path, link_or_copy
 from realframe.runs import run_versions
-from realframe.runs.git_dvc import configure_dvc, configure_worktree_dvc, dvc, git
+from realframe.runs.data_remote import configure_dvc, configure_worktree_dvc
+from realframe.runs.git_dvc import dvc, git
 from realframe.runs.pipeline_run import PipelineRun
 from realframe.runs.run_inventory import remove_worktree
 from realframe.settings import Settings
@@ -31,8 +32,8 @@ def open_worktree(run: PipelineRun, settings: Settings) -> Path:
         if not (folder / ".git").exists():
             remove_worktree(folder, settings.root)
             git(settings.root, "worktree", "add", "--quiet", "-B", run.branch, str(folder), run.base)
-        configure_dvc(settings.root, settings)
-        configure_worktree_dvc(folder, settings.root)
+    configure_dvc(settings)
+    configure_worktree_dvc(folder, settings)
     return folder
 
 

@@ -1,6 +1,7 @@
 """Check the set-up of a machine: what is available, what is missing, and the command that fixes it."""
 
 import importlib.metadata
+import io
 import os
 import platform
 import shlex
@@ -8,11 +9,13 @@ import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import Literal
 
 import psutil
 
+from realframe import notifications
 from realframe.config import resolve_params
 from realframe.errors import RealframeError
 from realframe.permissions import find_open_paths, is_replaceable_by_others
@@ -28,6 +31,7 @@ _SECRETS = (
 )
 _DATABASES = ("mlflow.db*", "mlflow/accounts.db*", "metadata/metadata.db*", "airflow/airflow.db*")
 _MIN_DISK_GB, _MIN_MEMORY_GIB = 10, 4
+_ANSWER_TIMEOUT_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class Finding:
 def run_checks(settings: Settings) -> list[Finding]:
     """Run all checks in order; one that raises a RealframeError gives a ``missing`` finding with the error's hint."""
     checks: dict[str, Callable[[Settings], Iterator[Finding]]] = {
+        "root": _check_root,
         "machine": _check_machine,
         "packages": _check_packages,
         "git": _check_git,
@@ -58,9 +63,14 @@ def run_checks(settings: Settings) -> list[Finding]:
         "weights": _check_weights,
         "data": _check_data,
         "metadata store": _check_store,
-        "services": _check_services,
+        "data remote": _check_data_remote,
+        "git remote": _check_git_remote,
+        "MLflow": _check_mlflow,
+        "notifications": _check_notifications,
         "permissions": _check_permissions,
     }
+    if not settings.root.is_dir():
+        return [Finding("root", "missing", f"{settings.root} does not exist", "Correct or unset REALFRAME_ROOT.")]
     findings: list[Finding] = []
     for name, check in checks.items():
         try:
@@ -68,6 +78,13 @@ def run_checks(settings: Settings) -> list[Finding]:
         except RealframeError as error:
             findings.append(Finding(name, "missing", f"{error.subject}: {error.reason}", error.hint))
     return findings
+
+
+def _check_root(settings: Settings) -> Iterator[Finding]:
+    settings.require_checkout()
+    origin = "named by REALFRAME_ROOT" if os.environ.get("REALFRAME_ROOT") else "found from the working folder or the installed package"
+    yield Finding("root", "ok", f"{settings.root} ({origin})")
+    yield Finding("state", "ok", str(settings.state_dir))
 
 
 def _check_machine(settings: Settings) -> Iterator[Finding]:
@@ -112,7 +129,8 @@ def _check_weights(settings: Settings) -> Iterator[Finding]:
     from realframe.models import backbones, weights
 
     params = resolve_params(settings.root / "params.yaml", settings.root / "recipes").params
-    located = weights.find_weights(params.train.weights, backbones.get_backbone(params.train.backbone), settings)
+    with redirect_stdout(io.StringIO()):  # Keras prints the progress of a download there
+        located = weights.find_weights(params.train.weights, backbones.get_backbone(params.train.backbone), settings)
     yield Finding("weights", "ok", f"{params.train.backbone}: {located.path or located.name}")
 
 
@@ -128,17 +146,55 @@ def _check_store(settings: Settings) -> Iterator[Finding]:
         yield Finding("metadata store", "ok", store.address)
 
 
-def _check_services(settings: Settings) -> Iterator[Finding]:
-    remote = settings.dagshub_repo or settings.remote_url or "a local folder in the state folder"
-    yield Finding("data remote", "ok", remote)
-    uri = settings.tracking_uri
+def _check_data_remote(settings: Settings) -> Iterator[Finding]:
+    from realframe.runs.data_remote import check_data_remote, find_data_remote
+
+    check_data_remote(settings)
+    yield Finding("data remote", "ok", str(find_data_remote(settings)))
+
+
+def _check_git_remote(settings: Settings) -> Iterator[Finding]:
+    from realframe.registry import dagshub
+    from realframe.runs.git_dvc import git
+
+    if settings.git_remote:
+        git(
+            settings.root,
+            "ls-remote",
+            "--quiet",
+            settings.git_remote,
+            timeout_s=_ANSWER_TIMEOUT_S,
+            account=dagshub.git_environment(settings),
+        )
+        yield Finding("git remote", "ok", hide_password(settings.git_remote))
+
+
+def _check_mlflow(settings: Settings) -> Iterator[Finding]:
+    from realframe.registry import mlflow_server
+
+    uri = mlflow_server.find_address(settings)
+    try:
+        answer = "a file of this checkout" if uri.startswith(mlflow_server.SQLITE) else _count_versions()
+    except Exception as error:  # of MLflow, its database or the network
+        raise error if isinstance(error, RealframeError) else mlflow_server.translate_error(error) from error
     has_account = any(os.environ.get(name) for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_TOKEN"))
     if uri.startswith("http:") and not has_account:
         detail = f"{uri}: no account is set; everyone who reaches a server without accounts can change its versions"
         yield Finding("MLflow", "note", detail, "export MLFLOW_TRACKING_USERNAME=... MLFLOW_TRACKING_PASSWORD=...")
     else:
-        yield Finding("MLflow", "ok", hide_password(uri))
-    yield Finding("state", "ok", str(settings.state_dir))
+        yield Finding("MLflow", "ok", f"{hide_password(uri)} ({answer})")
+
+
+def _count_versions() -> str:
+    from realframe.registry import model_registry
+
+    return f"{len(model_registry.list_versions())} versions"
+
+
+def _check_notifications(settings: Settings) -> Iterator[Finding]:
+    services = notifications.list_notification_services(settings)
+    detail = ", ".join(services) or "nobody is told of failed runs and waiting reviews"
+    yield Finding("notifications", "ok" if services else "note", detail, "" if services else "export REALFRAME_NOTIFY_URL=mailto://...")
 
 
 def _check_permissions(settings: Settings) -> Iterator[Finding]:
