@@ -9,20 +9,25 @@ from pathlib import Path
 from types import TracebackType
 
 from realframe.disk_space import is_disk_full, make_disk_full_error
-from realframe.errors import RealframeError
+from realframe.errors import ERROR_FILE_VARIABLE, RealframeError
 from realframe.threads import prepare_import
 
 _PR_SET_PDEATHSIG = 1
 
 
 def _print_error(error_class: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    """Print an error that a user can act on as one sentence, and any other error with its traceback."""
+    """Report an error that a user can act on as one sentence, and any other error with its traceback.
+
+    The sentence goes to the file that ``ERROR_FILE_VARIABLE`` names, for the process that runs the stage, else to standard error.
+    """
     if not isinstance(error, RealframeError) and is_disk_full(error):
         error = make_disk_full_error(error, [Path.cwd(), Path(tempfile.gettempdir())])
-    if isinstance(error, RealframeError):
-        print(f"{error.code}: {error}", file=sys.stderr)
-    else:
+    if not isinstance(error, RealframeError):
         sys.__excepthook__(error_class, error, traceback)
+    elif file := os.environ.get(ERROR_FILE_VARIABLE):
+        Path(file).write_text(f"{error.code}: {error}")
+    else:
+        print(f"{error.code}: {error}", file=sys.stderr)
 
 
 prepare_import()

@@ -25,9 +25,8 @@ from realframe.files import write_text
 from realframe.models import linear_probe
 from realframe.models.aggregate import aggregate_by_item
 from realframe.models.frame_features import FrameFeatures
-from realframe.registry import mlflow_runs
+from realframe.registry import mlflow_runs, run_figures
 from realframe.settings import get_settings
-from realframe.statistics.classification_metrics import METRICS
 from realframe.tables import write_table
 from realframe.threads import configure_tensorflow
 
@@ -114,19 +113,8 @@ def _log_to_mlflow(run_id: str, metrics: dict[str, Any]) -> None:
         _log.warning("MLflow has no run %s: the model came from the DVC cache. Its figures are in %s only", run_id, artifacts.METRICS)
         return
     with mlflow_runs.resume_mlflow_run(run_id):
-        mlflow.log_metrics(_flatten_metrics(metrics))
+        run_figures.log_figures(metrics)
         mlflow.log_artifact(str(artifacts.METRICS))
-
-
-def _flatten_metrics(metrics: dict[str, Any]) -> dict[str, float]:
-    groups = {f"{split}_{unit}": metrics[split][unit] for split in ("test", "val") for unit in metrics[split]}
-    groups["baseline_item"] = metrics["baseline"]["test"]["item"]
-    values = {f"{group}_{name}": row[name] for group, row in groups.items() for name in METRICS}
-    if metrics["held_out"]:
-        values["held_out_roc_auc"] = {part: metrics["held_out"]["macro"][part] for part in ("value", "low", "high")}
-    flat = {f"{name}{'' if part == 'value' else f'_{part}'}": value[part] for name, value in values.items() for part in value}
-    flat |= {"threshold": metrics["threshold"], "temperature": metrics["temperature"], "below_baseline": float(metrics["below_baseline"])}
-    return {name: value for name, value in flat.items() if value is not None}
 
 
 if __name__ == "__main__":

@@ -61,7 +61,8 @@ def _train(
     version = manifest.compute_dataset_digest(splits)
     tags = {"realframe.recipe": params.recipe, "realframe.weights": weights.name}
     dump = params.model_dump(mode="json", exclude_none=True)
-    with mlflow_runs.start_mlflow_run(params.recipe, dump, artifacts.SPLITS, version, tags, _find_run_to_resume(state_dir)) as run_id:
+    test_split, resumed = manifest.compute_test_split_digest(splits), _find_run_to_resume(state_dir)
+    with mlflow_runs.start_mlflow_run(params.recipe, dump, artifacts.SPLITS, version, test_split, tags, resumed) as run_id:
         write_text(state_dir / _RUN_ID_FILE, run_id)
         job = detector_training.create_job(params, frames, state_dir, settings)
         tuned, tuning_seconds = _search_hyperparameters(params, job, weights)

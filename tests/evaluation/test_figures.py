@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn import metrics as sklearn
 
-from realframe.evaluation.figures import compute_test_split_digest
+from realframe.data.manifest import compute_test_split_digest
 from realframe.models.aggregate import aggregate_by_item, aggregate_scores
 from tests.scored_items import make_metrics, make_predictions, make_splits
 

@@ -1,7 +1,12 @@
 """The notebooks run from top to bottom in a checkout, show plots, and contain neither outputs nor logic."""
 
 import ast
+import getpass
 import json
+import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -117,3 +122,19 @@ def test_compare_recipes_works_without_a_model(checkout: Path, tmp_path: Path) -
     env = airflow_environment(Settings(root=checkout, home=tmp_path / "state"))
     notebook = _run(TrainedCheckout(checkout, env, tmp_path, ""), "compare_recipes", {"recipes": ["lstm"]})
     assert "recipes without a model: lstm" in "\n".join(_read_outputs(notebook, "text/plain"))
+
+
+def test_the_commands_at_the_end_of_train_need_no_account(trained: tuple[TrainedCheckout, NotebookNode]) -> None:
+    run_checkout, notebook = trained
+    commands = re.search(r"```sh\n(.*?)```", notebook.cells[-1].source, re.DOTALL)
+    assert commands
+    env = {name: value for name, value in run_checkout.env.items() if name not in ("REALFRAME_REVIEWER", "REALFRAME_PASSWORD")}
+    for line in commands[1].splitlines():
+        program, *arguments = shlex.split(line, comments=True)
+        assert program == ".venv/bin/realframe"
+        command = [sys.executable, "-m", "realframe", *arguments]
+        done = subprocess.run(
+            command, cwd=run_checkout.root, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    assert f"by {getpass.getuser()}" in done.stdout

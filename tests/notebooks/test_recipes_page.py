@@ -9,7 +9,8 @@ from pathlib import Path
 import keras
 import pytest
 
-from realframe.config import parse_overrides, list_recipes, resolve_params
+from realframe.cli.run_commands import PUBLISHED
+from realframe.config import list_recipes, parse_overrides, resolve_params
 from realframe.errors import ParamsError
 from realframe.models import backbones
 from tests.trained_checkout import ROOT, copy_checkout
@@ -53,3 +54,16 @@ def test_every_documented_refusal_is_tested() -> None:
 def test_every_recipe_is_documented() -> None:
     explained = PAGE.split("## What each recipe reproduces")[1].split("\n## ")[0]
     assert [recipe for recipe in list_recipes(ROOT / "recipes") if f"**`{recipe}`**" not in explained] == []
+
+
+def test_our_figures_are_those_of_the_results_page() -> None:
+    results = (ROOT / "docs" / "results.md").read_text()
+    rows = re.findall(r"^\| `([\w-]+)` \| .+? \| (.+?) \| .+ \|$", PAGE.split("## Stated figures")[1].split("\n## ")[0], re.MULTILINE)
+    assert {recipe for recipe, _ in rows} == set(PUBLISHED)
+    for recipe, ours in rows:
+        figures = re.findall(r"\d\.\d{3} \([^)]+\)", ours)
+        assert figures
+        lines = [line for line in results.splitlines() if line.startswith((f"| {recipe} |", "| images and videos,"))]
+        assert [figure for figure in figures if not any(f"| {figure} |" in line for line in lines)] == []
+        is_random = any("(random)" in line for line in lines if line.startswith(f"| {recipe} |"))
+        assert ("random weights" in ours) == is_random

@@ -61,6 +61,8 @@ HISTORY = pd.DataFrame(
         "val_loss": [0.7, 0.6, 0.6],
         "auc": [0.5, 0.7, 0.8],
         "val_auc": [0.5] * 3,
+        "accuracy": [0.5, 0.6, 0.7],
+        "val_accuracy": [0.5, 0.6, 0.6],
         "learning_rate": [1e-3, 1e-3, 1e-4],
     }
 )

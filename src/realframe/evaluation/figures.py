@@ -3,7 +3,6 @@
 The detector, its baseline and the majority class are measured per item and per frame, each metric with its interval.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from realframe.data import manifest
 from realframe.evaluation import calibration_fit, regression_set, slices, unseen_generators
 from realframe.evaluation import robustness as robustness_module
 from realframe.evaluation.scored_rows import Figures, ScoredRows
@@ -77,7 +77,7 @@ def compute_figures(
         "threshold": thresholds[MODEL_SCORE],
         "aggregate": aggregate,
         "per_frame": per_frame,
-        "test_split": compute_test_split_digest(tables.splits),
+        "test_split": manifest.compute_test_split_digest(tables.splits),
         "shortcuts": {mark: bool(tables.shortcuts.get(mark)) for mark in ("passed", "allowed")},
         **_metrics_by_split(rows_by_split, MODEL_SCORE, thresholds[MODEL_SCORE], temperatures[MODEL_SCORE]),
         "baseline": {
@@ -98,16 +98,6 @@ def compute_figures(
         "regression": regression_set.compute_regression_figures(tables.regression, thresholds[MODEL_SCORE]),
         "counts": _count_items(tables.splits, rows_by_split),
     }
-
-
-def compute_test_split_digest(splits: pd.DataFrame) -> str:
-    """Return the 12 hex digits that identify a test split: a SHA-256 over the sorted ids of its items.
-
-    Args:
-        splits: the rows of ``splits.parquet``.
-    """
-    media_ids = sorted(splits.loc[splits["split"] == "test", "media_id"])
-    return hashlib.sha256("\n".join(media_ids).encode()).hexdigest()[:12]
 
 
 def _group_rows(predictions: pd.DataFrame, aggregate: Aggregate, resamples: int, seed: int, per_frame: bool) -> RowsBySplit:

@@ -177,4 +177,5 @@ def _group_items(frames: pd.DataFrame) -> Iterator[dict[str, NDArray[np.int64]]]
             yield batch
             batch = {}
         batch[str(media_id)] = np.asarray(rows)
-    yield batch
+    if batch:
+        yield batch
