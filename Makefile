@@ -1,5 +1,6 @@
 # Every target sets up what it needs: the machine needs Python, git and make only.
 PYTHON ?= python3
+PYTHON312 ?= $(shell for python in python3.12 $$HOME/.pyenv/versions/3.12.*/bin/python3.12; do $$python -c '' 2>/dev/null && { echo $$python; break; }; done)
 PORT ?= 8080
 UV := .realframe/uv/bin/uv
 BIN := .venv/bin
@@ -8,11 +9,18 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 # Keep compiled modules, also where the machine forbids it: else each process compiles the package and the tests again.
 export PYTHONDONTWRITEBYTECODE :=
 
+# A company's network may present certificates of its own: pip and uv take those that the system trusts.
+CERTIFICATES := $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/ca-bundle.pem /etc/ssl/cert.pem))
+export UV_SYSTEM_CERTS ?= true
+ifneq ($(CERTIFICATES),)
+export PIP_CERT ?= $(CERTIFICATES)
+endif
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-slow settings browser lint format up serve run field example pictures agree harmonization lock clean
+.PHONY: help setup demo notebooks check test test-slow settings browser lint format up serve run field example pictures agree harmonization lock pythons dist size licences clean
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 setup: .venv/.complete ## Make the environment .venv from uv.lock
 
@@ -74,8 +82,29 @@ agree: setup ## Score a folder by the command and by the API, and print the diff
 harmonization: setup ## Print how much each harmonization setting reduces the shortcuts in the field data (REALFRAME_FIELD_DATA)
 	@$(BIN)/python -m bench.harmonization
 
+notebooks: setup ## Open the notebooks in JupyterLab, which is installed on first use (50 MB)
+	@env -u VIRTUAL_ENV $(UV) sync --quiet --frozen --inexact --compile-bytecode --group notebooks
+	@env -u VIRTUAL_ENV $(BIN)/jupyter lab --notebook-dir=notebooks $(ARGS)
+
 settings: setup ## Write docs/settings.md from the settings of the code
 	@$(BIN)/python -m bench.settings_page
+
+pythons: $(UV) ## Run the quick tests with Python 3.12 too, where it is installed
+	@if [ -n "$(PYTHON312)" ]; then \
+		UV_PROJECT_ENVIRONMENT=.realframe/python3.12 env -u VIRTUAL_ENV $(UV) sync --frozen --compile-bytecode --no-python-downloads --python "$(PYTHON312)" && \
+		env -u VIRTUAL_ENV .realframe/python3.12/bin/python -m pytest -p no:schemathesis -n 2 --dist loadfile -m "not training and not server and not browser and not slow" $(ARGS); \
+	else echo "Python 3.12 is not installed: nothing was tested with it"; fi
+
+dist: $(UV) ## Build the wheels of realframe and of realframe-detect, and the source archive, into dist/
+	@env -u VIRTUAL_ENV $(UV) build --quiet --out-dir dist .
+	@env -u VIRTUAL_ENV $(UV) build --quiet --wheel --out-dir dist packaging/detect
+	@ls dist
+
+size: setup ## Print the installed size of realframe and of realframe-detect
+	@$(BIN)/python -m bench.installed_size
+
+licences: setup ## Write the tables of docs/licences.md from uv.lock and the installed packages
+	@$(BIN)/python -m bench.licences
 
 lock: $(UV) ## Resolve uv.lock again after a change of pyproject.toml
 	@$(UV) lock

@@ -17,6 +17,7 @@ TESTS = {
     "REALFRAME_CHROMIUM": "the Chromium program for the browser tests and `make pictures`; default: the system's",
 }
 INTERNAL = {
+    "REALFRAME_ERROR_FILE": "set by realframe for the stages of a run: where a stage writes the error that ends it; not to be set by users",
     "REALFRAME_PROCESS_MARKS": "set by realframe in the processes that it starts, so that it finds and ends them; not to be set by users",
 }
 COMPOSE = {
@@ -26,8 +27,13 @@ COMPOSE = {
 OTHER_PROGRAMS = {
     "MLFLOW_TRACKING_USERNAME": "account of an MLflow server with accounts (MLflow's own variable)",
     "MLFLOW_TRACKING_PASSWORD": "its password (MLflow's own variable)",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "seconds after which a request to an MLflow server fails; default: 60 (MLflow's own variable)",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "how often a failed request is repeated; default: 2 (MLflow's own variable)",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "seconds after which a request to an MLflow server fails; default: 30 (MLflow's own variable)",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "how often a failed request is repeated; default: 1 (MLflow's own variable)",
+    "NO_PROXY": "hosts that are not asked through the proxy of `HTTP_PROXY`; this machine's own names are added where a proxy is set",
+    "SSL_CERT_FILE": "file of the certificates that are trusted; default: those of the system",
+    "REQUESTS_CA_BUNDLE": "the same for MLflow alone; default: those of `SSL_CERT_FILE`",
+    "AWS_CA_BUNDLE": "the same for S3 alone; default: those of `SSL_CERT_FILE`",
+    "TMPDIR": "folder of temporary files; default: `/tmp`",
     "KERAS_HOME": "where Keras keeps the weights that it downloads; default: `~/.keras`",
 }
 
@@ -41,8 +47,8 @@ def page() -> str:
             "# Settings",
             "",
             "Written by `make settings` from `src/realframe/settings.py`; a test compares the two.",
-            "Settings differ from machine to machine and come from environment variables. They never change a result:",
-            "what does is in `params.yaml`.",
+            "Settings differ from machine to machine and come from environment variables, or else from the file `settings.env` in the",
+            "state folder, which `realframe dagshub connect` writes. They never change a result: what does is in `params.yaml`.",
             "",
             "| variable | meaning | default |",
             "| --- | --- | --- |",
