@@ -26,7 +26,10 @@ def make_disk_full_error(error: BaseException, folders: Sequence[Path]) -> DiskF
     names = [cause.filename for cause in _iter_causes(error) if isinstance(cause, OSError) and isinstance(cause.filename, str)]
     folder = _find_existing(Path(names[0]).absolute()) if names else min(map(_find_existing, folders), key=_measure_free_bytes)
     reason = f"the disk is full ({_measure_free_bytes(folder) / 1e6:,.1f} MB free)"
-    hint = "Free space on it, or set REALFRAME_HOME to a folder on another disk. `.realframe/cache` may always be deleted."
+    hint = (
+        "Free space on it, or name a folder on another disk: REALFRAME_HOME for the state folder, TMPDIR for temporary files. "
+        "`.realframe/cache` may always be deleted."
+    )
     return DiskFullError(folder, reason, hint)
 
 

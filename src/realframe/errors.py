@@ -6,6 +6,7 @@ same input may succeed later. Any other error is final: it comes back until the 
     RealframeError                        realframe
     ├── ParamsError                       params.invalid
     ├── SetupError                        setup.incomplete
+    │   ├── ServiceError *                setup.service
     │   └── WeightsError                  setup.weights
     ├── DiskFullError *                   machine.disk-full
     ├── DatasetError                      dataset.unusable
@@ -41,6 +42,9 @@ same input may succeed later. Any other error is final: it comes back until the 
 """
 
 from typing import ClassVar
+
+ERROR_FILE_VARIABLE = "REALFRAME_ERROR_FILE"
+"""The environment variable with the file to which a stage writes the error that ends it, for the process that runs the stage."""
 
 
 class RealframeError(Exception):
@@ -90,6 +94,13 @@ class SetupError(RealframeError):
     """The machine lacks a program, a package or a setting."""
 
     code = "setup.incomplete"
+
+
+class ServiceError(SetupError):
+    """A server that a setting names does not answer, or refuses a request."""
+
+    code = "setup.service"
+    is_retryable = True
 
 
 class WeightsError(SetupError):

@@ -19,7 +19,7 @@ from realframe.detection.detector import Detector
 from realframe.errors import RegistryError
 from realframe.governance import ledger
 from realframe.registry import model_registry
-from realframe.registry.answer_bundle import read_run_folder
+from realframe.registry.detector_folder import compute_digest, read_run_folder
 from realframe.store.repository import Store
 from tests.detection.conftest import EvaluatedRun
 
@@ -160,11 +160,9 @@ def test_the_restored_version_answers_as_before(champion: Path, picture: Path, t
 
 def test_a_changed_file_and_a_changed_tag_differ_from_the_approval(champion: Path, picture: Path) -> None:
     """Somebody who changes the band and the digest in MLflow is found by the ledger."""
-    from realframe.registry import answer_bundle
-
     _band(champion)
     metadata = read_yaml(champion / "MLmodel")["metadata"]["realframe"]
-    digest = answer_bundle._compute_digest(metadata, metadata["files"])
+    digest = compute_digest(metadata, metadata["files"])
     MlflowClient().set_model_version_tag(model_registry.NAME, "1", "realframe.answer_digest", digest)
     with pytest.raises(RegistryError, match="what decides its answers differs from what ledger entry 1 was about: approve"):
         _detect(picture)

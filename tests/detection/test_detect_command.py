@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 from realframe import artifacts
@@ -70,7 +73,9 @@ def test_exit_status_2_for_wrong_usage(evaluated_run: EvaluatedRun, arguments: l
     assert _detect(evaluated_run, *arguments).exit_code == 2
 
 
-@pytest.mark.parametrize("arguments", [["--json", "--csv", "-"], ["--csv", "{folder}"], ["--html", "{folder}"]])
+@pytest.mark.parametrize(
+    "arguments", [["--json", "--csv", "-"], ["--csv", "{folder}"], ["--html", "{folder}"], ["--heatmaps", "{folder}/1.png"]]
+)
 def test_impossible_outputs_are_wrong_usage(evaluated_run: EvaluatedRun, folder: Path, arguments: list[str]) -> None:
     result = _detect(evaluated_run, folder, *(argument.format(folder=folder) for argument in arguments))
     assert result.exit_code == 2
@@ -169,6 +174,37 @@ def test_the_html_report_shows_each_file(evaluated_run: EvaluatedRun, folder: Pa
     page = target.read_text()
     assert all(name in page for name in ("clip.mp4", "1.png", "10.png", "evil.mp4", "media.not-media"))
     assert page.count("data:image/jpeg;base64,") >= 6  # a frame and its overlay, of each file that was scored
+
+
+@pytest.mark.slow
+def test_the_command_prints_its_own_text_only(evaluated_run: EvaluatedRun, folder: Path, tmp_path: Path) -> None:
+    env = {name: value for name, value in os.environ.items() if name not in ("TF_CPP_MIN_LOG_LEVEL", "CUDA_VISIBLE_DEVICES")}
+    options = ["--model", str(evaluated_run.folder), "--json", "--html", str(tmp_path / "report.html")]
+    command = [sys.executable, "-m", "realframe", "detect", *options, str(folder)]
+    own = {"REALFRAME_HOME": str(tmp_path / "state"), "PYTHONPATH": ""}
+    done = subprocess.run(command, env={**env, **own}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)) == 3
+    assert done.stderr == f"report: {tmp_path / 'report.html'}\n"  # nothing of TensorFlow or CUDA
+
+
+def test_heatmaps_are_png_files_of_the_most_suspicious_frames(evaluated_run: EvaluatedRun, folder: Path, broken: Path) -> None:
+    detections = json.loads(_detect(evaluated_run, "--json", "--heatmaps", folder / "new", folder, broken).stdout)
+    pictures = {path.name: Image.open(path) for path in (folder / "new").iterdir()}
+    scored = [detection for detection in detections if detection["verdict"] != "not scored"]
+    assert len(scored) == 3
+    for detection in scored:
+        name, frames = f"{Path(detection['file']).stem}-{detection['sha256'][:12]}-frame", detection["frames"]
+        times = [moment["peak_s"] for moment in detection["moments"]]
+        peaks = [index for index, frame in enumerate(frames) if frame["time_s"] in times]
+        expected = peaks or [max(range(len(frames)), key=lambda index: frames[index]["score"])]
+        assert sorted(found for found in pictures if found.startswith(name)) == [f"{name}{index:04d}.png" for index in expected]
+    for picture in pictures.values():
+        assert picture.format == "PNG"
+        frame, heatmap = np.hsplit(np.asarray(picture.convert("RGB"), float), 2)
+        assert frame.shape[0] == frame.shape[1]
+        assert np.abs(frame - heatmap).max() > 10
+        assert frame.std() > 1
 
 
 def test_of_many_files_those_with_the_highest_probability_have_a_section(

@@ -15,11 +15,13 @@ from scipy.special import expit, logit
 
 from realframe import artifacts
 from realframe.cli.detect_run import list_media_files
+from realframe.detection import loaded_model
 from realframe.detection.confidence import VerdictRule
 from realframe.detection.detector import Detector
 from realframe.errors import RegistryError
 from realframe.files import compute_sha256
 from realframe.registry import model_registry
+from realframe.settings import Settings
 from realframe.statistics.conformal import UncertaintyBand
 from realframe.store.detection_documents import Detection
 from tests.detection.conftest import EvaluatedRun
@@ -119,6 +121,27 @@ def test_a_truncated_video_and_a_blank_picture_are_not_scored(evaluated_run: Eva
     assert detector.detect(tmp_path / "blank.png").detection.code == "media.no-usable-frame"
 
 
+def test_limits_are_those_of_the_machine_and_not_of_the_version(
+    evaluated_run: EvaluatedRun, tmp_path: Path, detector: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = evaluated_run.media_path(next(evaluated_run.splits.itertuples()))
+    expected = detector.detect(file).detection
+    monkeypatch.setattr(loaded_model, "get_settings", lambda: Settings(root=tmp_path))
+    for limits, overrides, code in (
+        ("{max_pixels: 100}", "{}", "media.limit-exceeded"),
+        ("{max_pixels: 100}", "{limits.max_pixels: 50_000_000}", ""),
+        ("{max_bytes: 10}", "{}", "media.limit-exceeded"),
+        ("{}", "{}", ""),
+    ):
+        (tmp_path / "params.yaml").write_text(f"limits: {limits}\noverrides: {overrides}\n")
+        loaded = Detector.load(str(evaluated_run.folder))
+        detection = loaded.detect(file).detection
+        assert detection.code == code
+        assert loaded.loaded.answer_digest == detector.loaded.answer_digest
+        assert detection.score == (None if code else expected.score)
+        assert not code or "in params.yaml" in detection.message
+
+
 def test_without_a_champion_the_error_says_how_to_approve_one(empty_registry: Path) -> None:
     with pytest.raises(RegistryError, match="registry approve"):
         Detector.load()
@@ -127,7 +150,7 @@ def test_without_a_champion_the_error_says_how_to_approve_one(empty_registry: Pa
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RegistryError, match="no evaluated model"):
+    with pytest.raises(RegistryError, match="neither an evaluated model nor an exported detector"):
         Detector.load(str(tmp_path))
 
 

@@ -7,6 +7,7 @@ import pytest
 from realframe.config import Params, resolve_params
 from realframe.detection.cautions import find_quality_cautions
 from realframe.media.probe import MediaFacts
+from realframe.presentation.wording import CAUTION_TITLES
 from tests.trained_checkout import ROOT
 
 CLIP = MediaFacts("video", "mp4", "h264", 1280, 720, 0, 30.0, False, 300, 10.0, 5_000_000, "", 0, "")
@@ -60,6 +61,23 @@ def test_a_jpeg_by_its_quality(quality: int, cautions: list[str]) -> None:
 def test_a_video_by_its_bits_per_pixel(codec: str, bits: float, cautions: int) -> None:
     size = int(bits * CLIP.frames * CLIP.width * CLIP.height / 8)
     assert _codes(replace(CLIP, codec=codec, bytes=size)) == ["quality.compressed"] * cautions
+
+
+@pytest.mark.parametrize(
+    ("facts", "change", "code", "words"),
+    [
+        (CLIP, {"extra_bytes": 1280}, "quality.extra-data", "1,280 bytes follow the end of the video"),
+        (CLIP, {"picture_count": 2}, "quality.more-pictures", "2 video tracks, of which only the one that players show"),
+        (PHOTO, {"picture_count": 12}, "quality.more-pictures", "12 pictures, of which only the first"),
+        (CLIP, {"is_interlaced": True}, "quality.interlaced", "were deinterlaced, as players do"),
+        (CLIP, {"hdr": "HLG"}, "quality.hdr", "(HLG) and was converted to ordinary colors"),
+    ],
+)
+def test_what_was_changed_or_left_out_is_told(facts: MediaFacts, change: dict[str, object], code: str, words: str) -> None:
+    (caution,) = find_quality_cautions(replace(facts, **change), 9, _params())
+    assert caution.code == code
+    assert words in caution.message
+    assert code in CAUTION_TITLES
 
 
 @pytest.mark.parametrize(("frame_count", "cautions"), [(1, True), (2, True), (3, False)])

@@ -77,7 +77,7 @@ def test_the_paths_and_names_in_contributing_exist(root: Path) -> None:
     [
         "README.md",
         "CONTRIBUTING.md",
-        *(f"docs/{page}" for page in ("architecture.md", "using.md", "api.md", "review.md", "loop.md", "recipes.md")),
+        *(f"docs/{page}" for page in ("architecture.md", "using.md", "data.md", "api.md", "review.md", "loop.md", "recipes.md")),
     ],
 )
 def test_relative_links_lead_somewhere(name: str, root: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from realframe.config import list_recipes, load_params, parse_overrides, resolve_params
+from realframe.config import Limits, list_recipes, load_params, parse_overrides, read_limits, resolve_params
 from realframe.errors import ParamsError
 
 
@@ -32,6 +32,16 @@ def test_stages_load_what_is_saved(root: Path, tmp_path: Path) -> None:
     resolved = resolve_params(root / "params.yaml", root / "recipes")
     resolved.save(tmp_path / "params.yaml")
     assert load_params(tmp_path / "params.yaml") == resolved.params
+
+
+def test_the_limits_of_a_machine_are_those_of_its_params_file(root: Path, tmp_path: Path) -> None:
+    assert read_limits(root / "params.yaml") == resolve_params(root / "params.yaml", root / "recipes").params.limits
+    assert read_limits(tmp_path / "none.yaml") == Limits() == read_limits(root / "params.yaml")
+    (tmp_path / "params.yaml").write_text("limits: {max_pixels: 100}\noverrides: {limits.max_bytes: 7, seed: 1}\n")
+    assert read_limits(tmp_path / "params.yaml") == Limits(max_pixels=100, max_bytes=7)
+    (tmp_path / "params.yaml").write_text("limits: {max_pixels: -1}\n")
+    with pytest.raises(ParamsError, match=r"limits\.max_pixels: .*given: -1"):
+        read_limits(tmp_path / "params.yaml")
 
 
 @pytest.mark.parametrize(

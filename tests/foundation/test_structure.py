@@ -20,7 +20,7 @@ LAYERS = [
     {"disk_space"},
     {"permissions"},
     {"artifacts", "config", "settings", "threads", "caching", "statistics", "tables"},
-    {"media", "notifications"},
+    {"media", "notifications", "webhooks"},
     {"data", "provenance"},
     {"models"},
     {"registry", "store"},
@@ -91,7 +91,7 @@ def test_within_a_package_nothing_imports_in_a_circle(root: Path) -> None:
 
 def test_every_module_has_a_layer(root: Path) -> None:
     package = root / "src" / "realframe"
-    modules = {p.name.removesuffix(".py") for p in package.iterdir() if p.name not in ("__init__.py", "__main__.py", "__pycache__")}
+    modules = {p.stem for p in package.iterdir() if p.suffix == ".py" or p.is_dir()} - {"__init__", "__main__", "__pycache__"}
     assert modules == set(LAYER)
 
 

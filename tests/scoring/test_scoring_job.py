@@ -1,7 +1,6 @@
 """A scoring job: every file has a row, no file is scored twice, and a kill loses nothing."""
 
-import subprocess
-import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,14 +17,32 @@ from realframe.detection.detector import Detector
 from realframe.detection.result import DecodedFile, DetectionResult
 from realframe.errors import DatasetError, LimitExceededError, RealframeError, RunError
 from realframe.files import compute_sha256
+from realframe.scoring import file_source
 from realframe.scoring.file_source import FileSource, SourceFile, resolve_source
 from realframe.scoring.scoring_job import SCORES_SCHEMA, ScoringJob
 from realframe.scoring.scoring_steps import JobSummary, gather_scores, plan_job, score_shards
-from realframe.settings import Settings
+from realframe.settings import Settings, get_settings
 from realframe.store.repository import Store
 from realframe.store.user_documents import Prediction
+from tests.forked_runs import ForkedRuns
 from tests.scoring.conftest import BAD, GOOD, write_photo
+from tests.unreachable_servers import hanging_port
+from tests.webhook_receiver import receive_events
 
+CRASH_AT_A_FILE = """
+from realframe.detection.detector import Detector
+from realframe.scoring.scoring_job import ScoringJob
+from realframe.scoring.scoring_steps import score_shards
+from realframe.settings import get_settings
+
+real = Detector.decode
+def decode(self, path, name, *more):
+    return os._exit(9) if name == "clip.mp4" else real(self, path, name, *more)
+
+Detector.decode = decode
+"""
+
+__all__ = ["hanging_port"]
 pytestmark = pytest.mark.usefixtures("three_versions")
 
 
@@ -58,6 +75,16 @@ def _score(source: object, settings: Settings, version: str = "3", shard_size: i
 
 def _rows(summary: JobSummary) -> dict[str, dict[str, Any]]:
     return {row["file"]: row for row in pq.read_table(summary.table).to_pylist()}
+
+
+def test_a_done_job_sends_an_event(media: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    with receive_events() as receiver:
+        monkeypatch.setenv("REALFRAME_WEBHOOK_URL", receiver.url)
+        monkeypatch.setenv("REALFRAME_WEBHOOK_SECRET", "key")
+        get_settings.cache_clear()
+        summary = _score(media, settings)
+        assert receiver.events == [{"event": "job.done", **summary.model_dump()}]
+    get_settings.cache_clear()
 
 
 def test_every_file_has_a_row_with_the_reason_if_it_is_not_scored(media: Path, settings: Settings, store: Store) -> None:
@@ -130,16 +157,9 @@ def test_after_a_stop_within_a_shard_no_result_is_computed_again(
 
 def test_a_file_that_ends_its_process_is_given_up(media: Path, settings: Settings, scored_names: list[str]) -> None:
     plan = plan_job(str(media), settings, version="3")
-    code = (
-        "import os, sys; from realframe.detection.detector import Detector; from realframe.scoring.scoring_steps import score_shards\n"
-        "from realframe.scoring.scoring_job import ScoringJob; from realframe.settings import get_settings\n"
-        "real = Detector.decode\n"
-        "def decode(self, path, name, *more):\n    return os._exit(9) if name == 'clip.mp4' else real(self, path, name, *more)\n"
-        "Detector.decode = decode\n"
-        f"score_shards(ScoringJob.open({str(media)!r}, '', get_settings()), {list(plan.shards)!r}, get_settings())"
-    )
-    runs = [subprocess.run([sys.executable, "-c", code], check=False).returncode for _ in range(4)]
-    assert runs == [9, 9, 9, 0]  # after the third attempt, the file is given up
+    score = f"score_shards(ScoringJob.open({str(media)!r}, '', get_settings()), {list(plan.shards)!r}, get_settings())"
+    with ForkedRuns(CRASH_AT_A_FILE, score) as runs:
+        assert [runs.run().status for _ in range(4)] == [9, 9, 9, 0]  # after the third attempt, the file is given up
     row = _rows(gather_scores(plan.job))["clip.mp4"]
     assert (row["code"], row["verdict"]) == ("media.detector-crash", "not scored")
     assert scored_names == []
@@ -215,6 +235,17 @@ def test_a_source_without_media_is_refused(settings: Settings, tmp_path: Path, s
     with pytest.raises(DatasetError):
         plan_job(resolve_source(source, tmp_path), settings, version="3")
     assert not list((settings.state_dir / "scores").rglob("*"))
+
+
+def test_a_bucket_that_never_answers_ends_in_one_sentence(hanging_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("ENDPOINT_URL", f"http://127.0.0.1:{hanging_port}"), ("ACCESS_KEY_ID", "x"), ("SECRET_ACCESS_KEY", "y")):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setitem(file_source._OPTIONS["s3"]["config_kwargs"], "read_timeout", 0.5)
+    monkeypatch.setattr("s3fs.S3FileSystem.retries", 1)
+    began = time.monotonic()
+    with pytest.raises(DatasetError, match=r"^s3://bucket/set: cannot be listed: Read timeout on endpoint"):
+        FileSource("s3://bucket/set").list_files()
+    assert time.monotonic() - began < 10
 
 
 def test_a_job_name_belongs_to_one_source(media: Path, settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """The contract of the store, tested on the embedded server and, if MONGODB_URI is set, on a real MongoDB."""
 
 import os
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,7 +17,9 @@ from realframe.store.repository import Store, open_store
 from realframe.store.user_documents import LedgerEntry
 from tests import run_folder
 from tests.state_fixtures import drop_collections
+from tests.unreachable_servers import hanging_port
 
+__all__ = ["hanging_port"]
 DATABASE = f"realframe_test_{os.getpid()}"
 REAL = os.environ.get("MONGODB_URI", "")
 
@@ -178,3 +181,12 @@ def test_the_error_of_an_unreachable_server_hides_the_password(uri: str, reason:
     with pytest.raises(MetadataError, match=reason) as raised, open_store(Settings(MONGODB_URI=uri)):
         pass
     assert "secret" not in str(raised.value)
+
+
+def test_a_server_that_never_answers_ends_in_one_sentence(hanging_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realframe.store.repository._TIMEOUT_MS", 500)
+    began = time.monotonic()
+    with pytest.raises(MetadataError, match=r"^mongodb://127.0.0.1:\d+: failed: .*Check that the server runs"):  # noqa: SIM117
+        with open_store(Settings(MONGODB_URI=f"mongodb://127.0.0.1:{hanging_port}")):
+            pass
+    assert time.monotonic() - began < 5

@@ -114,7 +114,8 @@ def _check_mlflow_run(tmp_path: Path, record: dict[str, object]) -> None:
     assert run.data.params["clean.size"] == str(SIZE)
     assert run.data.tags["realframe.dataset"] == record["dataset"]
     assert run.data.tags["mlflow.source.git.commit"]
-    assert run.inputs.dataset_inputs[0].dataset.digest == str(record["dataset"])[:32]
+    digests = {item.tags[0].value: item.dataset.digest for item in run.inputs.dataset_inputs}
+    assert digests["training"] == digests["validation"] == str(record["dataset"])[:32]
     logged_files = {file.path for file in client.list_artifacts(run.info.run_id)}
     assert {"params.yaml", "curves.png", "history.csv", "training.json"} <= logged_files
     assert mlflow.artifacts.load_text(f"{run.info.artifact_uri}/params.yaml")

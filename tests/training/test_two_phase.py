@@ -148,8 +148,13 @@ def test_from_scratch_the_whole_network_changes_except_its_fixed_filters(network
 
 
 def test_the_plot_shows_both_phases(network: Network, make_job: MakeJob) -> None:
-    figure = plot_history(losses(two_phase.train_two_phase(network(), make_job())))
+    history = losses(two_phase.train_two_phase(network(), make_job()))
+    figure = plot_history(history)
 
+    assert [axes.get_title().split(" ")[0] for axes in figure.axes] == ["loss", "accuracy", "ROC-AUC", "learning"]
+    for axes, name in zip(figure.axes, ("loss", "accuracy", "auc"), strict=False):
+        for line, column in zip(axes.lines, (name, f"val_{name}"), strict=False):
+            assert list(line.get_ydata()) == list(history[column])
     lines = figure.axes[0].lines
     assert [len(line.get_xdata()) for line in lines[:2]] == [6, 6]
     assert any(list(line.get_xdata()) == [3.5, 3.5] for line in lines)

@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from realframe.data.ingest import ingest
+from realframe.data.layouts import read_originals
+from realframe.files import compute_sha256
 from realframe.registry import model_registry
+from realframe.runs import run_lifecycle
 from realframe.settings import Settings
 from realframe.store import accounts
 from realframe.store.detection_documents import Detection, DetectionRecord
@@ -91,7 +95,7 @@ def test_without_a_champion_the_page_explains_how_to_get_one(client: TestClient)
     assert "No detector has been approved yet" in page
     assert 'type="file"' not in page
     model_registry.set_alias(model_registry.CHAMPION, 2)
-    client.app.state.model_versions._loaded_at = float("-inf")  # type: ignore[attr-defined]
+    client.app.state.monitor.refresh()  # type: ignore[attr-defined]
     page = client.get("/").text
     assert 'type="file"' in page
     assert "no worker is running" in page
@@ -113,7 +117,7 @@ def test_the_form_without_javascript_uploads_a_file_and_needs_its_csrf_token(cli
 def test_the_form_without_javascript_shows_the_error(client: TestClient, store: Store, settings: Settings) -> None:
     csrf = sign_in(client, "ann")
     model_registry.set_alias(model_registry.CHAMPION, 2)
-    client.app.state.model_versions._loaded_at = float("-inf")  # type: ignore[attr-defined]
+    client.app.state.monitor.refresh()  # type: ignore[attr-defined]
     client.app.state.queue_capacity._limits["live"] = 0  # type: ignore[attr-defined]
     full = client.post("/check", data={"csrf": csrf}, files={"file": ("a.png", b"x", "image/png")})
     assert full.status_code == 429
@@ -255,3 +259,26 @@ def test_the_review_page_with_and_without_a_challenger(client: TestClient) -> No
     assert "Version 3 without another champion to compare with" in client.get("/review").text
     model_registry.delete_alias(model_registry.CHALLENGER)
     assert "No version waits for a decision" in client.get("/review").text
+
+
+def test_labels_on_the_page_reach_the_next_dataset(client: TestClient, store: Store, settings: Settings) -> None:
+    """Two people correct a file that the originals hold with the other label; what the next run reads has their label."""
+    source = settings.root / "holiday"
+    (source / "fake" / "sora").mkdir(parents=True)
+    file = source / "fake" / "sora" / "photo.jpg"
+    file.write_bytes(JPEG)
+    ingest(source, settings.raw_dir, cache_dir=settings.cache_dir)
+    sha256 = compute_sha256(file)
+    upload = insert_upload(store, settings, make_detection("photo.jpg", sha256=sha256))
+    answers = []
+    for name, label in (("ann", "real"), ("ada", "fake"), ("ada", "real")):
+        csrf = sign_in(client, name)
+        page = client.post(f"/detections/{upload.key}/feedback", data={"csrf": csrf, "label": label, "reason": "I took it"})
+        assert "Your label is saved" in page.text
+        answers.append(re.search(r'<p class="label-state" role="note">(.*?)</p>', page.text, re.DOTALL)[1])  # type: ignore[index]
+    waiting, disputed, agreed = answers
+    assert "One person says real" in waiting and "People disagree" in disputed and "2 people say real" in agreed
+    run_lifecycle.import_new_data(store, settings)
+    (entry,) = read_originals(settings.raw_dir)
+    assert (entry.label, entry.generator, entry.source) == ("real", "", "feedback")
+    assert "The label was accepted" in client.get(f"/detections/{upload.key}").text

@@ -1,6 +1,8 @@
 """The pages for reviewers: signing in, decisions, model versions and lineage; and what every page has in common."""
 
 import re
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -129,6 +131,39 @@ def test_an_analyst_cannot_decide(client: TestClient, store: Store) -> None:
     response = client.post("/versions/3/decision", data={"choice": "reject", "csrf": find_csrf_token(page.text)})
     assert response.status_code == 403
     assert not ledger.list_entries(store)
+
+
+def _await_navigation(client: TestClient, text: str, *, is_shown: bool) -> bool:
+    """Return whether a page shows the text or not, once the versions were read in the background."""
+    deadline = time.monotonic() + 10
+    while (text in client.get("/data").text) != is_shown and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return (text in client.get("/data").text) == is_shown
+
+
+def test_every_page_tells_a_reviewer_that_a_version_waits(client: TestClient, store: Store) -> None:
+    badge = '<a href="/versions/3" class="badge challenger">Version 3 waits for you</a>'
+    sign_in(client, "ada")
+    assert _await_navigation(client, badge, is_shown=True)
+    form = {"choice": "reject", "comment": "no", "csrf": find_csrf_token(client.get("/versions/3").text)}
+    assert badge not in client.post("/versions/3/decision", data=form).text
+    assert _await_navigation(client, badge, is_shown=False)
+
+
+def test_an_analyst_is_not_told_that_a_version_waits(client: TestClient) -> None:
+    sign_in(client, "ann")
+    client.app.state.monitor.list_versions()  # type: ignore[attr-defined]
+    assert "waits for you" not in client.get("/data").text
+
+
+def test_a_page_does_not_wait_for_a_model_registry_that_hangs(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    sign_in(client, "ada")
+    is_over = threading.Event()
+    monkeypatch.setattr(model_registry, "list_versions", lambda: is_over.wait(30) and [])
+    started = time.monotonic()
+    assert all(client.get("/history").status_code == 200 for _ in range(3))
+    assert time.monotonic() - started < 5
+    is_over.set()
 
 
 def test_forms_from_other_sites_are_refused(client: TestClient, store: Store) -> None:

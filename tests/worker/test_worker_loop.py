@@ -16,6 +16,7 @@ from realframe.store import worker_status
 from realframe.store.detection_documents import DetectionRecord
 from realframe.store.user_documents import Prediction
 from realframe.worker.heartbeat import ClaimLostError, Heartbeat
+from tests.webhook_receiver import receive_events
 from tests.worker.uploads import TestWorker, Uploads, wait_until
 
 LONG_AGO = "2026-01-01T00:00:00.000+00:00"
@@ -50,6 +51,21 @@ def test_files_are_scored_with_sprites_and_predictions(worker: TestWorker, uploa
     refused = uploads.record(page)
     assert refused.result and (refused.verdict, refused.result.code, refused.shadow) == ("not scored", "media.not-media", "")
     assert not worker.loop.run_next()
+
+
+def test_a_done_batch_sends_one_event(worker: TestWorker, uploads: Uploads, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = "0123456789abcdef"
+    (tmp_path / "page.mp4").write_text("<!doctype html>")
+    with receive_events() as receiver:
+        monkeypatch.setattr(
+            worker.loop, "_settings", uploads.settings.model_copy(update={"webhook_url": receiver.url, "webhook_secret": "key"})
+        )
+        uploads.add_photo()  # of no batch
+        uploads.add_photo(batch=batch)
+        uploads.add(tmp_path / "page.mp4", batch=batch)  # refused, and done
+        worker.run_until_idle()
+        wait_until(lambda: receiver.requests)
+        assert receiver.events == [{"event": "batch.done", "batch": batch, "files": 2}]
 
 
 def test_without_a_champion_files_wait_and_the_worker_says_why(worker_without_champion: TestWorker, uploads: Uploads) -> None:

@@ -7,7 +7,9 @@ import typer
 if TYPE_CHECKING:
     from realframe.store.accounts import Role
 
-users_app = typer.Typer(help="Add, list and remove accounts of the web page.", no_args_is_help=True, rich_markup_mode="markdown")
+users_app = typer.Typer(
+    help="Add, list and remove accounts of the web page, Airflow and MLflow.", no_args_is_help=True, rich_markup_mode="markdown"
+)
 keys_app = typer.Typer(help="Add, list and remove API keys for programs.", no_args_is_help=True, rich_markup_mode="markdown")
 
 _UserName = Annotated[str, typer.Argument(help="name of the account; the ledger shows it with each decision", show_default=False)]
@@ -25,20 +27,25 @@ _Owner = Annotated[str, typer.Option(help="account that the key acts for; see `r
 
 @users_app.command("add")
 def add_user(name: _UserName, password: _Password, role: _UserRole = "reviewer") -> None:
-    """Add an account.
+    """Add an account: on the web page, with an equal role in Airflow, and in MLflow where its server has accounts.
+
+    Airflow has a password of its own for each account, in a file that is named.
 
     Example:
 
         realframe users add ada --role reviewer
     """
+    from realframe.services.service_accounts import set_accounts
     from realframe.settings import get_settings
     from realframe.store import accounts
     from realframe.store.repository import open_store
 
-    checked_role = _parse_role(role)
-    with open_store(get_settings()) as store:
+    checked_role, settings = _parse_role(role), get_settings()
+    with open_store(settings) as store:
         accounts.add_account(store, name, checked_role, password)
     typer.echo(f"Account {name} added with role {role}.")
+    for sentence in set_accounts(settings, name, checked_role, password):
+        typer.echo(sentence)
 
 
 @users_app.command("list")
@@ -60,35 +67,45 @@ def list_users() -> None:
 
 @users_app.command("passwd")
 def set_user_password(name: _UserName, password: _Password) -> None:
-    """Set a new password for an account.
+    """Set a new password for an account, on the web page and in MLflow; Airflow gets a new one of its own.
 
     Example:
 
         realframe users passwd ada
     """
+    from realframe.services.service_accounts import set_accounts
     from realframe.settings import get_settings
     from realframe.store import accounts
     from realframe.store.repository import open_store
 
-    with open_store(get_settings()) as store:
+    settings = get_settings()
+    with open_store(settings) as store:
         accounts.set_password(store, name, password)
+        role = accounts.get_account(store, name).role
     typer.echo(f"Password of {name} changed.")
+    for sentence in set_accounts(settings, name, role, password):
+        typer.echo(sentence)
 
 
 @users_app.command("remove")
 def remove_user(name: _UserName) -> None:
-    """Remove an account. Its decisions remain in the ledger.
+    """Remove an account, on the web page, in Airflow and in MLflow. Its decisions remain in the ledger.
+
+    Nobody can sign in by it from then on; who is signed in to Airflow stays so for a day at most.
 
     Example:
 
         realframe users remove ada
     """
+    from realframe.services.service_accounts import remove_accounts
     from realframe.settings import get_settings
     from realframe.store import accounts
     from realframe.store.repository import open_store
 
-    with open_store(get_settings()) as store:
+    settings = get_settings()
+    with open_store(settings) as store:
         accounts.remove_account(store, name)
+    remove_accounts(settings, name)
     typer.echo(f"Account {name} removed.")
 
 

@@ -1,9 +1,12 @@
 """The commands ``realframe ingest``, ``realframe frames`` and ``realframe metadata``: data in, tables out, and the index over all runs."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from realframe.data.ingest import IngestSummary
 
 _LISTED_PROBLEMS = 10
 
@@ -17,6 +20,17 @@ def ingest(
     ] = None,
     label_csv: Annotated[Path | None, typer.Option(help="the CSV of labels, if it is not in the folder itself", show_default=False)] = None,
     label: Annotated[Literal["real", "fake"] | None, typer.Option(help="label of all these files", show_default=False)] = None,
+    labels: Annotated[
+        str, typer.Option(metavar="WORD=real|fake|none,...", help="what words in the CSV and names of folders mean", show_default=False)
+    ] = "",
+    trust: Annotated[
+        Literal["csv", "folders"] | None,
+        typer.Option(help="what counts where a CSV and the folders contradict each other", show_default=False),
+    ] = None,
+    layout: Annotated[
+        str | None, typer.Option(metavar="NAME", help="layout of a public data set; see docs/data.md", show_default=False)
+    ] = None,
+    unpack: Annotated[bool, typer.Option("--unpack", help="also ingest what is in ZIP and tar archives")] = False,
     generator: Annotated[str, typer.Option(help="generator of all these files")] = "",
     source: Annotated[str, typer.Option(help="source of all these files: a camera, a collection, a customer")] = "",
     group: Annotated[str, typer.Option(help="group of all these files; a group stays in one split")] = "",
@@ -24,9 +38,15 @@ def ingest(
 ) -> None:
     """Copy videos and images into `data/raw`. The originals are never changed, and the same content is stored once.
 
-    The labels come from the folders (`real/`, `fake/`, also `ai/`, `Celeb-real/`, `Celeb-synthesis/`, ...) or from a CSV with the columns
-    `file_path,label` and optionally `generator,source,group,split,licence`. In `fake/NAME/` the name is the generator, in `real/NAME/` the
-    source; a folder `train/`, `val/` or `test/` above them fixes the split.
+    The labels come from the folders (`real/`, `fake/`, also `ai/`, `original/`, ...) or from a CSV with the columns `file_path,label` and
+    optionally `generator,source,group,split,licence`. In `fake/NAME/` the name is the generator, in `real/NAME/` the source; a folder
+    `train/`, `val/` or `test/` above them fixes the split. Where folders or a CSV contradict each other, nothing is copied: `--labels` and
+    `--trust` say what counts.
+
+    Layouts of public data sets, recognized where they are certain: celeb-df, cifake, dfdc, faceforensics, forensynths, genimage; and
+    imagefolder, for one folder a class.
+
+    Exit status: 0 everything was read; 1 a file or folder is missing or could not be read.
 
     Examples:
 
@@ -36,28 +56,50 @@ def ingest(
 
         realframe ingest ~/sora --label fake --generator sora
 
+        realframe ingest ~/Celeb-DF --layout celeb-df
+
+        realframe ingest ~/set --labels 0=fake,1=real
+
         realframe ingest
     """
+    from functools import partial
+
+    from realframe.data.archives import ingest_archives
     from realframe.data.ingest import ingest as ingest_files
-    from realframe.data.labels import FileEntry
+    from realframe.data.labels import FileEntry, LabelOptions, parse_meanings
+    from realframe.data.public_layouts import LAYOUT_NAMES
     from realframe.settings import get_settings
     from realframe.store.repository import open_store
     from realframe.store.takedown import list_taken_down_ids
 
+    if layout and layout not in LAYOUT_NAMES:
+        raise typer.BadParameter(f"{layout!r} is none of {', '.join(LAYOUT_NAMES)}.", param_hint="--layout")
+    options = LabelOptions(parse_meanings(labels), trust or "", layout or "", label or "")
     settings = get_settings()
+    settings.require_checkout()
     with open_store(settings) as store:
         taken_down = list_taken_down_ids(store)
-    summary = ingest_files(
-        path or settings.inbox_dir,
-        settings.raw_dir,
+    ingest_folder = partial(
+        ingest_files,
+        raw_dir=settings.raw_dir,
         cache_dir=settings.cache_dir,
-        label_csv=label_csv,
         overrides=FileEntry("", label or "", generator, source, group, licence=license_name),
+        options=options,
         workers=settings.workers,
         taken_down_ids=taken_down,
     )
+    summary = ingest_folder(path or settings.inbox_dir, label_csv=label_csv)
+    if unpack:
+        ingest_archives(summary, path or settings.inbox_dir, settings.state_dir / "unpacked", ingest_folder)
     settings.regression_dir.mkdir(parents=True, exist_ok=True)  # a dependency of dvc.yaml, also where it is empty
+    _print_ingest(summary)
+    raise typer.Exit(summary.has_unread_files)
+
+
+def _print_ingest(summary: "IngestSummary") -> None:
     typer.echo(summary)
+    for note in summary.notes[:_LISTED_PROBLEMS]:
+        typer.echo(f"  {note}")
     problems = [*summary.rejected.items(), *summary.skipped.items()]
     for file, problem in problems[:_LISTED_PROBLEMS]:
         typer.echo(f"  {file} {problem.reason}. {problem.hint}".rstrip())

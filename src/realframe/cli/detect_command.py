@@ -6,25 +6,42 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from realframe.cli.detect_output import PredictionWriter
+    from realframe.detection.batch import BatchDetector
     from realframe.scoring.scoring_steps import JobSummary, ScoringPlan
 
 _STOPPED = 130  # exit status of a process that Ctrl-C ended: 128 + SIGINT
 
-_Paths = Annotated[
+PathsArgument = Annotated[
     list[str],
     typer.Argument(metavar="PATH", help='files, folders, quoted patterns, or "-" for a list on standard input', show_default=False),
 ]
-_Json = Annotated[bool, typer.Option("--json", help="print one JSON list on standard output, with one object per file")]
-_Csv = Annotated[str, typer.Option("--csv", metavar="FILE|-", help="write a CSV; `-` is standard output", show_default=False)]
-_Html = Annotated[
+JsonOption = Annotated[bool, typer.Option("--json", help="print one JSON list on standard output, with one object per file")]
+CsvOption = Annotated[str, typer.Option("--csv", metavar="FILE|-", help="write a CSV; `-` is standard output", show_default=False)]
+HtmlOption = Annotated[
     Path | None,
     typer.Option(
         "--html", metavar="FILE", help="write a report with pictures, as one HTML file", dir_okay=False, writable=True, show_default=False
     ),
 ]
-_Frames = Annotated[bool, typer.Option("--frames", help="add a row per frame to the table and the CSV")]
+HeatmapsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--heatmaps",
+        metavar="FOLDER",
+        help="write the most suspicious frames with their Grad-CAM heatmaps into this folder, as PNG",
+        file_okay=False,
+        show_default=False,
+    ),
+]
+FramesOption = Annotated[bool, typer.Option("--frames", help="add a row per frame to the table and the CSV")]
 _Model = Annotated[
-    str, typer.Option("--model", metavar="VERSION|ALIAS|FOLDER", help="a version number, an alias, or the folder of a finished run")
+    str,
+    typer.Option(
+        "--model", metavar="VERSION|ALIAS|FOLDER", help="a version number, an alias, the folder of a finished run, or an exported folder"
+    ),
 ]
 _Store = Annotated[
     bool, typer.Option("--store/--no-store", help="store the predictions for `realframe drift`; the files themselves are never stored")
@@ -33,11 +50,12 @@ _NoCache = Annotated[bool, typer.Option("--no-cache", help="score files again th
 
 
 def detect(
-    paths: _Paths,
-    as_json: _Json = False,
-    csv: _Csv = "",
-    html: _Html = None,
-    frames: _Frames = False,
+    paths: PathsArgument,
+    as_json: JsonOption = False,
+    csv: CsvOption = "",
+    html: HtmlOption = None,
+    heatmaps: HeatmapsOption = None,
+    frames: FramesOption = False,
     model: _Model = "champion",
     store: _Store = True,
     no_cache: _NoCache = False,
@@ -60,6 +78,8 @@ def detect(
 
         realframe detect --csv verdicts.csv --html report.html ~/inbox
 
+        realframe detect --heatmaps pictures/ clip.mp4
+
         realframe detect --frames clip.mp4
 
         realframe detect --json clips/ | jq '.[] | select(.verdict == "ai-generated") | .file'
@@ -68,6 +88,29 @@ def detect(
 
         realframe detect --model challenger clip.mp4
     """
+    from realframe.cli.detect_output import PredictionWriter
+    from realframe.detection.batch import BatchDetector
+    from realframe.settings import get_settings
+
+    settings = get_settings()
+    predictions = PredictionWriter(settings) if store else None
+    options = (as_json, csv, html, frames, no_cache)
+    status = detect_paths(paths, *options, lambda workspace: BatchDetector.open(model, settings, workspace), predictions, heatmaps)
+    raise typer.Exit(status)
+
+
+def detect_paths(
+    paths: list[str],
+    as_json: bool,
+    csv: str,
+    html: Path | None,
+    frames: bool,
+    no_cache: bool,
+    open_detector: "Callable[[Path], BatchDetector]",
+    predictions: "PredictionWriter | None" = None,
+    heatmaps: Path | None = None,
+) -> int:
+    """Score the files of the arguments; return the exit status. Raises typer.BadParameter if the arguments are wrong."""
     from realframe.cli.detect_run import STOPPED, DetectOptions, detect_files
 
     if as_json and csv == "-":
@@ -75,11 +118,11 @@ def detect(
     if csv not in ("", "-") and Path(csv).is_dir():
         raise typer.BadParameter(f"{csv} is a folder", param_hint="--csv")
     try:
-        status = detect_files(_resolve_files(paths), DetectOptions(as_json, csv, html, frames, model, store, no_cache))
+        options = DetectOptions(as_json, csv, html, frames, no_cache, heatmaps)
+        return detect_files(_resolve_files(paths), options, open_detector, predictions)
     except KeyboardInterrupt:  # before the first file
         typer.echo("Stopped before the first file.", err=True)
-        status = STOPPED
-    raise typer.Exit(status)
+        return STOPPED
 
 
 def _resolve_files(names: list[str]) -> list[Path]:

@@ -1,7 +1,9 @@
-"""Write the results of ``realframe detect`` one by one: as a table, JSON, CSV or an HTML report, and into the metadata store."""
+"""Write the results of ``realframe detect`` one by one: as a table, JSON, CSV, an HTML report or pictures, and into the metadata store."""
 
 import csv
 import heapq
+import io
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -9,7 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
+import numpy as np
 import typer
+from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
 from rich.text import Text
@@ -18,6 +22,7 @@ from realframe.detection.batch import BatchDetector
 from realframe.detection.result import BatchItem, DetectionResult
 from realframe.errors import MetadataError
 from realframe.files import atomic_path, write_text
+from realframe.presentation.detection_view import DetectionView
 from realframe.presentation.formatting import format_figure
 from realframe.presentation.result_rows import COLUMNS, FRAME_COLUMNS, build_detection_row, escape_formulas, iter_frame_rows
 from realframe.presentation.wording import VERDICT_NAMES, describe_caution, describe_detector
@@ -25,8 +30,6 @@ from realframe.provenance.origin import Provenance
 from realframe.reports.detection_report import OverviewRow, render_detection_report
 from realframe.settings import Settings
 from realframe.store.detection_documents import Detection, FrameScore
-from realframe.store.predictions import store_predictions
-from realframe.store.repository import open_store
 
 MAX_SECTIONS = 100
 """Files with a section of their own in the HTML report; no browser opens a page with the pictures of thousands."""
@@ -34,6 +37,8 @@ _STORED_TOGETHER = 100  # predictions
 _VERDICT_COLORS = {"real": "green", "ai-generated": "red", "uncertain": "magenta", "not scored": "yellow"}
 _TABLE_HEADER = f"{'verdict':<13} {'probability of AI':<22} {'frames':>6} {'seconds':>8}  file"
 _INDENT = 14 * " "
+_UNSAFE_CHARACTERS = re.compile(r"[^\w.-]")
+_MAX_NAME_LENGTH = 60  # of the part of a picture's name that comes from its file
 
 
 class ResultWriter(Protocol):
@@ -114,7 +119,9 @@ class CsvWriter:
 
     def __enter__(self) -> Self:
         stream: TextIO = sys.stdout
-        if self._target != "-":
+        if self._target == "-" and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")  # as in a file: a terminal that cannot show a name must not change it
+        elif self._target != "-":
             path = self._stack.enter_context(atomic_path(Path(self._target)))
             stream = self._stack.enter_context(path.open("w", encoding="utf-8", newline=""))
         self._writer = csv.DictWriter(stream, FRAME_COLUMNS if self._frames else COLUMNS, lineterminator="\n")
@@ -182,6 +189,38 @@ class HtmlReportWriter:
         return [item.without_pictures() for item in self._bar.track(drawn, len(items), description="drawing pictures")]
 
 
+class HeatmapWriter:
+    """Writes PNG files, each with a frame and, to its right, the same frame with the Grad-CAM heatmap over it.
+
+    A video has one for each suspicious moment; a file without moments has one, of the frame that looks most AI-generated.
+
+    Args:
+        folder: is created where it is missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None) -> None:
+        pass
+
+    def add(self, item: BatchItem) -> None:
+        """Write the files of an item; an item without a verdict has none."""
+        view, sheets = DetectionView.from_detection(item.result.detection), item.read_sprites()
+        if view.sprite is None or sheets is None:
+            return
+        name = _UNSAFE_CHARACTERS.sub("_", Path(item.file.name).stem)[:_MAX_NAME_LENGTH]
+        with Image.open(io.BytesIO(sheets[0])) as frames, Image.open(io.BytesIO(sheets[1])) as heatmaps:
+            for frame in [moment.frame for moment in view.moments] or [view.peak]:
+                pair = np.hstack([np.asarray(view.sprite.crop(sheet, frame)) for sheet in (frames, heatmaps)])
+                index = view.sprite.nearest_frame(frame)
+                with atomic_path(self._folder / f"{name}-{view.detection.sha256[:12]}-frame{index:04d}.png") as temporary:
+                    Image.fromarray(pair).save(temporary, "PNG")
+
+
 class PredictionWriter:
     """Stores predictions in the metadata store for ``realframe drift``, some at a time. Without a store, the other outputs go on.
 
@@ -213,6 +252,9 @@ class PredictionWriter:
         results, self._pending = self._pending, []
         if not results or self.error:
             return
+        from realframe.store.predictions import store_predictions  # not at the top: realframe-detect has no store
+        from realframe.store.repository import open_store
+
         try:
             with open_store(self._settings) as store:
                 store_predictions(store, results)

@@ -9,7 +9,7 @@ import re
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,18 +23,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from realframe.cli.detect_output import (
     MAX_SECTIONS,
     CsvWriter,
+    HeatmapWriter,
     HtmlReportWriter,
     JsonWriter,
     PredictionWriter,
     ResultWriter,
     TableWriter,
 )
-from realframe.data.layouts import find_media_files
+from realframe.data.folder_listing import find_media_files
 from realframe.detection.batch import BatchDetector
 from realframe.detection.result import BatchFile, BatchItem
 from realframe.logs import silence_stderr
 from realframe.presentation.wording import VERDICT_NAMES
-from realframe.settings import get_settings
 
 STOPPED = 130
 """Exit status of a command that Ctrl-C stopped: 128 + SIGINT."""
@@ -49,9 +49,8 @@ class DetectOptions:
     csv: str
     html: Path | None
     includes_frames: bool
-    model: str
-    stores_predictions: bool
     no_cache: bool
+    heatmaps: Path | None = None
 
     @property
     def prints_table(self) -> bool:
@@ -91,21 +90,32 @@ class DetectSummary:
         return f"{self.verdicts.total():,} files: {verdicts}{cached}"
 
 
-def detect_files(files: Sequence[Path], options: DetectOptions) -> int:
-    """Score files and write their results; return the exit status."""
-    summary, settings = DetectSummary(len(files)), get_settings()
-    predictions = PredictionWriter(settings)
+def detect_files(
+    files: Sequence[Path],
+    options: DetectOptions,
+    open_detector: Callable[[Path], BatchDetector],
+    predictions: PredictionWriter | None = None,
+) -> int:
+    """Score files and write their results; return the exit status.
+
+    Args:
+        files: to score.
+        options: of the command line.
+        open_detector: returns the detector; it may put temporary files into the folder that it is given.
+        predictions: stores the results of a registered version; None to store none.
+    """
+    summary = DetectSummary(len(files))
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     with tempfile.TemporaryDirectory() as workspace, silence_stderr() as terminal, _progress_bar(options, terminal) as bar:
         task = bar.add_task("loading the detector", total=len(files))
-        detector = BatchDetector.open(options.model, settings, Path(workspace))
+        detector = open_detector(Path(workspace))
         writers = list(_create_writers(options, detector, bar, len(files)))
-        writers += [predictions] if options.stores_predictions and detector.is_registered else []
+        writers += [predictions] if predictions and detector.is_registered else []
         with ExitStack() as stack:
             for writer in writers:
                 stack.enter_context(writer)
             try:
-                with_sprites = options.html is not None and len(files) <= MAX_SECTIONS
+                with_sprites = options.heatmaps is not None or (options.html is not None and len(files) <= MAX_SECTIONS)
                 batch_files = [BatchFile.from_path(file) for file in files]
                 for item in detector.score_files(batch_files, with_sprites=with_sprites, use_cache=not options.no_cache):
                     for writer in writers:
@@ -128,29 +138,33 @@ def _create_writers(options: DetectOptions, detector: BatchDetector, bar: Progre
         yield CsvWriter(options.csv, options.includes_frames)
     if options.html:
         yield HtmlReportWriter(options.html, detector, bar, total)
+    if options.heatmaps:
+        yield HeatmapWriter(options.heatmaps)
 
 
 def _progress_bar(options: DetectOptions, terminal: TextIO) -> Progress:
     """Return the progress bar: below the table where both are on one terminal, and hidden where a program reads the terminal's output."""
     console, columns = Console(), (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     is_below_table = options.prints_table and console.is_terminal
-    is_hidden = sys.stdout.isatty() and not options.prints_table
     bar_console = console if is_below_table else Console(file=terminal)
+    is_hidden = not bar_console.is_terminal or (sys.stdout.isatty() and not options.prints_table)
     return Progress(*columns, console=bar_console, transient=True, disable=is_hidden, redirect_stdout=False, redirect_stderr=False)
 
 
-def _print_summary(summary: DetectSummary, options: DetectOptions, detector: BatchDetector, predictions: PredictionWriter) -> None:
+def _print_summary(summary: DetectSummary, options: DetectOptions, detector: BatchDetector, predictions: PredictionWriter | None) -> None:
     """Print the outcome for people, on standard error where a program reads standard output."""
     if options.prints_table and summary.verdicts and summary.total > 1:
         typer.echo(str(summary))
     if options.html and summary.verdicts:
         typer.echo(f"report: {options.html}", err=True)
+    if options.heatmaps and summary.verdicts:
+        typer.echo(f"heatmaps: {options.heatmaps}", err=True)
     if summary.is_stopped:
         hint = "; the same command continues from there" if detector.is_registered and not options.no_cache else ""
         typer.echo(f"Stopped: {summary.verdicts.total():,} of {summary.total:,} done{hint}.", err=True)
     if detector.storage_error:
         typer.secho(f"The results are not cached for the next run: {detector.storage_error}", fg=typer.colors.YELLOW, err=True)
-    if predictions.error:
+    if predictions and predictions.error:
         typer.secho(f"The predictions were not stored: {predictions.error}", fg=typer.colors.YELLOW, err=True)
 
 

@@ -154,6 +154,8 @@ def drift(
         outcome = "drift" if status.has_drifted else "no drift"
         rule = f"{rules.min_drifting_windows} of {rules.recent_windows} count as drift"
         typer.echo(f"{outcome}: {drifting} of the last {len(status.windows)} windows drift; {rule}")
+        if status.has_drifted:
+            typer.echo(f"{rules.next_step}.")
     raise typer.Exit(status.has_drifted)
 
 

@@ -4,6 +4,7 @@ import getpass
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,6 +30,8 @@ def run(
 
     Ctrl-C stops the run and all its processes; a second one does not wait for them to end. Finished stages stay in DVC's cache, and a
     training continues after its last epoch, so that the next run repeats nothing. `realframe runs list` shows what is left of it.
+
+    What it prints is also in a log file, `.realframe/runs/RUN.log`, which is named at its start and where it fails.
 
     Examples:
 
@@ -66,9 +69,13 @@ def params(settings: _Overrides = None) -> None:
 
     from realframe import artifacts
     from realframe.config import flatten, parse_overrides, resolve_params
+    from realframe.settings import get_settings
 
     overrides = parse_overrides(settings or [])
-    resolved = resolve_params(artifacts.PARAMS, artifacts.RECIPES, recipe=overrides.pop("recipe", None), overrides=overrides)
+    get_settings().require_checkout()
+    root = get_settings().root
+    recipe = overrides.pop("recipe", None)
+    resolved = resolve_params(root / artifacts.PARAMS, root / artifacts.RECIPES, recipe=recipe, overrides=overrides)
     table = Table(Column("parameter", overflow="fold"), Column("value", overflow="fold"), Column("from", overflow="fold"))
     for key, value in flatten(resolved.params.model_dump(mode="json", exclude_none=True)):
         table.add_row(key, str(value), resolved.origins[key])
@@ -148,8 +155,8 @@ def evaluate(
 
 
 def up(
-    airflow_port: Annotated[int, typer.Option(help="port of Airflow on this machine")] = 8080,
-    mlflow_port: Annotated[int, typer.Option(help="port of MLflow on this machine")] = 5000,
+    airflow_port: Annotated[int, typer.Option(min=1, max=65535, help="port of Airflow on this machine")] = 8080,
+    mlflow_port: Annotated[int, typer.Option(min=1, max=65535, help="port of MLflow on this machine")] = 5000,
 ) -> None:
     """Start Airflow, the MLflow server and the metadata store, and print their addresses. Ctrl-C stops all of them.
 
@@ -167,12 +174,14 @@ def up(
 
 @contextmanager
 def _stoppable_run() -> Iterator[None]:
-    """Stop the run in this block on Ctrl-C and SIGTERM, and say what is left of it."""
+    """Stop the run in this block on Ctrl-C and SIGTERM, and say what is left of it; name the log of a run that fails."""
     from realframe.presentation.formatting import format_size
+    from realframe.runs.pipeline_run import list_saved_runs
     from realframe.runs.run_inventory import list_runs
     from realframe.settings import get_settings
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    began = datetime.now(UTC)
     try:
         yield
     except KeyboardInterrupt:
@@ -183,6 +192,12 @@ def _stoppable_run() -> Iterator[None]:
             typer.echo(f"Left: {entry.run.folder(settings)} ({format_size(entry.disk_bytes)}) and the branch {entry.run.branch}.", err=True)
             typer.echo(f"To remove them: realframe runs remove {entry.run.id}", err=True)
         raise typer.Exit(_STOPPED) from None
+    except Exception:
+        settings = get_settings()
+        runs = [run for run in list_saved_runs(settings) if run.created >= began and run.outcome == "failed"]  # else it was not created
+        if runs and (log := runs[0].log_file(settings)).exists():
+            typer.echo(f"Log of the run: {log}", err=True)
+        raise
 
 
 def store_gate_result(version: int) -> None:

@@ -12,10 +12,11 @@ def serve(
     host: Annotated[
         str,
         typer.Option(
-            help="address to listen on; 0.0.0.0 admits other machines: then put a TLS proxy in front, and set REALFRAME_PUBLIC_URL"
+            help="address to listen on, IPv4 or IPv6; 0.0.0.0 admits other machines: "
+            "then put a TLS proxy in front, and set REALFRAME_PUBLIC_URL"
         ),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="port to listen on")] = 8000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="port to listen on")] = 8000,
     workers: Annotated[int, typer.Option(min=0, help="number of processes that score uploads; 0: the web process only")] = 1,
 ) -> None:
     """Serve the web page and the REST API: uploads, verdicts, model versions and review. The first start prints the password of `admin`.
@@ -31,19 +32,22 @@ def serve(
     import os
     import signal
 
-    import uvicorn
-
     from realframe import logs
     from realframe.permissions import PRIVATE_UMASK
     from realframe.settings import get_settings
+    from realframe.web.listen_address import format_address, require_free_port
+
+    settings = get_settings()
+    require_free_port(host, port, "--port")  # before the imports that take seconds
+    import uvicorn
+
     from realframe.web.app import create_app
     from realframe.worker import supervisor
 
     logs.configure_logging()
     # uvicorn raises the signal again after its own shutdown, so that the workers stop too
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    typer.echo(f"Web page: http://{host}:{port} (Ctrl-C stops it)")
-    settings = get_settings()
+    typer.echo(f"Web page: {format_address(host, port)} (Ctrl-C stops it)")
     os.umask(PRIVATE_UMASK)  # this process and the workers write to the state folder only
     with supervisor.run_workers(settings, workers):
         uvicorn.run(

@@ -13,7 +13,16 @@ from realframe.config.frame_sections import (
     Limits,
     Sampling,
 )
-from realframe.config.parameters import Params, ResolvedParams, list_recipes, load_params, parse_overrides, parse_params, resolve_params
+from realframe.config.parameters import (
+    Params,
+    ResolvedParams,
+    list_recipes,
+    load_params,
+    parse_overrides,
+    parse_params,
+    read_limits,
+    resolve_params,
+)
 from realframe.config.search_space import TUNABLE, SearchRange, TuneParams, replace_train_values
 from realframe.config.sections import (
     ActivationParams,
@@ -61,6 +70,7 @@ __all__ = [
     "parse_overrides",
     "parse_params",
     "parse_yaml_mapping",
+    "read_limits",
     "read_yaml",
     "replace_train_values",
     "resolve_params",

@@ -17,13 +17,13 @@ class Section(BaseModel):
 
 
 class Limits(Section):
-    """What one file may cost: bytes, pixels, seconds, MiB of memory."""
+    """What one file may cost: bytes, pixels, seconds, MiB of memory. They belong to the machine, not to a detector."""
 
-    max_bytes: int = Field(gt=0)
-    max_pixels: int = Field(gt=0)
-    max_duration_s: float = Field(gt=0)
-    timeout_s: float = Field(gt=0)
-    max_memory_mb: int = Field(ge=256)
+    max_bytes: int = Field(default=4_000_000_000, gt=0)
+    max_pixels: int = Field(default=50_000_000, gt=0)
+    max_duration_s: float = Field(default=14_400.0, gt=0)
+    timeout_s: float = Field(default=600.0, gt=0)
+    max_memory_mb: int = Field(default=2048, ge=256)
 
 
 class Sampling(Section):

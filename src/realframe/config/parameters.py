@@ -6,7 +6,7 @@ file that the stages read, and ``load_params`` reads it.
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from ruamel.yaml import YAML
@@ -30,6 +30,8 @@ from realframe.config.yaml_files import flatten, get_mapping, merge, nest, parse
 from realframe.errors import ParamsError
 from realframe.files import atomic_path
 
+Model = TypeVar("Model", bound=BaseModel)
+
 _MAX_QUOTED = 100  # characters of a value in a message
 
 
@@ -38,7 +40,7 @@ class Params(Section):
 
     recipe: str
     seed: int = Field(ge=0)
-    limits: Limits
+    limits: Limits = Limits()  # a registered version has none
     harmonize: HarmonizeParams
     extract: ExtractParams
     clean: CleanParams
@@ -107,12 +109,25 @@ class ResolvedParams(BaseModel):
 
 def load_params(path: Path) -> Params:
     """Read the resolved parameters that ``ResolvedParams.save`` wrote. Raises ParamsError."""
-    return _validate(read_yaml(path), path)
+    return _validate(read_yaml(path), path, Params)
 
 
 def parse_params(data: bytes) -> Params:
     """Parse the content of a file that ``ResolvedParams.save`` wrote. Raises ParamsError."""
-    return _validate(parse_yaml_mapping(data, "build/params.yaml", "Run the stage `resolve_params` again."), Path("build/params.yaml"))
+    return _validate(
+        parse_yaml_mapping(data, "build/params.yaml", "Run the stage `resolve_params` again."), Path("build/params.yaml"), Params
+    )
+
+
+def read_limits(params_file: Path) -> Limits:
+    """Return the limits in ``params_file`` and its overrides; the defaults where there is no such file. Raises ParamsError."""
+    if not params_file.exists():
+        return Limits()
+    values = read_yaml(params_file)
+    limits = get_mapping(values, "limits", params_file)
+    overrides = get_mapping(values, "overrides", params_file)
+    limits |= {key.removeprefix("limits."): value for key, value in overrides.items() if key.startswith("limits.")}
+    return _validate(limits, params_file, Limits, "limits.")
 
 
 def resolve_params(
@@ -140,7 +155,7 @@ def resolve_params(
     values = merge(base, overlay)
     for key, value in overrides.items():
         values = merge(values, nest(key, value))
-    params = _validate(values, params_file)
+    params = _validate(values, params_file, Params)
     keys = dict(flatten(params.model_dump(mode="json", exclude_none=True)))
     return ResolvedParams(params=params, origins={key: origins.get(key) or _parent_origin(key, origins) for key in keys})
 
@@ -175,12 +190,12 @@ def _parent_origin(key: str, origins: Mapping[str, str]) -> str:
     return next((origins[parent] for parent in origins if key.startswith(f"{parent}.")), "default")
 
 
-def _validate(values: Mapping[str, Any], source: Path) -> Params:
+def _validate(values: Mapping[str, Any], source: Path, model: type[Model], prefix: str = "") -> Model:
     try:
-        return Params.model_validate(values)
+        return model.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
+        key = prefix + ".".join(str(part) for part in first["loc"])
         # the value of a whole section would be long, and the message already names the values that contradict each other
         hides_value = first["type"] == "missing" or isinstance(first["input"], Mapping)
         value = "" if hides_value else f" (given: {_shorten(repr(first['input']))})"

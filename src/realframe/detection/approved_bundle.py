@@ -1,18 +1,25 @@
-"""Open the answer bundle of a registered version only if it is what was registered and, where a decision exists, what was decided on."""
+"""Open registered versions for detection: only as they were registered and, where a decision exists, as they were decided on."""
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from realframe.errors import MetadataError, RegistryError
-from realframe.registry import answer_bundle
-from realframe.registry.answer_bundle import AnswerBundle
+from realframe.registry import answer_bundle, model_registry
+from realframe.registry.detector_folder import AnswerBundle
 from realframe.registry.model_version import ModelVersion
 from realframe.settings import get_settings
 from realframe.store.repository import open_store
 from realframe.store.user_documents import LedgerEntry
 
 log = logging.getLogger(__name__)
+
+
+@contextmanager
+def open_version(model_ref: str) -> Iterator[AnswerBundle]:
+    """Yield the bundle of a version, by its number or alias. Raises RegistryError if there is none, or something was changed."""
+    with open_approved_bundle(model_registry.resolve_version(model_ref)) as bundle:
+        yield bundle
 
 
 @contextmanager

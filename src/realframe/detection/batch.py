@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from realframe.data.file_hashes import HASH_INDEX_FILE, HashIndex
-from realframe.detection import approved_bundle
 from realframe.detection.crash_counter import MAX_ATTEMPTS, AttemptCounter, CrashCounter, RecordedAttempts
 from realframe.detection.result import (
     BatchFile,
@@ -31,12 +30,12 @@ from realframe.detection.result import (
 from realframe.detection.result_cache import ResultCache
 from realframe.disk_space import is_disk_full, make_disk_full_error
 from realframe.errors import DetectorCrashError, MediaError, RealframeError
-from realframe.registry import answer_bundle, model_registry
-from realframe.settings import Settings
+from realframe.registry import detector_folder
 from realframe.store.detection_documents import FRAMES_SPRITE, HEATMAPS_SPRITE
 
 if TYPE_CHECKING:
     from realframe.detection.detector import Detector
+    from realframe.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +83,7 @@ class BatchDetector:
         load_detector: returns the detector; called once, when a file needs it.
         attempts: counts the attempts at each file; by default none is counted.
         cache: of the results; None for no cache.
-        settings: of this machine; needed with a cache.
+        index_folder: where the digests of files are stored; needed with a cache.
         read_ahead: files that are decoded in threads while another one is scored; 0 to decode each file in the caller's thread.
 
     Attributes:
@@ -97,36 +96,50 @@ class BatchDetector:
         load_detector: "Callable[[], Detector]",
         attempts: AttemptCounter | None = None,
         cache: ResultCache | None = None,
-        settings: Settings | None = None,
+        index_folder: Path | None = None,
         read_ahead: int = 0,
     ) -> None:
         self._load_detector, self._attempts = load_detector, attempts or RecordedAttempts()
-        self._cache, self._settings, self._read_ahead = cache, settings, read_ahead
+        self._cache, self._index_folder, self._read_ahead = cache, index_folder, read_ahead
         self.is_registered = True
         self.storage_error = ""
 
     @classmethod
-    def open(cls, model_ref: str, settings: Settings, workspace: Path) -> Self:
+    def open(cls, model_ref: str, settings: "Settings", workspace: Path) -> Self:
         """Return the batch detector of a version, with its cache on this machine.
 
         Args:
-            model_ref: a version's number or alias, or the folder of a run.
+            model_ref: a version's number or alias, or a folder.
             settings: of this machine.
-            workspace: the cache's folder for the model of a run's folder, whose results are worth nothing once it is trained again.
+            workspace: as of :meth:`open_folder`.
 
         Raises:
             RegistryError: there is no such version, or what decides its answers is missing or was changed.
         """
-        is_registered = model_ref.isdecimal() or not Path(model_ref).is_dir()
-        if is_registered:
-            version = model_registry.resolve_version(model_ref)
-            approved_bundle.check_local_bundle(version)
-            model_ref, cache = str(version.version), ResultCache(settings.cache_dir, version.answer_digest, settings.cache_limit_bytes)
-        else:
-            cache = ResultCache(workspace, answer_bundle.read_run_folder(Path(model_ref)).digest)
-        counter = CrashCounter(cache.attempts_folder)
-        batch = cls(partial(_load_detector, model_ref), counter, cache, settings, min(settings.workers, _MAX_READ_AHEAD))
-        batch.is_registered = is_registered
+        if detector_folder.is_folder(model_ref):
+            return cls.open_folder(Path(model_ref), workspace, settings.workers)
+        from realframe.detection import approved_bundle  # not at the top: realframe-detect has no registry
+        from realframe.registry import model_registry
+
+        version = model_registry.resolve_version(model_ref)
+        approved_bundle.check_local_bundle(version)
+        cache = ResultCache(settings.cache_dir, version.answer_digest, settings.cache_limit_bytes)
+        load, counter = partial(_load_detector, str(version.version)), CrashCounter(cache.attempts_folder)
+        return cls(load, counter, cache, settings.cache_dir, min(settings.workers, _MAX_READ_AHEAD))
+
+    @classmethod
+    def open_folder(cls, folder: Path, workspace: Path, workers: int) -> Self:
+        """Return the batch detector of the model in a folder, with its cache in ``workspace``. Raises RegistryError if it holds none.
+
+        Args:
+            folder: of a finished run, or an exported one.
+            workspace: for the cache; usually temporary, since another model may be in the folder next time.
+            workers: threads that decode ahead, at most 8.
+        """
+        cache = ResultCache(workspace, detector_folder.read_folder(folder).digest)
+        load, counter = partial(_load_detector, str(folder)), CrashCounter(cache.attempts_folder)
+        batch = cls(load, counter, cache, workspace, min(workers, _MAX_READ_AHEAD))
+        batch.is_registered = False
         return batch
 
     @cached_property
@@ -172,14 +185,14 @@ class BatchDetector:
 
     def _hash_files(self, files: Sequence[BatchFile]) -> Iterator[tuple[BatchFile, str]]:
         """Yield each file with its digest; empty where it is not needed, not known yet or cannot be read."""
-        if self._cache is None or self._settings is None:
+        if self._cache is None or self._index_folder is None:
             yield from ((file, "") for file in files)
             return
-        with HashIndex(self._settings.cache_dir / HASH_INDEX_FILE) as index:
+        with HashIndex(self._index_folder / HASH_INDEX_FILE) as index:
             for start in range(0, len(files), _HASHED_TOGETHER):
                 chunk = files[start : start + _HASHED_TOGETHER]
                 paths = [file.source for file in chunk if isinstance(file.source, Path) and file.source.is_file()]
-                digests = index.hash_files(paths, self._settings.workers, show_progress=False)
+                digests = index.hash_files(paths, max(self._read_ahead, 1), show_progress=False)
                 for file in chunk:
                     digest = digests.get(file.source) if isinstance(file.source, Path) else None
                     yield file, digest if isinstance(digest, str) else ""

@@ -1,8 +1,8 @@
 """Find the cautions of a detection: why its verdict may be less reliable than the evaluation states.
 
-Quality cautions come from the facts of the file: it is slightly damaged, tiny, heavily compressed, or has few frames. The domain caution
-``domain.far`` comes from its features: the file is unlike the training items. A new caution also needs its code in ``Caution``
-(``store/detection_documents.py``) and its title in ``CAUTION_TITLES`` (``presentation/wording.py``).
+Quality cautions come from the facts of the file: it is slightly damaged, tiny, heavily compressed, has few frames, or was converted to
+what a player shows. The domain caution ``domain.far`` comes from its features: the file is unlike the training items. A new caution also
+needs its code in ``Caution`` (``store/detection_documents.py``) and its title in ``CAUTION_TITLES`` (``presentation/wording.py``).
 
 The domain caution uses the distance of the features to the k-th nearest training item (Sun et al., "Out-of-Distribution Detection with
 Deep Nearest Neighbors", ICML 2022). The limit comes from the validation items, on which the network was not trained either: a conformal
@@ -56,6 +56,7 @@ def find_quality_cautions(facts: MediaFacts, frame_count: int, params: Params, d
     """
     if damaged_share is not None:
         yield Caution(code="quality.damaged", message=_describe_damage(facts, damaged_share))
+    yield from _find_conversion_cautions(facts)
     if side := _enlarged_side(facts, params):
         size = f"The file has only {facts.width} x {facts.height} pixels and was enlarged to the detector's {params.clean.size}"
         yield Caution(code="quality.tiny", message=f"{size}: the traces of a generator may be lost at {side} pixels.")
@@ -66,6 +67,24 @@ def find_quality_cautions(facts: MediaFacts, frame_count: int, params: Params, d
         usable = "one frame of this video is" if frame_count == 1 else f"{frame_count} frames of this video are"
         message = f"Only {usable} usable, so the verdict is based on few frames and less reliable."
         yield Caution(code="quality.few-frames", message=message)
+
+
+def _find_conversion_cautions(facts: MediaFacts) -> Iterator[Caution]:
+    """Yield the cautions about what differs between the bytes of a file and the pictures that were scored."""
+    if facts.extra_bytes:
+        message = (
+            f"{facts.extra_bytes:,} bytes follow the end of the video, such as a tag or a footer. Players ignore them; so did the detector."
+        )
+        yield Caution(code="quality.extra-data", message=message)
+    if facts.picture_count > 1:
+        parts = "pictures, of which only the first" if facts.kind == "image" else "video tracks, of which only the one that players show"
+        yield Caution(code="quality.more-pictures", message=f"The file holds {facts.picture_count:,} {parts} was scored.")
+    if facts.is_interlaced:
+        message = "The video is interlaced. Its frames were deinterlaced, as players do, which changes fine detail."
+        yield Caution(code="quality.interlaced", message=message)
+    if facts.hdr:
+        colors = f"The video has high dynamic range ({facts.hdr}) and was converted to ordinary colors, as players do for ordinary screens."
+        yield Caution(code="quality.hdr", message=f"{colors} This changes fine detail.")
 
 
 def _describe_damage(facts: MediaFacts, damaged_share: float) -> str:

@@ -11,7 +11,6 @@ from realframe.evaluation.item_scores import ItemScore, ItemScorer
 from realframe.media.file_frames import FileFrames, load_file_frames
 from realframe.progress import ProgressCallback, no_progress
 from realframe.provenance.origin_reader import read_provenance
-from realframe.registry import model_registry
 from realframe.store.detection_documents import Detection
 
 
@@ -27,20 +26,21 @@ class Detector:
         self._scorer = ItemScorer(loaded.model, loaded.params, loaded.aggregate)
 
     @classmethod
-    def load(cls, model_ref: str = model_registry.CHAMPION) -> Self:
-        """Load a version of the registry by number or alias, or the model in the folder of a run.
+    def load(cls, model_ref: str | Path = "champion") -> Self:
+        """Load a version of the registry by number or alias, or the model in a folder: of a finished run, or an exported one.
 
         Raises:
             RegistryError: there is no such version, no version is approved, or what decides its answers is missing or was changed.
+            SetupError: a version is named, and the model registry is not installed.
         """
-        return cls(loaded_model.load_detector_model(model_ref))
+        return cls(loaded_model.load_detector_model(str(model_ref)))
 
     @property
     def version(self) -> str:
-        """The number of the version, or the folder of the run."""
+        """The number of the version, or the folder of a run."""
         return self.loaded.version
 
-    def detect(self, path: Path, name: str = "", on_progress: ProgressCallback = no_progress) -> DetectionResult:
+    def detect(self, path: str | Path, name: str = "", on_progress: ProgressCallback = no_progress) -> DetectionResult:
         """Score one file. A file that cannot be scored has the verdict ``not scored`` with the reason; no error is raised for it.
 
         Args:
@@ -48,7 +48,7 @@ class Detector:
             name: what the detection calls the file; by default its path.
             on_progress: receives the progress.
         """
-        return self.score(self.decode(path, name, on_progress))
+        return self.score(self.decode(Path(path), name, on_progress))
 
     def decode(self, path: Path, name: str = "", on_progress: ProgressCallback = no_progress) -> DecodedFile:
         """Read and decode a file, the first half of :meth:`detect`. Several threads may do it at once."""

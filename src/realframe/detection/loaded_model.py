@@ -1,4 +1,4 @@
-"""Load a trained model with what its evaluation found, from the model registry or from the folder of a run."""
+"""Load a trained model with what its evaluation found: from the model registry, from the folder of a run, or from an exported folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,14 +6,14 @@ from pathlib import Path
 import keras
 from pydantic import ValidationError
 
-from realframe.config import Params
-from realframe.detection.approved_bundle import open_approved_bundle
+from realframe.config import Params, read_limits
 from realframe.detection.confidence import TrainingReference, VerdictRule
-from realframe.errors import RegistryError
+from realframe.errors import RegistryError, SetupError
 from realframe.evaluation.network_scores import load_model
 from realframe.models.aggregate import Aggregate
-from realframe.registry import answer_bundle, model_registry
-from realframe.registry.answer_bundle import AnswerBundle
+from realframe.registry import detector_folder
+from realframe.registry.detector_folder import AnswerBundle
+from realframe.settings import get_settings
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class LoadedModel:
 
     Attributes:
         model: takes float32 RGB frames (N, size, size, 3) in [0, 255], gives the probability of ``fake``, (N, 1), or (1, 1) of a clip.
-        params: the parameters of its training: how files become frames, and frames an item.
+        params: the parameters of its training: how files become frames, and frames an item; with the limits of this machine.
         aggregate: how the scores of frames become the score of an item.
         rule: how the score of an item becomes a verdict; it holds the fitted temperature.
         reference: the training and validation items, for intervals and cautions.
         version: the number of the version, or the folder.
-        answer_digest: digest of all of these (``registry.answer_bundle``).
+        answer_digest: digest of all of these (``registry.detector_folder``).
     """
 
     model: keras.Model
@@ -44,12 +44,18 @@ def load_detector_model(model_ref: str) -> LoadedModel:
 
     Raises:
         RegistryError: there is no such version, no version is approved, or what decides its answers is missing or was changed.
+        SetupError: a version is named, and the model registry is not installed.
     """
-    if not model_ref.isdecimal() and Path(model_ref).is_dir():
-        return _load_bundle(answer_bundle.read_run_folder(Path(model_ref)), model_ref)
-    version = model_registry.resolve_version(model_ref)
-    with open_approved_bundle(version) as bundle:
-        return _load_bundle(bundle, str(version.version))
+    if detector_folder.is_folder(model_ref):
+        bundle = detector_folder.read_folder(Path(model_ref))
+        return _load_bundle(bundle, bundle.version or model_ref)
+    try:
+        from realframe.detection import approved_bundle  # not at the top: realframe-detect has no registry
+    except ModuleNotFoundError as error:
+        reason = "is no folder, and versions and aliases are looked up in the model registry, which realframe-detect does not include"
+        raise SetupError(model_ref, reason, "Name a folder that `realframe export` wrote, or install realframe itself.") from error
+    with approved_bundle.open_version(model_ref) as bundle:
+        return _load_bundle(bundle, bundle.version)
 
 
 def _load_bundle(bundle: AnswerBundle, version: str) -> LoadedModel:
@@ -61,7 +67,7 @@ def _load_bundle(bundle: AnswerBundle, version: str) -> LoadedModel:
         raise RegistryError(subject, reason, "Train a new version: `realframe run`.") from error
     return LoadedModel(
         model=load_model(bundle.model),
-        params=params,
+        params=params.model_copy(update={"limits": read_limits(get_settings().root / "params.yaml")}),
         aggregate=bundle.facts["aggregate"],
         rule=VerdictRule.from_evaluation(bundle.facts, subject),
         reference=TrainingReference.read(bundle.reference, bundle.splits),

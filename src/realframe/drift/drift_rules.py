@@ -1,7 +1,7 @@
 """Load the rules of drift detection from ``mlflow/drift.yaml``."""
 
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -9,6 +9,11 @@ from realframe.config import read_yaml
 from realframe.errors import ParamsError
 
 FILE = Path("mlflow/drift.yaml")
+_NEXT_STEPS = {
+    "ask": "Proposed: a new training. To start it, trigger the DAG prepare_data with `retrain`, best after adding recent files with labels",
+    "automatic": "The DAG watch_drift starts a new training by itself, once for each drift",
+    "never": "No training is proposed or started: `retrain` is `never` in mlflow/drift.yaml",
+}
 
 
 class _Strict(BaseModel):
@@ -42,6 +47,12 @@ class DriftRules(_Strict):
     min_drifting_windows: int = Field(ge=1)
     max_psi: float = Field(gt=0)
     significance: float = Field(gt=0, lt=1)
+    retrain: Literal["ask", "automatic", "never"] = "ask"
+
+    @property
+    def next_step(self) -> str:
+        """What follows from a drift, as a sentence without its full stop."""
+        return _NEXT_STEPS[self.retrain]
 
     @model_validator(mode="after")
     def _check_consistency(self) -> Self:

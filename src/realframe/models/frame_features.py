@@ -23,7 +23,7 @@ from realframe.tables import write_table
 
 _SCALE_WIDTH = 2  # a float32 takes two float16 values
 _INFO_FILE = "features.json"
-_MEANS_FILE = "means.parquet"
+MEANS_FILE = "means.parquet"
 _MEANS_SCHEMA = pa.schema({"media_id": pa.string(), "mean": pa.list_(pa.float32())})
 
 
@@ -94,7 +94,7 @@ class FrameFeatures:
     def write_summary(self, media_ids: Iterable[str]) -> None:
         """Write the mean vector of each item and, last, the description that :meth:`open` reads."""
         rows = [{"media_id": media_id, "mean": self.load_item(media_id).mean(axis=0)} for media_id in sorted(media_ids)]
-        write_table(rows, self.folder / _MEANS_FILE, _MEANS_SCHEMA)
+        write_table(rows, self.folder / MEANS_FILE, _MEANS_SCHEMA)
         facts = {name: value for name, value in asdict(self).items() if name != "folder"}
         write_text(self.folder / _INFO_FILE, json.dumps(facts, indent=1, sort_keys=True) + "\n")
 
@@ -104,7 +104,7 @@ class FrameFeatures:
 
     def load_means(self, media_ids: Iterable[str]) -> np.ndarray:
         """Return the mean vector of each item over its unchanged frames, float32 (items, width)."""
-        table = pd.read_parquet(self.folder / _MEANS_FILE).set_index("media_id")["mean"]
+        table = pd.read_parquet(self.folder / MEANS_FILE).set_index("media_id")["mean"]
         return np.stack(table.loc[list(media_ids)].to_list()).astype(np.float32)
 
     def load_frames(self, frames: pd.DataFrame) -> np.ndarray:

@@ -49,10 +49,14 @@ class Sprite:
 
     def cut(self, sheet: Image.Image, frame: int) -> str:
         """Return the picture of a frame out of a sheet, as a data URI."""
-        left, upper = self._corner(frame)
         data = io.BytesIO()
-        sheet.crop((left, upper, left + self.tiles.size, upper + self.tiles.size)).save(data, "JPEG", quality=_TILE_QUALITY)
+        self.crop(sheet, frame).save(data, "JPEG", quality=_TILE_QUALITY)
         return f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}"
+
+    def crop(self, sheet: Image.Image, frame: int) -> Image.Image:
+        """Return the picture of a frame out of a sheet."""
+        left, upper = self._corner(frame)
+        return sheet.crop((left, upper, left + self.tiles.size, upper + self.tiles.size))
 
     def _corner(self, frame: int) -> tuple[int, int]:
         return self.tiles.corner(bisect_left(self.tiles.frame_indices, self.nearest_frame(frame)))

@@ -20,6 +20,10 @@ STEP_NAMES = {
 """Of each step of a detection that is under way its name."""
 CAUTION_TITLES = {
     "quality.damaged": "Slightly damaged",
+    "quality.extra-data": "Data behind the end",
+    "quality.more-pictures": "Not all pictures scored",
+    "quality.interlaced": "Interlaced video",
+    "quality.hdr": "Converted from HDR",
     "quality.tiny": "Small picture",
     "quality.compressed": "Heavily compressed",
     "quality.few-frames": "Few frames",

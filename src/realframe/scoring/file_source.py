@@ -11,10 +11,14 @@ from typing import Any
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from realframe.data.layouts import find_media_files, may_be_media
+from realframe.data.folder_listing import find_media_files, may_be_media
 from realframe.errors import DatasetError, LimitExceededError, UnreadableFileError
 
 _CHUNK = 1 << 20
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "s3": {"config_kwargs": {"connect_timeout": 5, "read_timeout": 10, "retries": {"total_max_attempts": 1}}}
+}
+"""By protocol: s3fs repeats a failed request itself, five times."""
 _STAMPS = ("ETag", "etag", "md5Hash", "LastModified", "last_modified", "updated", "mtime", "created")
 """Facts of a file system that change with the content of a file; the first one that it gives is used."""
 
@@ -63,7 +67,7 @@ class FileSource:
     def __init__(self, address: str) -> None:
         self.address = address
         try:
-            self._files, self._root = url_to_fs(address)
+            self._files, self._root = url_to_fs(address, **_OPTIONS.get(address.partition("://")[0], {}))
         except (ValueError, ImportError) as error:
             raise DatasetError(address, f"cannot be opened: {error}", "Give a folder or a URL such as s3://bucket/x.") from error
         self.is_local = isinstance(self._files, LocalFileSystem)
@@ -145,4 +149,4 @@ def _escape(name: str) -> str:
 
 
 def _over_limit(file: SourceFile, limit: int) -> LimitExceededError:
-    return LimitExceededError(file.file, f"has more than {limit:,} bytes", "Cut it, or use a version whose limits.max_bytes is higher.")
+    return LimitExceededError(file.file, f"has more than {limit:,} bytes", "Cut it, or raise limits.max_bytes in params.yaml.")

@@ -18,9 +18,10 @@ from realframe.errors import RunError
 from realframe.registry import model_registry
 from realframe.scoring.file_source import FileKey, FileSource, SourceFile
 from realframe.scoring.scoring_job import PART_SCHEMA, SCORES_SCHEMA, FileListing, ScoringJob, part_row, read_part, row_key, write_rows
-from realframe.settings import Settings
+from realframe.settings import Settings, get_settings
 from realframe.store.predictions import store_predictions
 from realframe.store.repository import Store, open_store
+from realframe.webhooks import send_event
 
 SHARD_SIZE = 200
 """Default number of files in a shard."""
@@ -172,7 +173,7 @@ def gather_scores(job: ScoringJob) -> JobSummary:
     write_rows(job.scores_path, ({name: row[name] for name in SCORES_SCHEMA.names} for row in rows.values()), SCORES_SCHEMA)
     job.remove_obsolete(needed_parts, listing.model_version, listed)
     verdicts, reasons = (Counter(row[name] for row in rows.values() if row[name]) for name in ("verdict", "code"))
-    return JobSummary(
+    summary = JobSummary(
         job=job.name,
         source=listing.source,
         model=listing.model_version,
@@ -181,6 +182,8 @@ def gather_scores(job: ScoringJob) -> JobSummary:
         reasons=dict(sorted(reasons.items())),
         table=str(job.scores_path),
     )
+    send_event("job.done", summary.model_dump(), get_settings())
+    return summary
 
 
 def _collect_rows(job: ScoringJob, listing: FileListing, listed: set[FileKey]) -> tuple[dict[FileKey, dict[str, Any]], set[Path]]:

@@ -80,7 +80,17 @@ class Moment(DocumentPart):
 class Caution(DocumentPart):
     """A reason why the result is less reliable than usual: a stable code and a sentence."""
 
-    code: Literal["quality.damaged", "quality.tiny", "quality.compressed", "quality.few-frames", "domain.far"]
+    code: Literal[
+        "quality.damaged",
+        "quality.extra-data",
+        "quality.more-pictures",
+        "quality.interlaced",
+        "quality.hdr",
+        "quality.tiny",
+        "quality.compressed",
+        "quality.few-frames",
+        "domain.far",
+    ]
     message: str
 
 

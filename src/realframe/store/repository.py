@@ -40,7 +40,7 @@ DOCUMENTS: tuple[type[Document], ...] = (
 """The collections whose indexes a store creates when it is opened."""
 _CHUNK = 1000  # documents in one command
 _TIMEOUT_MS = 5000
-_ANSWER_TIMEOUT_MS = 120_000  # without a limit, a server that hangs would hang its clients
+_ANSWER_TIMEOUT_MS = 60_000  # without a limit, a server that hangs would hang its clients
 _DISK_FULL_WORDS = ("disk is full", "No space left", "OutOfDiskSpace")  # of SQLite, of the system, of MongoDB
 _DURABLE = WriteConcern("majority", j=True)  # on a majority of the servers, and on their disks
 

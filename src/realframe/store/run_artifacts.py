@@ -3,15 +3,19 @@
 import io
 import subprocess
 from collections.abc import Iterable, Sequence
+from configparser import ConfigParser
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from realframe.errors import MetadataError, UnknownRecordError
+from realframe.permissions import write_private_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
+DVC_INDEX = Path(".dvc") / "tmp" / "site"
+"""Where DVC keeps its index of a checkout or worktree; by default it would be a folder that all users of the machine share."""
 _REFS = ("refs/heads/runs/", "refs/remotes/*/runs/*", "refs/tags/dataset/")
 _REF_FORMAT = "%(if)%(*objectname)%(then)%(*objectname) %(*committerdate:unix)%(else)%(objectname) %(committerdate:unix)%(end) %(refname)"
 
@@ -53,6 +57,7 @@ class RevisionSource(ArtifactSource):
     def __init__(self, root: Path, commit: str) -> None:
         from dvc.api import DVCFileSystem  # takes half a second to import
 
+        _correct_index_folder(root)
         self._commit = commit
         self._files = DVCFileSystem(url=str(root), rev=commit)
         # the branch of a run that failed before its commit still points to its starting point, which may have no run yet
@@ -82,6 +87,22 @@ class RevisionSource(ArtifactSource):
             return None
         cached = Path(self._files.repo.cache.local.oid_to_path(md5)) if md5 else None
         return cached if cached and cached.is_file() else None
+
+
+def _correct_index_folder(root: Path) -> None:
+    """Let DVC's settings name the index of this checkout: the path is absolute, and wrong after the checkout was moved or copied.
+
+    DVC would create the former folder again.
+    """
+    file, folder = root / ".dvc" / "config.local", root / DVC_INDEX
+    config = ConfigParser(interpolation=None)
+    config.read(file)
+    recorded = config.get("core", "site_cache_dir", fallback="")
+    if recorded and recorded != str(folder):
+        config["core"]["site_cache_dir"] = str(folder)
+        text = io.StringIO()
+        config.write(text)
+        write_private_text(file, text.getvalue())
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Plot the history of a training, for MLflow and for the report: loss, ROC-AUC and learning rate over both phases."""
+"""Plot the history of a training, for MLflow and for the report: loss, accuracy, ROC-AUC and learning rate over both phases."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,14 +10,15 @@ _GREY, _BLUE, _ORANGE = "#8A8F98", "#0072B2", "#D55E00"  # distinguishable by th
 
 def plot_history(history: pd.DataFrame) -> Figure:
     """Return the curves of a history, the columns of ``models/history.csv``; a dotted line marks the start of phase 2."""
-    figure = Figure(figsize=(12, 3.6), layout="constrained")
-    loss, auc, rate = figure.subplots(1, 3)
+    figure = Figure(figsize=(11, 6.4), layout="constrained")
+    loss, accuracy, auc, rate = figure.subplots(2, 2).flat
     epochs = _number_epochs(history)
-    for axes, name in ((loss, "loss"), (auc, "auc")):
+    for axes, name in ((loss, "loss"), (accuracy, "accuracy"), (auc, "auc")):
         for column, color, label in ((name, _GREY, "training"), (f"val_{name}", _BLUE, "validation")):
             axes.plot(epochs, history[column], color=color, lw=2, marker="o", ms=3.5, label=label)
     rate.semilogy(epochs, history["learning_rate"], color=_BLUE, lw=2, marker="o", ms=3.5)
-    for axes, title in ((loss, "loss (lower is better)"), (auc, "ROC-AUC of frames (higher is better)"), (rate, "learning rate")):
+    titles = ("loss (lower is better)", "accuracy at 0.5 (higher is better)", "ROC-AUC (higher is better)", "learning rate")
+    for axes, title in zip((loss, accuracy, auc, rate), titles, strict=True):
         _finish_panel(axes, title, history, epochs)
     best = int(history["val_loss"].argmin())
     loss.plot(epochs[best], history["val_loss"].iloc[best], "o", fillstyle="none", markersize=10, color="black", label="best epoch")

@@ -5,17 +5,14 @@ Pages are rendered on the server and work without JavaScript. Nothing is loaded 
 
 import logging
 import secrets
-import threading
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from realframe.errors import RealframeError, SetupError
-from realframe.registry import mlflow_runs, model_registry
-from realframe.registry.model_registry import ModelVersion
+from realframe.errors import SetupError
+from realframe.registry import mlflow_runs
 from realframe.settings import Settings, get_settings
 from realframe.store import accounts
 from realframe.store.repository import Store, open_store
@@ -26,9 +23,9 @@ from realframe.web.auth.sessions import Sessions, ShareLinks
 from realframe.web.middleware import AccessLog, BodyLimit, SecurityHeaders
 from realframe.web.monitoring import Metrics
 from realframe.web.rendering import STATIC
+from realframe.web.service_monitor import ServiceMonitor
 from realframe.web.uploads.admission import QueueCapacity, RateLimits
 
-_REFRESH_S, _WAIT_S = 5.0, 10.0
 _FIRST_ACCOUNT = "admin"
 _log = logging.getLogger(__name__)
 
@@ -48,7 +45,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         with open_store(settings) as store:
             _create_first_account(store)
             app.state.store = store
-            yield
+            with app.state.monitor.watch(store):
+                yield
 
     app = FastAPI(
         title="realframe",
@@ -63,9 +61,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.sessions, app.state.share_links = Sessions(settings), ShareLinks(settings.state_dir)
     app.state.rate_limits, app.state.queue_capacity = RateLimits(settings), QueueCapacity(settings)
-    app.state.metrics, app.state.model_versions = Metrics(app), ModelVersionCache()
+    app.state.metrics, app.state.monitor = Metrics(app), ServiceMonitor()
     for middleware in (BodyLimit, error_responses.ServerError, SecurityHeaders, AccessLog):  # the last one is the outermost
         app.add_middleware(middleware)
+    app.mount("/static/swagger-ui", pages.api_page.SWAGGER_UI, name="swagger-ui")
     app.mount("/static", STATIC, name="static")
     for router in pages.ROUTERS:
         app.include_router(router, include_in_schema=False)
@@ -74,44 +73,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     openapi.set_openapi(app)
     error_responses.add_exception_handlers(app)
     return app
-
-
-class ModelVersionCache:
-    """Cache the versions of the model registry for a few seconds, since MLflow answers slowly."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._versions: list[ModelVersion] | None = None
-        self._loaded_at = float("-inf")
-
-    def list_versions(self) -> list[ModelVersion]:
-        """Return all versions, newest first; of several concurrent callers only one asks MLflow, and the others get what it said last.
-
-        Raises SetupError if MLflow fails, or does not answer the first caller in time.
-        """
-        if self._versions is not None and time.monotonic() - self._loaded_at <= _REFRESH_S:
-            return self._versions
-        if not self._lock.acquire(timeout=0 if self._versions is not None else _WAIT_S):
-            if self._versions is None:
-                raise SetupError("model registry", "does not answer", "Check that MLflow is running. The log has the details.")
-            return self._versions
-        try:
-            if self._versions is None or time.monotonic() - self._loaded_at > _REFRESH_S:
-                self._versions = _load_versions()
-                self._loaded_at = time.monotonic()
-            return self._versions
-        finally:
-            self._lock.release()
-
-
-def _load_versions() -> list[ModelVersion]:
-    try:
-        return list(reversed(model_registry.list_versions()))
-    except RealframeError:
-        raise
-    except Exception as error:  # of MLflow, its database or the network
-        _log.exception("the model registry failed")
-        raise SetupError("model registry", "does not answer", "Check that MLflow is running. The log has the details.") from error
 
 
 def _create_first_account(store: Store) -> None:

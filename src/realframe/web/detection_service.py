@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from realframe.errors import NotFoundError
-from realframe.feedback.feedback_labels import LabelCase, add_vote
+from realframe.feedback.feedback_labels import LabelCase, add_vote, find_case
 from realframe.media.signature import MEDIA_TYPES
 from realframe.reports.detection_report import render_detection_report
 from realframe.settings import Settings
@@ -37,6 +37,11 @@ def add_label(store: Store, settings: Settings, user: User, detection_id: str, l
     if not record.has_files or not file.exists():
         raise GoneError(record.file, "was deleted, so it cannot be labeled", "Upload it again.")
     return add_vote(store, settings.feedback_dir, file, label, reason, user.name, record.file, record.verdict)
+
+
+def find_labels(store: Store, record: DetectionRecord) -> LabelCase | None:
+    """Return people's labels of a record's file; None where there are none yet."""
+    return find_case(store, record.result.sha256) if record.result and record.result.sha256 else None
 
 
 def delete_detection(store: Store, settings: Settings, user: User, detection_id: str) -> None:

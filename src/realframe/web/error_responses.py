@@ -9,6 +9,7 @@ from urllib.parse import quote
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from mlflow.exceptions import MlflowException
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -18,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from realframe import errors
 from realframe.disk_space import is_disk_full
 from realframe.errors import AccountError, DecisionBusyError, MetadataError, RealframeError, RequestError, SetupError
+from realframe.registry import mlflow_server
 from realframe.web import request_errors
 from realframe.web.auth.sessions import SignInRequiredError
 from realframe.web.rendering import render_page
@@ -97,6 +99,9 @@ class ServerError:
                 _log.error("a request failed: %s", error)
                 hint = "Nothing was stored. Ask the operator to free disk space."
                 error = InsufficientStorageError("disk", "is full", hint)
+            elif isinstance(error, MlflowException):
+                _log.exception("MLflow failed")
+                error = mlflow_server.translate_error(error)
             else:
                 _log.exception("a request failed")
             response = await run_in_threadpool(error_response, Request(scope), error)

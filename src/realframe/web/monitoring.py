@@ -65,8 +65,10 @@ class _StoreCollector(Collector):
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
-        """Read the metrics from the store; if it does not answer, only report that."""
+        """Read the metrics from the store; if it does not answer, or did not at the last check, only report that."""
         try:
+            if not self._app.state.monitor.is_store_up:
+                raise MetadataError("store", "did not answer the last check")
             families, is_up = [read(self._app.state.store) for read in (_queue, _verdicts, _workers)], 1
         except MetadataError:
             families, is_up = [], 0

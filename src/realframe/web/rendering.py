@@ -24,7 +24,9 @@ def render_page(request: Request, template: str, user: User | None = None, statu
         status: the HTTP status of the response.
         context: the variables of the template.
     """
-    return _TEMPLATES.TemplateResponse(request, f"{template}.html", {"user": user, **context}, status_code=status)
+    waiting = request.app.state.monitor.find_challenger() if user and user.can_decide else None
+    variables = {"user": user, "waiting_version": waiting, **context}
+    return _TEMPLATES.TemplateResponse(request, f"{template}.html", variables, status_code=status)
 
 
 _TEMPLATES = Jinja2Templates(env=create_template_environment("realframe.web"))

@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from threading import Thread
 
 from realframe.detection.batch import BatchDetector
 from realframe.detection.crash_counter import RecordedAttempts
@@ -14,6 +15,7 @@ from realframe.store import upload_queue
 from realframe.store.detection_documents import DetectionRecord
 from realframe.store.predictions import store_predictions
 from realframe.store.upload_queue import MEDIA_NAME
+from realframe.webhooks import send_event
 from realframe.worker.heartbeat import ClaimLostError, Heartbeat
 from realframe.worker.idle_tasks import DISK_FULL_PAUSE_S, IdleTasks
 from realframe.worker.model_manager import ModelManager
@@ -94,6 +96,16 @@ class WorkerLoop:
         except Exception:  # an error of this machine
             _log.exception("file scoring failed", extra=facts)
             self._release(record, count_attempt=True)
+        self._announce_batch(record)
+
+    def _announce_batch(self, record: DetectionRecord) -> None:
+        """Send an event where this was the last file of its batch that waited; it is sent again if more files follow."""
+        if not record.batch or not self._settings.webhook_url:
+            return
+        files = self._connection.call_with_retry(lambda store: store.find_fields(DetectionRecord, ["state"], {"batch": record.batch}))
+        if files and all(file["state"] == "done" for file in files):
+            facts = {"batch": record.batch, "files": len(files)}
+            Thread(target=send_event, args=("batch.done", facts, self._settings), daemon=True).start()  # scoring goes on meanwhile
 
     def _score(self, record: DetectionRecord, detector: Detector, on_progress: ProgressCallback) -> BatchItem:
         """Score a file with its sprites. Its result is never cached, because nothing may be left of an upload that is deleted."""

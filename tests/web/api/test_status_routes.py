@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,8 +20,6 @@ from realframe.store import detection_records, worker_status
 from realframe.store.document_base import format_current_time
 from realframe.store.repository import Store
 from realframe.store.worker_status import WorkerStatus
-from realframe.web import app as app_module
-from realframe.web.app import ModelVersionCache
 from tests.detection_factory import make_unscored_detection
 from tests.web.api.api_checks import DETECTIONS_URL, assert_problem
 from tests.web.api.queued_uploads import finish_next, insert_record
@@ -52,37 +51,40 @@ def test_the_stored_gate_result(three_versions: Path, ann: TestClient, store: St
     assert ann.get("/api/v1/models/3/gate").json() == result.as_dict()
 
 
-def test_a_slow_registry_delays_one_request_only(three_versions: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cache, asked, answered = ModelVersionCache(), threading.Event(), threading.Event()
-    known = cache.list_versions()
+def test_a_registry_that_hangs_delays_no_request(service: TestClient, ann: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monitor, asked, answered = service.app.state.monitor, threading.Event(), threading.Event()  # type: ignore[attr-defined]
+    monitor.refresh()
 
     def answer_slowly() -> list[ModelVersion]:
         asked.set()
         assert answered.wait(60)
         return []
 
-    monkeypatch.setattr(app_module, "_load_versions", answer_slowly)
-    cache._loaded_at = float("-inf")
-    slow = threading.Thread(target=cache.list_versions)
-    slow.start()
+    monkeypatch.setattr(model_registry, "list_versions", answer_slowly)
+    monitor.forget_challenger()  # lets the monitor ask again now
     assert asked.wait(60)
-    assert cache.list_versions() == known != []  # without waiting
+    began = time.monotonic()
+    assert all(service.get("/readyz").status_code == 503 for _ in range(45))
+    assert ann.get("/api/v1/models").status_code == 200
+    assert time.monotonic() - began < 5
     answered.set()
-    slow.join()
-    assert cache.list_versions() == []
 
 
 def test_ready_only_with_all_components(three_versions: Path, service: TestClient, store: Store) -> None:
     assert service.get("/healthz").json() == {"status": "alive"}
+    service.app.state.monitor.refresh()  # type: ignore[attr-defined]
     details = assert_problem(service.get("/readyz"), 503, "setup.incomplete")
     assert [error["location"] for error in details["errors"]] == ["champion", "worker"]  # type: ignore[attr-defined]
     model_registry.set_alias(model_registry.CHAMPION, 3)
-    service.app.state.model_versions._loaded_at = float("-inf")  # type: ignore[attr-defined]
     save_worker(store, model="", problem="The champion cannot be loaded.")
+    service.app.state.monitor.refresh()  # type: ignore[attr-defined]
     details = assert_problem(service.get("/readyz"), 503, "setup.incomplete")
     assert details["errors"] == [{"location": "worker", "message": "The champion cannot be loaded."}]
     save_worker(store)
-    assert service.get("/readyz").json() == {"status": "ready"}
+    service.app.state.monitor.refresh()  # type: ignore[attr-defined]
+    answer = service.get("/readyz").json()
+    assert answer == {"status": "ready", "age_s": answer["age_s"]}
+    assert 0 <= answer["age_s"] < 60
 
 
 def test_a_store_that_does_not_answer(three_versions: Path, service: TestClient, ann: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,6 +96,7 @@ def test_a_store_that_does_not_answer(three_versions: Path, service: TestClient,
 
     for name in ("find", "find_one", "aggregate"):
         monkeypatch.setattr(Collection, name, fail)
+    service.app.state.monitor.refresh()  # type: ignore[attr-defined]
     assert service.get("/healthz").status_code == 200
     details = assert_problem(service.get("/readyz"), 503, "setup.incomplete")
     assert "store" in [error["location"] for error in details["errors"]]  # type: ignore[attr-defined]

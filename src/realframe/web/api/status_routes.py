@@ -1,22 +1,20 @@
 """API routes of the model versions, and of the health and metrics of the service."""
 
-from collections.abc import Callable
 from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, Path, Request, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from pydantic import BaseModel, Field
 
-from realframe.errors import NotFoundError, RealframeError, RegistryError, SetupError
+from realframe.errors import NotFoundError, RegistryError, SetupError
 from realframe.governance import gate
-from realframe.registry.model_registry import CHAMPION, ModelVersion
-from realframe.store import worker_status
-from realframe.store.repository import Store
+from realframe.registry.model_registry import ModelVersion
 from realframe.web import error_responses
 from realframe.web.api.openapi import error_docs, public_error_docs
 from realframe.web.api.schemas import PREFIX
 from realframe.web.auth.authentication import CurrentUser
 from realframe.web.error_responses import FieldError
+from realframe.web.service_monitor import ServiceMonitor
 
 models_router = APIRouter(prefix=f"{PREFIX}/models", tags=["models"])
 
@@ -63,7 +61,7 @@ class ModelList(BaseModel):
 @models_router.get("", summary="List the model versions", responses=error_docs())
 def list_models(request: Request, user: CurrentUser) -> ModelList:
     """List the versions of the detector with their metrics; changes appear within seconds."""
-    return ModelList(items=[ModelResource.from_version(version) for version in request.app.state.model_versions.list_versions()])
+    return ModelList(items=[ModelResource.from_version(version) for version in request.app.state.monitor.list_versions()])
 
 
 class RuleResource(BaseModel):
@@ -108,6 +106,7 @@ class Ready(BaseModel):
     """Files are accepted and scored."""
 
     status: Literal["ready"] = "ready"
+    age_s: float = Field(ge=0, description="seconds since the components were checked")
 
 
 @service_router.get("/healthz", summary="Check whether the process is alive", responses=public_error_docs())
@@ -117,16 +116,17 @@ async def get_health() -> Alive:
 
 
 @service_router.get("/readyz", summary="Check whether the service is ready", responses=public_error_docs(503), response_model=Ready)
-def get_readiness(request: Request) -> Ready | Response:
-    """Check that the store answers, a champion exists and a worker is alive; otherwise name the missing components."""
-    problems = [
-        FieldError(location=component, message=message)
-        for component, check in _COMPONENT_CHECKS.items()
-        if (message := _run_check(check, request))
-    ]
+async def get_readiness(request: Request) -> Ready | Response:
+    """Tell whether the store answers, a champion exists and a worker is alive; otherwise name the missing components.
+
+    They are checked in the background every few seconds; this request only reads what was found, and waits for nothing.
+    """
+    monitor: ServiceMonitor = request.app.state.monitor
+    age_s = round(monitor.age_s, 1)
+    problems = [FieldError(location=component, message=message) for component, message in monitor.list_problems().items()]
     if not problems:
-        return Ready()
-    detail = "; ".join(f"{problem.location}: {problem.message}" for problem in problems)
+        return Ready(age_s=age_s)
+    detail = "; ".join(f"{problem.location}: {problem.message}" for problem in problems) + f" (checked {age_s:g} seconds ago)"
     return error_responses.problem_response(request, 503, SetupError.code, detail, field_errors=problems)
 
 
@@ -142,31 +142,3 @@ def get_readiness(request: Request) -> Ready | Response:
 def get_metrics(request: Request) -> Response:
     """Return the metrics."""
     return Response(request.app.state.metrics.to_text(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
-
-
-def _run_check(check: Callable[[Request], str], request: Request) -> str:
-    try:
-        return check(request)
-    except RealframeError as error:
-        return str(error)
-
-
-def _check_store(request: Request) -> str:
-    store: Store = request.app.state.store
-    store.find_highest(worker_status.WorkerStatus, "updated")
-    return ""
-
-
-def _check_champion(request: Request) -> str:
-    has_champion = any(CHAMPION in version.aliases for version in request.app.state.model_versions.list_versions())
-    return "" if has_champion else "No version is approved yet. See `realframe registry list`."
-
-
-def _check_worker(request: Request) -> str:
-    workers = worker_status.list_alive(request.app.state.store)
-    if not workers:
-        return "No worker is alive. `realframe serve` starts the workers."
-    return "" if any(worker.model for worker in workers) else workers[0].problem or "The worker is loading the detector."
-
-
-_COMPONENT_CHECKS: dict[str, Callable[[Request], str]] = {"store": _check_store, "champion": _check_champion, "worker": _check_worker}

@@ -4,7 +4,7 @@ To add a page: write a module with a router here and list the router in ``ROUTER
 to ``web/templates/base.html``.
 """
 
-from realframe.web.pages import data_page, detection_page, history_page, review_page, sign_in_page, upload_page, versions_page
+from realframe.web.pages import api_page, data_page, detection_page, history_page, review_page, sign_in_page, upload_page, versions_page
 
 ROUTERS = (
     sign_in_page.router,
@@ -15,5 +15,6 @@ ROUTERS = (
     versions_page.router,
     review_page.router,
     data_page.router,
+    api_page.router,
 )
 """Every router of pages, in the order in which routes are matched."""

@@ -25,8 +25,8 @@ def show_detection(request: Request, detection_id: str, user: SignedInUser, labe
     view = DetectionView.from_record(record)
     if view is None:
         return render_page(request, "pending", user, **context)
-    can_delete = user.can_delete(record.owner)
-    return render_page(request, "detection", user, view=view, is_labeled=bool(labeled), can_delete=can_delete, **context)
+    context |= {"case": detection_service.find_labels(request.app.state.store, record), "can_delete": user.can_delete(record.owner)}
+    return render_page(request, "detection", user, view=view, is_labeled=bool(labeled), **context)
 
 
 @router.get("/share")

@@ -47,6 +47,7 @@ def show_version(request: Request, version: VersionNumber, user: SignedInUser) -
 
 @router.post("/versions/{version}/decision")
 def submit_decision(
+    request: Request,
     version: VersionNumber,
     user: SignedInUser,
     choice: Annotated[Choice, Form()],
@@ -59,6 +60,7 @@ def submit_decision(
     if not user.can_decide:
         raise AccountError(user.name, f"has the role {user.role}, which cannot decide", "Ask a reviewer or an admin.")
     _apply_decision(choice, version, Reviewer(user.name, "web", "password"), comment, override)
+    request.app.state.monitor.forget_challenger()
     return RedirectResponse(f"/versions/{version}", 303)
 
 

@@ -52,7 +52,7 @@ def _upload_context(request: Request, user: User) -> dict[str, Any]:
     state = request.app.state
     recent, _ = detection_records.list_records(state.store, user, RecordFilter(), _RECENT_RECORDS)
     return {
-        "has_champion": any(CHAMPION in version.aliases for version in state.model_versions.list_versions()),
+        "has_champion": any(CHAMPION in version.aliases for version in state.monitor.list_versions()),
         "has_worker": any(worker.model for worker in worker_status.list_alive(state.store)),
         "recent": recent,
         "settings": state.settings,
