@@ -30,7 +30,7 @@ def folder(tmp_path: Path, settings: Settings) -> Path:
     frames = keras.Input((run_folder.SIZE, run_folder.SIZE, 3))
     hidden = keras.layers.BatchNormalization()(keras.layers.Conv2D(8, 3, activation="swish")(keras.layers.Rescaling(1 / 255)(frames)))
     score = keras.layers.Dense(1, "sigmoid")(keras.layers.GlobalAveragePooling2D(name=POOLED)(hidden))
-    (run / artifacts.MODEL).parent.mkdir()
+    (run / artifacts.MODEL).parent.mkdir(exist_ok=True)
     keras.Model(frames, score).save(run / artifacts.MODEL)
     media.mkdir()
     random = np.random.default_rng(0)

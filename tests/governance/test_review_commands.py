@@ -17,7 +17,7 @@ from realframe.errors import AccountError, LedgerError, RegistryError
 from realframe.governance import gate, ledger, review_summary
 from realframe.governance.review_summary import ReviewSummary, summary_markdown
 from realframe.governance.version_comparison import ReviewedMistake
-from realframe.registry import model_registry
+from realframe.registry import mlflow_runs, model_registry
 from realframe.settings import Settings
 from realframe.store import accounts
 from realframe.store.index_sync import sync_models
@@ -79,9 +79,11 @@ def test_the_summary_has_rules_worst_mistakes_and_split_usage(store: Store) -> N
 
 
 def test_the_summary_has_warnings(store: Store) -> None:
-    approve(1, "Ada", "")
+    mlflow_runs.connect()
     client = MlflowClient()
-    for name, value in {"below_baseline": "true", "test_split": "f" * 12, "shortcuts": "allowed"}.items():
+    client.log_metric(client.get_model_version(model_registry.NAME, "3").run_id, "below_baseline", 1)
+    approve(1, "Ada", "")
+    for name, value in {"test_split": "f" * 12, "shortcuts": "allowed"}.items():
         client.set_model_version_tag(model_registry.NAME, "3", f"realframe.{name}", value)
     summary = summarize(3, store)
     warnings = " ".join(summary.warnings)

@@ -1,6 +1,7 @@
 """Properties of every route of the application: the ``Allow`` header of a 405 answer, and no status 500 on hostile parameters."""
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -54,6 +55,7 @@ HOSTILE = (
 @pytest.fixture
 def client(three_versions: Path, settings: Settings, store: Store) -> Iterator[TestClient]:
     accounts.add_account(store, "ada", "admin", "correct horse battery")
+    subprocess.run(["git", "init", "-q", str(settings.root)], check=True)  # the service runs in a checkout
     with TestClient(
         create_app(settings), base_url="http://127.0.0.1:8000", follow_redirects=False, raise_server_exceptions=False
     ) as client:

@@ -59,7 +59,8 @@ def test_another_worker_scores_the_file_of_a_killed_worker_and_a_shutdown_releas
         assert (released.state, released.attempts, released.worker) == ("queued", 0, "")
         assert second.stderr
         lines = [json.loads(line) for line in second.stderr.read().splitlines()]
-    assert {line["message"] for line in lines} == {"worker started", "version 1 is loaded", "file scored", "worker stops"}
+    messages = {line["message"] for line in lines}  # an idle worker may have had time to record the alias, too
+    assert messages >= {"worker started", "version 1 is loaded", "file scored", "worker stops"}
     assert [line["detection_id"] for line in lines if line["message"] == "file scored"] == [killed]
 
 

@@ -150,7 +150,7 @@ def resolve_params(
     recipe_file = recipes / f"{recipe}.yaml"
     overlay = read_yaml(recipe_file)
     origins = {key: params_file.name for key, _ in flatten(base)}
-    origins |= {key: str(recipe_file) for key, _ in flatten(overlay)}
+    origins |= {key: f"{recipes.name}/{recipe_file.name}" for key, _ in flatten(overlay)}
     origins |= dict.fromkeys(overrides, "overrides")
     values = merge(base, overlay)
     for key, value in overrides.items():

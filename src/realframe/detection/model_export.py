@@ -73,7 +73,7 @@ def export_version(model_ref: str, format_name: Format, output: Path, files: Ite
                 detector_folder.write_folder(bundle, folder)
             else:
                 _convert(loaded, format_name, target)
-            check = _compare(loaded, _open_scorer(format_name, target), clips, format_name)
+            check = _compare(loaded, format_name, target, clips)
             if format_name != "keras":
                 write_text(folder / detector_folder.DESCRIPTION, json.dumps(_describe(bundle, target, check), indent=1) + "\n")
         if output.exists():
@@ -167,11 +167,12 @@ def _open_tflite(target: Path) -> Scorer:
     return score
 
 
-def _compare(loaded: LoadedModel, score: Scorer, clips: list[Frames], format_name: Format) -> dict[str, object]:
-    subject, difference = f"version {loaded.version}", 0.0
+def _compare(loaded: LoadedModel, format_name: Format, target: Path, clips: list[Frames]) -> dict[str, object]:
+    subject, score, difference = f"version {loaded.version}", None, 0.0
     for frames in clips:
         expected = np.asarray(loaded.model(frames, training=False)).ravel()
         try:
+            score = score or _open_scorer(format_name, target)
             scores = np.asarray(score(frames)).ravel()
         except Exception as error:  # each runtime raises its own
             reason = f"was converted to {format_name}, but its runtime cannot score with it: {' '.join(str(error).split())[:200]}"

@@ -71,7 +71,7 @@ def _robustness_figures(robustness: Mapping[str, Any] | None) -> dict[str, Mappi
     if not robustness:
         return {}
     figures: dict[str, Mapping[str, Any]] = {"robustness_worst_drop": (robustness.get("worst") or {}).get("drop") or {}}
-    for perturbation, points in robustness["curves"].items():
+    for perturbation, points in robustness.get("curves", {}).items():
         for point in points:
             figures |= _pick(f"robustness/{_metric_name(perturbation)}_{point['level']:g}", point, ("roc_auc", "drop"))
     return figures
