@@ -18,8 +18,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of ``target``; when the block succeeds, fsync that file and rename it over ``target``."""
     target.parent.mkdir(parents=True, exist_ok=True)
     suffix = target.suffix if len(os.fsencode(target.suffix)) <= _MAX_SUFFIX_BYTES else ""
-    stem = shorten_name(target.stem, MAX_NAME_BYTES - len(os.fsencode(suffix)) - len("..01234567.tmp"))
-    temporary = target.with_name(f".{stem}.{secrets.token_hex(4)}.tmp{suffix}")
+    temporary = target.with_name(join_name(f".{target.stem}", f".{secrets.token_hex(4)}.tmp{suffix}"))
     try:
         yield temporary
         with temporary.open("rb") as written:
@@ -37,6 +36,11 @@ def shorten_name(name: str, max_bytes: int = MAX_NAME_BYTES) -> str:
     while len(os.fsencode(name)) > max_bytes:
         name = name[:-1]
     return name
+
+
+def join_name(start: str, end: str) -> str:
+    """Return a file name of two parts; the first one is shortened where the name would be too long for a file system."""
+    return shorten_name(start, MAX_NAME_BYTES - len(os.fsencode(end))) + end
 
 
 def write_bytes(target: Path, data: bytes) -> None:

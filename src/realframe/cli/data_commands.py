@@ -74,7 +74,7 @@ def ingest(
 
     if layout and layout not in LAYOUT_NAMES:
         raise typer.BadParameter(f"{layout!r} is none of {', '.join(LAYOUT_NAMES)}.", param_hint="--layout")
-    options = LabelOptions(parse_meanings(labels), trust or "", layout or "", label or "")
+    options = LabelOptions(parse_meanings(labels), trust or "", layout or "")
     settings = get_settings()
     settings.require_checkout()
     with open_store(settings) as store:

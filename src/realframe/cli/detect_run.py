@@ -30,7 +30,7 @@ from realframe.cli.detect_output import (
     ResultWriter,
     TableWriter,
 )
-from realframe.data.folder_listing import find_media_files
+from realframe.data.folder_listing import list_files
 from realframe.detection.batch import BatchDetector
 from realframe.detection.result import BatchFile, BatchItem
 from realframe.logs import silence_stderr
@@ -183,7 +183,7 @@ def list_media_files(paths: Iterable[Path]) -> list[Path]:
     """
     files: dict[Path, None] = {}
     for path in paths:
-        files |= dict.fromkeys([path / name for name, _ in find_media_files(path)] if path.is_dir() else [path])
+        files |= dict.fromkeys([path / name for name in list_files(path).media] if path.is_dir() else [path])
     return list(files)
 
 

@@ -15,6 +15,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -39,23 +40,7 @@ class _Member:
 
     name: str
     size: int
-    open: "_Opener"
-
-
-class _Opener:
-    """Open a member of a ZIP or tar archive."""
-
-    def __init__(self, archive: zipfile.ZipFile | tarfile.TarFile, member: zipfile.ZipInfo | tarfile.TarInfo) -> None:
-        self._archive, self._member = archive, member
-
-    def __call__(self) -> IO[bytes]:
-        """Return a stream of the member's bytes."""
-        if isinstance(self._archive, zipfile.ZipFile) and isinstance(self._member, zipfile.ZipInfo):
-            return self._archive.open(self._member)
-        assert isinstance(self._archive, tarfile.TarFile) and isinstance(self._member, tarfile.TarInfo)
-        stream = self._archive.extractfile(self._member)
-        assert stream is not None  # a regular file
-        return stream
+    open: Callable[[], IO[bytes]]
 
 
 def ingest_archives(summary: IngestSummary, path: Path, unpack_dir: Path, ingest_folder: Callable[[Path], IngestSummary]) -> None:
@@ -170,12 +155,18 @@ def _list_members(archive: Path) -> Iterator[_Member]:
                 if info.flag_bits & 1:
                     raise NotMediaError(archive, "is an encrypted archive", "Unpack it yourself, and ingest the folder.")
                 if not info.is_dir() and (not stat.S_IFMT(mode) or stat.S_ISREG(mode)):
-                    yield _Member(info.filename, info.file_size, _Opener(packed, info))
+                    yield _Member(info.filename, info.file_size, partial(packed.open, info))
         return
     with tarfile.open(archive, "r:*") as unpacked:
         for member in unpacked:
             if member.isfile():
-                yield _Member(member.name, member.size, _Opener(unpacked, member))
+                yield _Member(member.name, member.size, partial(_open_tar_member, unpacked, member))
+
+
+def _open_tar_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    stream = archive.extractfile(member)
+    assert stream is not None  # a regular file
+    return stream
 
 
 def _safe_path(archive: Path, name: str) -> PurePosixPath:

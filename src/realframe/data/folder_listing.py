@@ -1,7 +1,6 @@
 """List the files below a folder that may be media, by name and first bytes, and what of it cannot be read."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,11 +44,6 @@ def list_files(folder: Path) -> FolderListing:
         path = Path(error.filename).relative_to(folder).as_posix()
         listing.media[path] = UnreadableFileError(path, f"is a folder that cannot be read: {error.strerror}", "Check its permissions.")
     return listing
-
-
-def find_media_files(folder: Path) -> Iterator[tuple[str, MediaError | None]]:
-    """Yield every file that may be media, relative to the folder, with why it cannot be used; and every folder that cannot be read."""
-    yield from list_files(folder).media.items()
 
 
 def may_be_media(path: str) -> bool:

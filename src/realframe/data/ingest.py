@@ -28,7 +28,7 @@ from realframe.data.layouts import (
     read_originals,
 )
 from realframe.errors import DatasetError, EmptyFileError, MediaError, NotMediaError, NoVideoStreamError, UnreadableFileError
-from realframe.files import MAX_NAME_BYTES, shorten_name
+from realframe.files import join_name
 from realframe.media.signature import HEAD_BYTES, MEDIA_SUFFIXES, detect_signature, read_signature
 from realframe.settings import get_settings
 
@@ -293,12 +293,8 @@ def _stored_name(folder: Path, path: str) -> str:
     if not suffix or suffix in MEDIA_SUFFIXES:
         return path
     signature = read_signature(folder / path)
-    suffix_of_format = f".{signature.container if signature else 'media'}"
-    return (
-        PurePosixPath(path)
-        .with_name(shorten_name(PurePosixPath(path).name, MAX_NAME_BYTES - len(suffix_of_format)) + suffix_of_format)
-        .as_posix()
-    )
+    original = PurePosixPath(path)
+    return original.with_name(join_name(original.name, f".{signature.container if signature else 'media'}")).as_posix()
 
 
 def _check_free_space(raw_dir: Path, files: list[Path]) -> None:

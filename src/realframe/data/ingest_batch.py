@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from realframe.data.label_table import read_label_table
 from realframe.data.labels import ENTRY_COLUMNS, LABELS_FILE, FileEntry
-from realframe.files import MAX_NAME_BYTES, atomic_path, compute_sha256, shorten_name, write_text
+from realframe.files import atomic_path, compute_sha256, join_name, write_text
 
 _CHUNK = 1 << 20
 
@@ -45,8 +45,7 @@ class IngestBatch:
         """
         target = self.path / relative
         if target.exists() and not _has_sha256(target, sha256):
-            name_end = f"-{sha256[:8]}{target.suffix}"
-            target = target.with_name(shorten_name(target.stem, MAX_NAME_BYTES - len(os.fsencode(name_end))) + name_end)
+            target = target.with_name(join_name(target.stem, f"-{sha256[:8]}{target.suffix}"))
         if target.exists() and _has_sha256(target, sha256):
             return target, False
         with atomic_path(target) as temporary:

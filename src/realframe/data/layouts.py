@@ -98,9 +98,7 @@ def read_folder_labels(folder: Path, label_csv: Path | None = None, options: Lab
     _require_labels([table for table in tables if not table.label_column], entries, options)
     read_files = {os.path.abspath(table.file) for table in tables}  # noqa: PTH100 - as they are listed, through no link
     texts = [text for text in listing.texts if os.path.abspath(folder / text) not in read_files]  # noqa: PTH100
-    notes = (
-        list_layout_notes(tree, found.elements()) + [note for table in tables for note in table.notes] + unread + _note_numbers(unsupported)
-    )
+    notes = list_layout_notes(tree, found) + [note for table in tables for note in table.notes] + unread + _note_numbers(unsupported)
     return FolderLabels(entries, texts, notes + _note_overruled_folders(tree, generic))
 
 

@@ -6,7 +6,7 @@ describes each set.
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -231,31 +231,34 @@ def _read_dfdc(tree: FolderTree, path: str) -> FileEntry | None:
 
 def _read_genimage(tree: FolderTree, path: str) -> FileEntry | None:
     """``GENERATOR/imagenet_.../{train,val}/{ai,nature}/``."""
-    parts = (tree.root_name, *path.split("/"))
-    for index in range(1, len(parts) - 1):
-        is_pair = tree.options.layout or {"ai", "nature"} <= tree.children.get("/".join(parts[1:index]), frozenset())
-        if parts[index] in ("ai", "nature") and is_pair:
-            split, above = _split_above(parts, index)
-            generator = _find_genimage_generator(above, parts[-1])
-            generator = "" if _is_guess(above, generator) else generator
-            if parts[index] == "ai":
-                return FileEntry(path, "fake", generator, split=split)
-            return FileEntry(path, "real", source="imagenet", split=split)
-    return None
+    if (pair := _find_class_pair(tree, path, "nature", "ai")) is None:
+        return None
+    label, split, above = pair
+    if label == "real":
+        return FileEntry(path, label, source="imagenet", split=split)
+    generator = _find_genimage_generator(above, PurePosixPath(path).name)
+    return FileEntry(path, label, "" if _is_guess(above, generator) else generator, split=split)
 
 
 def _read_forensynths(tree: FolderTree, path: str) -> FileEntry | None:
     """``[SPLIT/]GENERATOR/[CATEGORY/]{0_real,1_fake}/``; the train and val sets hold categories of ProGAN."""
+    if (pair := _find_class_pair(tree, path, "0_real", "1_fake")) is None:
+        return None
+    label, split, above = pair
+    generator = _find_forensynths_generator(above, split)
+    generator = "" if _is_guess(above, generator) else generator
+    if label == "real":
+        return FileEntry(path, label, source=f"forensynths-{generator}" if generator else "forensynths", split=split)
+    return FileEntry(path, label, generator, split=split)
+
+
+def _find_class_pair(tree: FolderTree, path: str, real: str, fake: str) -> tuple[str, str, list[str]] | None:
+    """Return the label of the outermost of two class folders that lie beside each other, and what ``_split_above`` says of it."""
     parts = (tree.root_name, *path.split("/"))
     for index in range(1, len(parts) - 1):
-        is_pair = tree.options.layout or {"0_real", "1_fake"} <= tree.children.get("/".join(parts[1:index]), frozenset())
-        if parts[index] in ("0_real", "1_fake") and is_pair:
-            split, above = _split_above(parts, index)
-            generator = _find_forensynths_generator(above, split)
-            generator = "" if _is_guess(above, generator) else generator
-            if parts[index] == "1_fake":
-                return FileEntry(path, "fake", generator, split=split)
-            return FileEntry(path, "real", source=f"forensynths-{generator}" if generator else "forensynths", split=split)
+        is_pair = tree.options.layout or {real, fake} <= tree.children.get("/".join(parts[1:index]), frozenset())
+        if parts[index] in (real, fake) and is_pair:
+            return ("real" if parts[index] == real else "fake", *_split_above(parts, index))
     return None
 
 
@@ -334,11 +337,8 @@ LAYOUT_NAMES = tuple(sorted(_READERS))
 _CERTAIN_LAYOUTS = tuple(name for name in _READERS if name != "imagefolder")
 
 
-def list_layout_notes(tree: FolderTree, names: Iterable[str]) -> list[str]:
-    """Return a sentence for each layout that was read: how many files, and what the reader should know."""
-    counts: dict[str, int] = {}
-    for name in names:
-        counts[name] = counts.get(name, 0) + 1
+def list_layout_notes(tree: FolderTree, counts: Mapping[str, int]) -> list[str]:
+    """Return a sentence for each layout that was read: how many files (``counts``, by layout), and what the reader should know."""
     notes = [f"{count} files are laid out as {name}" for name, count in sorted(counts.items())]
     missing = sorted(set(tree.dfdc_rows) - set(tree.paths)) if "dfdc" in counts else []
     return notes + ([f"metadata.json names {len(missing)} files that are not there, such as {missing[0]}"] if missing else [])

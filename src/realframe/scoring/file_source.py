@@ -11,7 +11,7 @@ from typing import Any
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from realframe.data.folder_listing import find_media_files, may_be_media
+from realframe.data.folder_listing import list_files, may_be_media
 from realframe.errors import DatasetError, LimitExceededError, UnreadableFileError
 
 _CHUNK = 1 << 20
@@ -120,7 +120,7 @@ class FileSource:
         root = Path(self._root)
         if root.is_file():
             yield _stat_file(root, root.name)
-        for name, _ in find_media_files(root):
+        for name in list_files(root).media:
             yield _stat_file(root / name, name)
 
     def _remote_files(self) -> Iterator[SourceFile]:
