@@ -12,6 +12,7 @@ from realframe.runs import data_remote, run_versions, worktree
 from realframe.runs.git_dvc import git
 from realframe.runs.pipeline_run import PipelineRun, make_run_id
 from realframe.settings import Settings
+from realframe.store import run_artifacts
 from realframe.store.run_artifacts import RevisionSource
 from tests.unreachable_servers import hanging_port, refused_port
 
@@ -87,7 +88,7 @@ def test_a_default_remote_set_with_dvc_is_used_and_kept(home: Settings, tmp_path
     data_remote.configure_worktree_dvc(folder, home)
     assert str(data_remote.find_data_remote(home)) == f"{tmp_path / 'mine'} (remote `mine` of DVC's settings)"
     for place in (home.root, folder):
-        shared, local = (data_remote._read_config(place / ".dvc" / name) for name in ("config", "config.local"))
+        shared, local = (run_artifacts.read_dvc_config(place / ".dvc" / name) for name in ("config", "config.local"))
         config = {title: shared.get(title, {}) | local.get(title, {}) for title in (*shared, *local)}
         assert config["core"].get("remote", "mine") == "mine"
         assert (place / ".dvc" / config["'remote \"mine\"'"]["url"]).resolve() == tmp_path / "mine"

@@ -10,22 +10,19 @@ The remote that realframe writes to ``.dvc/config.local`` is called ``realframe`
 import os
 import subprocess
 import sys
-from configparser import ConfigParser
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 
 from realframe.child_processes import run_supervised
 from realframe.errors import ServiceError, SetupError
-from realframe.permissions import write_private_text
 from realframe.registry import dagshub
 from realframe.runs.git_dvc import checkout_environment
 from realframe.settings import Settings, hide_password
-from realframe.store.run_artifacts import DVC_INDEX
+from realframe.store.run_artifacts import DVC_INDEX, LOCAL_CONFIG, read_dvc_config, write_local_config
 
 OWN_REMOTE = "realframe"
 _DEFAULT_ORIGIN = "a folder in the state folder"
-_CONFIG, _LOCAL_CONFIG = Path(".dvc") / "config", Path(".dvc") / "config.local"
+_CONFIG = Path(".dvc") / "config"
 _CHECK_TIMEOUT_S = 20.0
 # of one request: a transfer as a whole may take hours, but a server that does not answer must not hang it
 _TIMEOUTS = {
@@ -54,7 +51,6 @@ try:
 except Exception as error:
     sys.exit(f"{type(error).__name__}: {error}")
 """
-_Sections = dict[str, dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -82,14 +78,14 @@ def find_data_remote(settings: Settings) -> DataRemote:
 
     Raises SetupError if two of them name different remotes, if none of several is the default, or if DagsHub has no token.
     """
-    local = _read_config(settings.root / _LOCAL_CONFIG)
-    shared = _read_config(settings.root / _CONFIG)
+    local = read_dvc_config(settings.root / LOCAL_CONFIG)
+    shared = read_dvc_config(settings.root / _CONFIG)
     chosen_locally = local.get("core", {}).get("remote", OWN_REMOTE)
     own = _find_named_remote(settings)
     if own and chosen_locally != OWN_REMOTE:
         raise SetupError(
             "data remote",
-            f"{own.origin} names {hide_password(own.options['url'])}, but {_LOCAL_CONFIG} makes the remote `{chosen_locally}` the default",
+            f"{own.origin} names {hide_password(own.options['url'])}, but {LOCAL_CONFIG} makes the remote `{chosen_locally}` the default",
             f"Keep one of them: unset {own.origin}, or run `dvc remote default --local --unset`.",
         )
     if own:
@@ -110,7 +106,7 @@ def find_data_remote(settings: Settings) -> DataRemote:
 def configure_dvc(settings: Settings) -> None:
     """Complete the checkout's ``.dvc/config.local``. It holds secrets and is never committed."""
     root, remote = settings.root, find_data_remote(settings)
-    sections = _read_config(root / _LOCAL_CONFIG)
+    sections = read_dvc_config(root / LOCAL_CONFIG)
     core = sections.get("core", {}) | {"site_cache_dir": str(root / DVC_INDEX)}
     if core.get("remote") == OWN_REMOTE:
         del core["remote"]
@@ -122,7 +118,7 @@ def configure_dvc(settings: Settings) -> None:
     if settings.main_checkout != root:  # the worktrees of one repository share their data
         cache["dir"] = str(settings.main_checkout / ".dvc" / "cache")
     sections["cache"] = cache | sections.get("cache", {})
-    _write_local_config(sections | {"core": core}, root)
+    write_local_config(sections | {"core": core}, root)
     if remote.origin == _DEFAULT_ORIGIN:
         Path(remote.options["url"]).mkdir(parents=True, exist_ok=True)
 
@@ -132,12 +128,12 @@ def configure_worktree_dvc(folder: Path, settings: Settings) -> None:
 
     DVC's index of the worktree is put into the worktree. DVC's own place for it, a folder of the machine, would keep it for ever.
     """
-    remote, sections = find_data_remote(settings), _read_config(settings.root / _LOCAL_CONFIG)
-    cache = {"dir": "cache"} | _read_config(settings.root / _CONFIG).get("cache", {}) | sections.get("cache", {})
+    remote, sections = find_data_remote(settings), read_dvc_config(settings.root / LOCAL_CONFIG)
+    cache = {"dir": "cache"} | read_dvc_config(settings.root / _CONFIG).get("cache", {}) | sections.get("cache", {})
     cache["dir"] = str((settings.root / ".dvc" / cache["dir"]).resolve())
     core = {"remote": remote.name, "autostage": "true", "site_cache_dir": str(folder / DVC_INDEX)}
     own = {"core": sections.get("core", {}) | core, "cache": cache, _remote_title(remote.name): _quote_address(remote.options)}
-    _write_local_config(sections | own, folder)
+    write_local_config(sections | own, folder)
 
 
 def check_data_remote(settings: Settings, *, writing: bool = False, timeout_s: float = _CHECK_TIMEOUT_S) -> None:
@@ -192,19 +188,3 @@ def _remote_title(name: str) -> str:
 
 def _remote_name(title: str) -> str:
     return title[len("'remote \"") : -len("\"'")] if title.startswith("'remote \"") else ""
-
-
-def _read_config(path: Path) -> _Sections:
-    """Return the sections of a file of DVC's settings; values are as in the file, in quotes where DVC needs them."""
-    config = ConfigParser(interpolation=None)
-    config.read(path)
-    return {name: dict(config[name]) for name in config.sections()}
-
-
-def _write_local_config(sections: _Sections, folder: Path) -> None:
-    config = ConfigParser(interpolation=None)
-    config.read_dict(sections)
-    text = StringIO()
-    config.write(text)
-    (folder / _LOCAL_CONFIG).parent.mkdir(exist_ok=True)
-    write_private_text(folder / _LOCAL_CONFIG, text.getvalue())

@@ -25,7 +25,7 @@ _IDENTITY = {
     "GIT_COMMITTER_NAME": _NAME,
     "GIT_COMMITTER_EMAIL": _EMAIL,
 }
-_NETWORK_COMMANDS = ("clone", "fetch", "ls-remote", "push")  # they may take long, and end with this process; the others take milliseconds
+NETWORK_COMMANDS = ("clone", "fetch", "ls-remote", "push")  # they may take long, and end with this process; the others take milliseconds
 _NETWORK_TIMEOUT_S = 120.0  # of a push or fetch, which transfers no media: these are in the data remote
 # a sandbox must not write to the user's servers
 _NO_SERVERS = {"mongodb_uri": None, "mlflow_tracking_uri": None, "dagshub_repo": None, "remote_url": None, "git_remote": None}
@@ -58,9 +58,9 @@ def git(
     """
     command, env = ["git", *arguments], {**_IDENTITY, **os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}  # messages in English
     env |= account
-    timeout_s = timeout_s or (_NETWORK_TIMEOUT_S if arguments[0] in _NETWORK_COMMANDS else None)
+    timeout_s = timeout_s or (_NETWORK_TIMEOUT_S if arguments[0] in NETWORK_COMMANDS else None)
     try:
-        if arguments[0] in _NETWORK_COMMANDS:
+        if arguments[0] in NETWORK_COMMANDS:
             process = run_supervised(command, folder, env, capture=True, timeout_s=timeout_s)
         else:
             process = subprocess.run(  # noqa: S603

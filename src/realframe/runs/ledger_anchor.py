@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from realframe.errors import RunError, SetupError
 from realframe.registry import dagshub
+from realframe.runs.git_dvc import NETWORK_COMMANDS
 from realframe.settings import Settings
 from realframe.store.user_documents import LedgerEntry
 
@@ -24,7 +25,6 @@ _FETCHED = "refs/realframe/ledger-fetched"
 _SUBJECT = re.compile(r"ledger (?P<head>[1-9][0-9]* [0-9a-f]{64})")
 _ATTEMPTS = 5
 _LOCAL_TIMEOUT_S, _NETWORK_TIMEOUT_S = 10.0, 20.0
-_NETWORK_COMMANDS = ("fetch", "ls-remote", "push")
 _IDENTITY = ("-c", "user.name=realframe", "-c", "user.email=realframe@localhost")  # a commit needs one, and the user may not have set it
 _NO_COMMIT = "0" * 40
 _REPOSITORY_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR")  # a git hook sets them, for its own repository
@@ -190,7 +190,7 @@ def _git(settings: Settings, *arguments: str, stdin: str = "", timeout_s: float 
     command, env = ["git", *arguments], {name: value for name, value in os.environ.items() if name not in _REPOSITORY_VARIABLES}
     env["GIT_TERMINAL_PROMPT"] = "0"
     try:
-        env |= dagshub.git_environment(settings) if arguments[0] in _NETWORK_COMMANDS else {}
+        env |= dagshub.git_environment(settings) if arguments[0] in NETWORK_COMMANDS else {}
         process = subprocess.run(  # noqa: S603
             command, cwd=settings.root, env=env, input=stdin, capture_output=True, text=True, timeout=timeout_s, check=False
         )

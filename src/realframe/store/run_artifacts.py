@@ -2,7 +2,7 @@
 
 import io
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from configparser import ConfigParser
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from realframe.permissions import write_private_text
 if TYPE_CHECKING:
     import pandas as pd
 
+LOCAL_CONFIG = Path(".dvc") / "config.local"
 DVC_INDEX = Path(".dvc") / "tmp" / "site"
 """Where DVC keeps its index of a checkout or worktree; by default it would be a folder that all users of the machine share."""
 _REFS = ("refs/heads/runs/", "refs/remotes/*/runs/*", "refs/tags/dataset/")
@@ -89,20 +90,32 @@ class RevisionSource(ArtifactSource):
         return cached if cached and cached.is_file() else None
 
 
+def read_dvc_config(path: Path) -> dict[str, dict[str, str]]:
+    """Return the sections of a file of DVC's settings; values are as in the file, in quotes where DVC needs them."""
+    config = ConfigParser(interpolation=None)
+    config.read(path)
+    return {name: dict(config[name]) for name in config.sections()}
+
+
+def write_local_config(sections: Mapping[str, Mapping[str, str]], root: Path) -> None:
+    """Write DVC's settings of a checkout or worktree that are not committed. They may hold secrets, so the file is private."""
+    config = ConfigParser(interpolation=None)
+    config.read_dict(sections)
+    text = io.StringIO()
+    config.write(text)
+    (root / LOCAL_CONFIG).parent.mkdir(exist_ok=True)
+    write_private_text(root / LOCAL_CONFIG, text.getvalue())
+
+
 def _correct_index_folder(root: Path) -> None:
     """Let DVC's settings name the index of this checkout: the path is absolute, and wrong after the checkout was moved or copied.
 
     DVC would create the former folder again.
     """
-    file, folder = root / ".dvc" / "config.local", root / DVC_INDEX
-    config = ConfigParser(interpolation=None)
-    config.read(file)
-    recorded = config.get("core", "site_cache_dir", fallback="")
-    if recorded and recorded != str(folder):
-        config["core"]["site_cache_dir"] = str(folder)
-        text = io.StringIO()
-        config.write(text)
-        write_private_text(file, text.getvalue())
+    sections, folder = read_dvc_config(root / LOCAL_CONFIG), str(root / DVC_INDEX)
+    core = sections.get("core", {})
+    if core.get("site_cache_dir") not in (None, "", folder):
+        write_local_config(sections | {"core": core | {"site_cache_dir": folder}}, root)
 
 
 @dataclass(frozen=True)
