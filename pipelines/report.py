@@ -14,7 +14,7 @@ from realframe.evaluation import caveats
 from realframe.evaluation.network_scores import ClipScorer, load_model
 from realframe.files import write_text
 from realframe.models.aggregate import aggregate_by_item
-from realframe.registry import mlflow_runs
+from realframe.registry import mlflow_runs, run_facts
 from realframe.reports import croissant, evaluation_report, explanations, model_card, plots
 from realframe.reports.evaluation_report import ReportData
 from realframe.settings import get_settings
@@ -67,7 +67,7 @@ def _lineage(metrics: dict[str, Any], training: dict[str, Any]) -> dict[str, str
         "weights": " ".join(part for part in (weights["name"], weights["sha256"][:16]) if part),
         "dataset version": training["dataset"],
         "test split": metrics["test_split"],
-        "git commit": mlflow_runs.git_commit(),
+        "git commit": run_facts.git_commit(),
         "MLflow run": training["run_id"],
         "kept epoch": f"phase {best['phase']}, epoch {best['epoch']}, validation loss {best['val_loss']:.4f}",
         "training time": f"{training['seconds']:.0f} s",

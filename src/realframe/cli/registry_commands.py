@@ -127,7 +127,7 @@ def register() -> None:
     """
     from realframe.cli.run_commands import store_gate_result
     from realframe.registry import model_registry
-    from realframe.registry.mlflow_runs import git_commit
+    from realframe.registry.run_facts import git_commit
     from realframe.store.index_sync import sync_models
 
     version = model_registry.register_folder(Path.cwd(), commit=git_commit(), trainer=getpass.getuser())

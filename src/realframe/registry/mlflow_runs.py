@@ -4,7 +4,6 @@ Without a tracking server, the runs are in a SQLite file and a folder next to it
 """
 
 import sqlite3
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -186,9 +185,3 @@ def run_exists(run_id: str) -> bool:
         return bool(MlflowClient().get_run(run_id).info.lifecycle_stage == "active")
     except mlflow.MlflowException:
         return False
-
-
-def git_commit() -> str:
-    """Return the commit of the working directory, or ``unknown`` outside a git repository."""
-    result = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S607
-    return result.stdout.strip() if result.returncode == 0 else "unknown"

@@ -14,7 +14,7 @@ import mlflow
 import requests
 from mlflow.tracking import MlflowClient
 
-from realframe.errors import ServiceError
+from realframe.errors import RealframeError, ServiceError
 from realframe.process_environment import complete_environment
 from realframe.registry import dagshub
 from realframe.settings import Settings, get_settings, hide_password
@@ -81,8 +81,10 @@ def has_logged_models(experiment_id: str) -> bool:
     return True
 
 
-def translate_error(error: Exception) -> ServiceError:
-    """Return the error of this package for one that MLflow, its database or the network raised."""
+def translate_error(error: Exception) -> RealframeError:
+    """Return the error of this package for one that MLflow, its database or the network raised; its own errors stay as they are."""
+    if isinstance(error, RealframeError):
+        return error
     uri = find_address(get_settings())
     reason = next(iter(str(error).strip().splitlines()), type(error).__name__).replace(uri, hide_password(uri))
     return ServiceError(f"MLflow at {hide_password(uri)}", f"failed: {reason.rstrip('.')}", _HINT)

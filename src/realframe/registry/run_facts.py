@@ -64,12 +64,17 @@ def name_run(recipe: str, dataset: str) -> str:
     return f"{recipe} {datetime.now(UTC):%Y-%m-%d %H:%M:%S} data {dataset[:8]}"
 
 
+def git_commit() -> str:
+    """Return the commit of the working folder, or ``unknown`` outside a git repository."""
+    return _git("rev-parse HEAD") or "unknown"
+
+
 def source_tags(entry_point: str) -> dict[str, str]:
     """Return the tags of the code of a run: the program in the repository, the commit, its branch, and the address of the remote."""
-    commands = {"commit": "rev-parse HEAD", "branch": "branch --show-current", "repoURL": "remote get-url origin"}
+    commands = {"branch": "branch --show-current", "repoURL": "remote get-url origin"}
     values = {name: hide_password(_git(command)) for name, command in commands.items()}
     found = {f"mlflow.source.git.{name}": value for name, value in values.items() if value}
-    return {"mlflow.source.git.commit": "unknown", "mlflow.source.name": entry_point, "mlflow.source.type": "LOCAL", **found}
+    return {"mlflow.source.git.commit": git_commit(), "mlflow.source.name": entry_point, "mlflow.source.type": "LOCAL", **found}
 
 
 def log_datasets(splits: Path, dataset: str, test_split: str) -> None:

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import mlflow
 from mlflow.tracking import MlflowClient
 
-from realframe.errors import RealframeError, SetupError
+from realframe.errors import SetupError
 from realframe.permissions import open_private_folder, write_private_text
 from realframe.registry import dagshub, mlflow_runs, mlflow_server
 from realframe.runs.data_remote import check_data_remote, find_data_remote
@@ -64,7 +64,7 @@ def _run_check(name: str, check: Callable[[], str]) -> Finding:
     try:
         return Finding(name, "ok", check())
     except Exception as error:  # of git, DVC, MLflow or the network
-        known = error if isinstance(error, RealframeError) else mlflow_server.translate_error(error)
+        known = mlflow_server.translate_error(error)
         return Finding(name, "missing", f"{known.subject}: {known.reason}", "Check the rights of the token on DagsHub.")
 
 

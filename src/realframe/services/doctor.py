@@ -176,7 +176,7 @@ def _check_mlflow(settings: Settings) -> Iterator[Finding]:
     try:
         answer = "a file of this checkout" if uri.startswith(mlflow_server.SQLITE) else _count_versions()
     except Exception as error:  # of MLflow, its database or the network
-        raise error if isinstance(error, RealframeError) else mlflow_server.translate_error(error) from error
+        raise mlflow_server.translate_error(error) from error
     has_account = any(os.environ.get(name) for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_TOKEN"))
     if uri.startswith("http:") and not has_account:
         detail = f"{uri}: no account is set; everyone who reaches a server without accounts can change its versions"

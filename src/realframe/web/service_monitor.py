@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from realframe.errors import RealframeError, ServiceError
+from realframe.errors import ServiceError
 from realframe.registry import mlflow_server, model_registry
 from realframe.registry.model_registry import CHALLENGER, CHAMPION, ModelVersion
 from realframe.store import worker_status
@@ -109,7 +109,7 @@ class ServiceMonitor:
             self._versions = versions
             problem = "" if has_champion else "No version is approved yet. See `realframe registry list`."
         except Exception as error:  # of MLflow, its database or the network
-            problem = str(error if isinstance(error, RealframeError) else mlflow_server.translate_error(error))
+            problem = str(mlflow_server.translate_error(error))
             if problem != self._problems["champion"]:
                 _log.warning("the model registry failed: %s", problem)
         self._problems["champion"] = problem
