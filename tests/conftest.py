@@ -2,11 +2,11 @@
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 from hypothesis import settings as hypothesis_settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
@@ -19,18 +19,25 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 
-GROUPS = {"dags": "trained_checkout", "services": "trained_checkout"} | dict.fromkeys(("system", "notebooks", "cli"), "checkout_copies")
-"""The tests of a folder run in one worker, those of a group of folders too."""
+SHARING_CHECKOUT = ("dags", "services", "cli", "notebooks", "system")
+"""The folders whose tests use ``trained_checkout``; they run in one worker, which makes it once."""
 
-SLOWEST_FIRST = ("trained_checkout", "web", "worker", "training", "models", "detection", "browser", "media", "drift", "runs")
+LIVE = (
+    "tests/dags/test_score_media_dag.py",
+    "tests/drift/test_drift_command_and_dag.py",
+    "tests/services/test_local_users.py",
+    "tests/services/test_service_accounts.py",
+    "tests/system/test_live_chain.py",
+    "tests/system/test_wheels.py",
+)
+"""The end-to-end tests that do without it; the other worker runs them meanwhile."""
+
+SLOWEST_FIRST = ("trained_checkout", "live", "web", "worker", "training", "models", "detection", "browser", "media", "drift", "runs")
 """The groups that start first, so that both workers end at about the same time."""
-
-LAST = ("checkout_copies",)
-"""The groups that start last: until then, the other worker has made the checkout."""
 
 FOLDER_MARKERS = {
     "training": ("training", "models", "detection", "drift", "evaluation", "governance", "scoring", "demo", "registry", "runs"),
-    "server": (*GROUPS, "web", "worker"),
+    "server": (*SHARING_CHECKOUT, "web", "worker"),
     "browser": ("browser",),
 }
 """What the tests of a folder need; ``make check`` leaves these folders out."""
@@ -45,8 +52,11 @@ def _folder(item: pytest.Item) -> str:
 
 
 def _group(nodeid: str) -> str:
+    """Return the group of a test: all tests of a group run in one worker."""
     folder = nodeid.split("/")[1]
-    return GROUPS.get(folder, folder)
+    if nodeid.split("::")[0] in LIVE:
+        return "live"
+    return "trained_checkout" if folder in SHARING_CHECKOUT else folder
 
 
 class ByFolder(LoadScopeScheduling):
@@ -73,10 +83,35 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "trained_checkout" in getattr(item, "fixturenames", ()):
             item.add_marker("end_to_end")
     groups = [_group(item.nodeid) for item in items]
-    order_of_groups = (*SLOWEST_FIRST, *(group for group in dict.fromkeys(groups) if group not in (*SLOWEST_FIRST, *LAST)), *LAST)
+    order_of_groups = (*SLOWEST_FIRST, *(group for group in dict.fromkeys(groups) if group not in SLOWEST_FIRST))
     ranks = {group: order_of_groups.index(group) for group in groups}
     order = sorted(range(len(items)), key=lambda place: ranks[groups[place]])
     items[:] = [items[place] for place in order]
+
+
+def _project_variables() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith("REALFRAME_") or name == "MONGODB_URI"}
+
+
+_VARIABLES = pytest.StashKey[dict[str, str]]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    item.stash[_VARIABLES] = _project_variables()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Fail the test that leaves a variable of the project behind: the tests after it would use another checkout."""
+    yield
+    left, before = _project_variables(), item.stash[_VARIABLES]
+    changed = sorted(name for name in left.keys() | before.keys() if left.get(name) != before.get(name))
+    os.environ.update({name: before[name] for name in changed if name in before})
+    for name in changed:
+        if name not in before:
+            del os.environ[name]
+    assert not changed, f"this test or a fixture of it changed {', '.join(changed)} for the tests after it"
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolder | None:
@@ -103,19 +138,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def trained_checkout(tmp_path_factory: pytest.TempPathFactory) -> TrainedCheckout:
-    """A checkout in which the DAGs have run. Of several workers, the first makes it; the others get a copy."""
-    basetemp = tmp_path_factory.getbasetemp()
-    shared = (basetemp.parent if os.environ.get("PYTEST_XDIST_WORKER") else basetemp) / "shared_checkout"
-    with FileLock(f"{shared}.lock"):
-        if shared.exists():
-            return TrainedCheckout.load(shared).copy(tmp_path_factory.mktemp("trained_checkout") / "checkout", with_airflow=True)
-        trained = _make_trained_checkout(tmp_path_factory)
-        if os.environ.get("PYTEST_XDIST_WORKER"):
-            trained.copy(shared, with_airflow=True).save()
-        return trained
-
-
-def _make_trained_checkout(tmp_path_factory: pytest.TempPathFactory) -> TrainedCheckout:
+    """A checkout in which the DAGs have run."""
     from realframe.demo.render import render_demo_data
     from realframe.services.airflow_home import airflow_environment
     from realframe.settings import Settings

@@ -55,23 +55,10 @@ class TrainedCheckout:
     unseen: Path
     log: str
 
-    def copy(self, root: Path, *, with_airflow: bool = False) -> "TrainedCheckout":
-        """Copy the checkout with its state, for a test that changes the registry."""
-        left_out = ("config.local", "*.sock") if with_airflow else ("config.local", "*.sock", "airflow")
-        shutil.copytree(self.root, root, symlinks=True, ignore=shutil.ignore_patterns(*left_out))
-        log = self.log if with_airflow else ""
-        return replace(self, root=root, env={**self.env, **airflow_environment(Settings(root=root, home=root / ".realframe"))}, log=log)
-
-    def save(self) -> None:
-        """Write what ``load`` reads into the folder of the checkout."""
-        saved = {"env": self.env, "unseen": str(self.unseen), "log": self.log}
-        (self.root / ".realframe" / "trained_checkout.json").write_text(json.dumps(saved))
-
-    @classmethod
-    def load(cls, root: Path) -> "TrainedCheckout":
-        """Read a checkout of another process."""
-        saved = json.loads((root / ".realframe" / "trained_checkout.json").read_text())
-        return cls(root, saved["env"], Path(saved["unseen"]), saved["log"])
+    def copy(self, root: Path) -> "TrainedCheckout":
+        """Copy the checkout with its state, except that of Airflow, for a test that changes the registry."""
+        shutil.copytree(self.root, root, symlinks=True, ignore=shutil.ignore_patterns("config.local", "*.sock", "airflow"))
+        return replace(self, root=root, env={**self.env, **airflow_environment(Settings(root=root, home=root / ".realframe"))}, log="")
 
     def run_module(self, *command: str, status: int = 0) -> str:
         """Run a Python module in the checkout and return its output."""

@@ -42,20 +42,26 @@ class RunningService:
 
 @contextmanager
 def run_service(root: Path) -> Iterator[RunningService]:
-    """Fill a checkout's registry and accounts, and serve it until the block ends."""
+    """Fill a checkout's registry and accounts, and serve it until the block ends.
+
+    The environment names the checkout only while its registry is filled: other tests of this process run before the service ends.
+    """
     with pytest.MonkeyPatch.context() as patch:
         for name in _SERVERS:
             patch.delenv(name, raising=False)
         patch.setenv("REALFRAME_ROOT", str(root))
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{root / '.realframe' / 'mlflow.db'}")  # MLflow may have set another one
         get_settings.cache_clear()
-        _register_models(get_settings(), root / "run")
-        port = _free_port()
-        url = f"http://127.0.0.1:{port}"
-        with _run_process(port, root):
-            _wait_until_ready(url, root)
-            yield RunningService(url, get_settings())
+        settings = get_settings()
+        _register_models(settings, root / "run")
+        environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+        environment["TF_CPP_MIN_LOG_LEVEL"] = "3"
     get_settings.cache_clear()
+    port = _free_port()
+    url = f"http://127.0.0.1:{port}"
+    with _run_process(port, root, environment):
+        _wait_until_ready(url, root)
+        yield RunningService(url, settings)
 
 
 def _register_models(settings: Settings, folder: Path) -> None:
@@ -91,9 +97,7 @@ def _write_brightness_model(folder: Path) -> None:
 
 
 @contextmanager
-def _run_process(port: int, root: Path) -> Iterator[None]:
-    environment = dict(os.environ) | {"TF_CPP_MIN_LOG_LEVEL": "3"}
-    environment.pop("MLFLOW_TRACKING_URI")
+def _run_process(port: int, root: Path, environment: dict[str, str]) -> Iterator[None]:
     command = [sys.executable, "-m", "realframe", "serve", "--port", str(port)]
     with (root / "serve.log").open("w") as log, subprocess.Popen(command, cwd=root, env=environment, stdout=log, stderr=log) as process:
         try:

@@ -21,7 +21,7 @@ from realframe.store.user_documents import Prediction
 from tests.state_fixtures import embedded_uri, settings, store, three_versions
 
 __all__ = ["embedded_uri", "settings", "store", "three_versions"]
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(300)]
 FORM = {"model": "3", "shard_size": 4, "name": "folder"}
 
 

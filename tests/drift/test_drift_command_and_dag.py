@@ -59,6 +59,7 @@ def _run_dag(settings: Settings, root: Path, times: int = 1) -> dict[str, list[d
     return {asset: [json.loads(extra) for name, extra in rows if name == asset] for asset in ("drift", "retraining")}
 
 
+@pytest.mark.end_to_end
 @pytest.mark.timeout(300)
 def test_the_dag_updates_the_asset_once_and_only_on_drift(champion: int, store: Store, settings: Settings, root: Path) -> None:
     store.upsert(make_predictions(150, model=champion))
@@ -72,7 +73,7 @@ def test_the_dag_updates_the_asset_once_and_only_on_drift(champion: int, store: 
     assert [window.window_id for window in store.find(DriftWindow) if window.alarm_raised] == [f"{champion}-n50-00000006"]
 
 
-@pytest.mark.slow
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("policy", ["automatic", "never"])
 def test_the_policy_decides_whether_a_drift_starts_a_training(
     policy: str, champion: int, store: Store, settings: Settings, root: Path

@@ -21,7 +21,13 @@ from tests.trained_checkout import FAST_OVERRIDES, ROOT, TrainedCheckout
 
 pytestmark = pytest.mark.timeout(900)
 NOTEBOOKS = ["compare_recipes", "predict", "preprocess", "train"]
-TINY = {**FAST_OVERRIDES, "train.phase1.epochs": 1, "train.weights": "random", "split.min_per_class": 1}
+TINY = {
+    **FAST_OVERRIDES,
+    "train.backbone": "residual_cnn",
+    "train.weights": "random",
+    "train.phase1.epochs": 1,
+    "split.min_per_class": 1,
+}
 
 
 @pytest.fixture(scope="module")

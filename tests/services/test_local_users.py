@@ -72,6 +72,7 @@ def list_exposed(state: Path) -> list[str]:
     return [str(path) for path in paths if is_open(path) and all(is_open(parent) for parent in path.parents if state in parent.parents)]
 
 
+@pytest.mark.end_to_end
 @pytest.mark.timeout(600)
 def test_a_first_start_leaves_nothing_that_others_can_open(checkout: Path, shared_folder: Path) -> None:
     umask = 0  # what is not made private on purpose is open to all

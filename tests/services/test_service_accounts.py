@@ -13,7 +13,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -112,6 +112,15 @@ class Machine:
         return send(f"http://127.0.0.1:{self.web}/sign-in", form)[0]
 
 
+def list_commands(parent: psutil.Process) -> list[list[str]]:
+    """Return the command lines of a process and of all below it that have not ended."""
+    commands = []
+    for process in (parent, *parent.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):  # also of a process that has ended just now and is a zombie
+            commands.append(process.cmdline())
+    return commands
+
+
 @pytest.fixture(scope="module")
 def machine(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Machine:
     # a company's proxy, which knows nothing of the services of this machine
@@ -138,7 +147,7 @@ def test_one_command_gives_equal_accounts_and_a_named_server_is_used(machine: Ma
             status, user = machine.ask_mlflow(f"users/get?username={name}", name, PASSWORDS[name])
             assert (status, json.loads(user)["user"]["is_admin"]) == (200, name == "rob"), user
         assert not machine.sign_in_to_airflow("ada", PASSWORDS["ada"])
-        commands = [" ".join(process.cmdline()) for process in (up, *up.children(recursive=True))]
+        commands = [" ".join(command) for command in list_commands(up)]
         assert not [command for command in commands for password in airflow_passwords.values() if password in command]
 
         machine.run("users", "passwd", "ada", password="a newer password")
@@ -168,7 +177,7 @@ def check_that_a_named_server_is_used(server: Machine, folder: Path) -> None:
     ):
         assert re.search(rf"MLflow .*{re.escape(uri)}\S* .*your account of that server", table)
         assert "admin_password" not in table
-        assert not [process for process in up.children(recursive=True) if "mlflow" in process.cmdline()]
+        assert not [command for command in list_commands(up) if "mlflow" in command]
         assert other.sign_in_to_airflow("zoe", other.airflow_passwords()["zoe"])
     other.run("users", "remove", "zoe")
     assert server.ask_mlflow("users/get?username=zoe", "zoe", "zoe's long password")[0] == 401

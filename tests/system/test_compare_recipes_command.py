@@ -15,6 +15,8 @@ SMALL = {
     "train.backbone": "residual_cnn",
     "train.weights": "random",
     "split.min_per_class": 1,
+    "extract.sampling": {"uniform": 24},
+    "train.head.length": 24,
     "tune.trials": 2,
     "tune.space": {"train.head.units": [8, 16]},
 }
