@@ -20,6 +20,8 @@ from realframe.settings import Settings
 from tests.trained_checkout import TrainedCheckout
 
 pytestmark = pytest.mark.timeout(900)
+# of the kind that MLflow's pages of experiments and runs send; it fails with graphene 2
+QUERY = "query Get($input: MlflowGetExperimentInput!) { mlflowGetExperiment(input: $input) { experiment { name } } }"
 
 
 def _free_port() -> int:
@@ -61,6 +63,9 @@ def test_services_start_answer_and_stop_together(trained_checkout: TrainedChecko
         assert registered["registered_model"]["aliases"] == [{"alias": "champion", "version": "1"}]
         with pytest.raises(urllib.error.HTTPError, match="401"):
             _json(url)
+        query = {"query": QUERY, "variables": {"input": {"experimentId": "1"}}}
+        answer = _json(f"http://127.0.0.1:{mlflow}/graphql", query, basic)
+        assert answer["data"]["mlflowGetExperiment"]["experiment"]["name"] == "realframe"
         family = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
