@@ -26,6 +26,7 @@ setup: .venv/.complete ## Make the environment .venv from uv.lock
 
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' || { echo "$(PYTHON) is too old; name another one: make PYTHON=python3.12"; exit 1; }
+	@mkdir -p -m 700 .realframe
 	@$(PYTHON) -m venv .realframe/uv || { echo "python3 lacks the venv module; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@.realframe/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
 

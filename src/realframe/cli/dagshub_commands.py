@@ -27,8 +27,9 @@ def connect(repository: Annotated[str, typer.Argument(metavar="OWNER/REPO", help
         DAGSHUB_USER_TOKEN=... realframe dagshub connect ann/clips
     """
     from rich.console import Console
-    from rich.table import Table
+    from rich.text import Text
 
+    from realframe.presentation.terminal_table import make_table
     from realframe.services.dagshub_connection import check_rights, save_connection
     from realframe.settings import get_settings
 
@@ -41,11 +42,9 @@ def connect(repository: Annotated[str, typer.Argument(metavar="OWNER/REPO", help
     ):
         if is_set:
             typer.secho(f"{variable} is set and decides {part}; unset it to use DagsHub there.", fg=typer.colors.YELLOW, err=True)
-    table, is_complete = Table("", "right", "result", "fix"), True
     with Console(stderr=True).status("checking the rights ..."):
-        for finding in check_rights(settings):
-            mark = "[green]ok[/]" if finding.status == "ok" else "[red]missing[/]"
-            table.add_row(mark, finding.check, finding.detail, finding.hint)
-            is_complete = is_complete and finding.status == "ok"
-    Console().print(table)
-    raise typer.Exit(not is_complete)
+        findings = list(check_rights(settings))
+    marks = {True: Text("ok", "green"), False: Text("missing", "red")}
+    rows = [(marks[finding.status == "ok"], finding.check, finding.detail, finding.hint) for finding in findings]
+    Console().print(make_table(("", "right", "result", "fix"), rows))
+    raise typer.Exit(any(finding.status != "ok" for finding in findings))

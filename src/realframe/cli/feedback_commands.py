@@ -59,23 +59,27 @@ def list_cases() -> None:
 
         realframe feedback list
     """
-    from rich.box import SIMPLE
     from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Column, Table
+    from rich.text import Text
 
     from realframe.feedback.feedback_labels import list_cases
+    from realframe.presentation.terminal_table import make_table
     from realframe.settings import get_settings
     from realframe.store.repository import open_store
 
     with open_store(get_settings()) as store:
         label_cases = list_cases(store)
-    table = Table("media", Column("file", overflow="fold"), "state", Column("labels", overflow="fold"), box=SIMPLE)
-    for case in label_cases:
-        labels = "\n".join(f"{vote.label}: {vote.person}, {vote.reason}" for vote in case.votes)
-        table.add_row(case.media_id[:12], escape(case.votes[-1].file), f"[{_STATE_COLORS[case.state]}]{case.state}[/]", escape(labels))
+    rows = [
+        (
+            case.media_id[:12],
+            case.votes[-1].file,
+            Text(case.state, _STATE_COLORS[case.state]),
+            "\n".join(f"{vote.label}: {vote.person}, {vote.reason}" for vote in case.votes),
+        )
+        for case in label_cases
+    ]
     hint = "There are no labels yet. Add one: realframe feedback add FILE --label real -m REASON"
-    Console().print(table if label_cases else hint)
+    Console().print(make_table(("media", "file", "state", "labels"), rows, has_lines=False) if rows else hint)
 
 
 @regression_app.command("add")
@@ -109,22 +113,18 @@ def list_items() -> None:
 
         realframe regression list
     """
-    from rich.box import SIMPLE
     from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Column, Table
 
     from realframe.feedback import accepted_items
+    from realframe.presentation.terminal_table import make_table
     from realframe.settings import get_settings
     from realframe.store.repository import open_store
 
     with open_store(get_settings()) as store:
         items = accepted_items.list_regression_items(store)
-    table = Table("media", "label", Column("file", overflow="fold"), "by", Column("reason", overflow="fold"), "since", box=SIMPLE)
-    for item in items:
-        table.add_row(item.media_id[:12], item.label, escape(item.file), escape(item.added_by), escape(item.reason), item.created[:10])
+    rows = [(item.media_id[:12], item.label, item.file, item.added_by, item.reason, item.created[:10]) for item in items]
     hint = "The regression set is empty. Add a file: realframe regression add FILE --label real -m REASON"
-    Console().print(table if items else hint)
+    Console().print(make_table(("media", "label", "file", "by", "reason", "since"), rows, has_lines=False) if rows else hint)
 
 
 def drift(

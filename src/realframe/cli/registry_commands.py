@@ -3,7 +3,7 @@
 import getpass
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from realframe.governance.decisions import Reviewer
     from realframe.governance.gate_results import GateResult
     from realframe.governance.review_summary import ReviewSummary
@@ -49,19 +47,21 @@ def list_versions() -> None:
     from rich.console import Console
 
     from realframe.governance import champion_history, ledger
+    from realframe.presentation.terminal_table import make_table
     from realframe.registry import model_registry
 
     with _watched_store() as store:
         versions, chain = model_registry.list_versions(), ledger.list_entries(store)
     decisions = {ledger.format_entry_id(entry): f"{entry.action.replace('_', ' ')} {entry.reviewer}".strip() for entry in chain}
     unapproved = champion_history.find_unapproved_promotion(chain, versions)
-    table = _table(("version", "recipe", "ROC-AUC per item", "dataset", "last decision"))
+    rows = []
     for version in versions:
         marks = ("unreviewed",) if unapproved and "champion" in version.aliases else ()
         figure = model_registry.format_metric_with_interval(version.figures["item"]["roc_auc"]).replace(" (", "\n(")
         name = " ".join((str(version.version), *version.aliases, *marks))
-        table.add_row(name, version.recipe, figure, version.dataset, decisions.get(version.decision, ""))
-    Console().print(table if table.row_count else "No version yet. Train one: realframe run")
+        rows.append((name, version.recipe, figure, version.dataset, decisions.get(version.decision, "")))
+    heads = ("version", "recipe", "ROC-AUC per item", "dataset", "last decision")
+    Console().print(make_table(heads, rows, has_lines=False) if rows else "No version yet. Train one: realframe run")
 
 
 @registry_app.command()
@@ -289,11 +289,13 @@ def _watched_store() -> Iterator["Store"]:
 def _print_summary(summary: "ReviewSummary") -> None:
     from rich.console import Console
 
+    from realframe.presentation.terminal_table import make_table
+
     console = Console()
     mistakes = [(mistake.path, mistake.label, f"{mistake.score:.3f}") for mistake in summary.mistakes]
-    console.print(_table(summary.column_titles, summary.figures, title=summary.title))
-    console.print(_table(summary.column_titles, summary.changes, title="changes"))
-    console.print(_table(("file", "label", "score"), mistakes, title="worst mistakes"))
+    console.print(make_table(summary.column_titles, summary.figures, title=summary.title, has_lines=False))
+    console.print(make_table(summary.column_titles, summary.changes, title="changes", has_lines=False))
+    console.print(make_table(("file", "label", "score"), mistakes, title="worst mistakes", has_lines=False))
     if summary.gate:
         _print_gate(summary.gate)
     for sentence in (*summary.warnings, str(summary.split_usage), *([str(summary.shadow)] if summary.shadow else [])):
@@ -304,22 +306,13 @@ def _print_gate(result: "GateResult") -> None:
     from rich.console import Console
 
     from realframe.governance.gate_results import TABLE_TITLES
+    from realframe.presentation.terminal_table import make_table
 
     against = f"compared with version {result.champion}" if result.champion else "without another champion to compare with"
     console = Console()
-    console.print(_table(TABLE_TITLES, result.rows, title=f"gate rules: version {result.version}, {against}"))
+    title = f"gate rules: version {result.version}, {against}"
+    console.print(make_table(TABLE_TITLES, result.rows, title=title, has_lines=False))
     console.print(result.headline, style="yellow" if result.unmet_rules else "green", highlight=False)
-
-
-def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]] = (), title: str | None = None) -> "Table":
-    from rich.box import SIMPLE
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(*heads, title=title, box=SIMPLE)
-    for row in rows:
-        table.add_row(*map(escape, row))
-    return table
 
 
 def _version_number(version: str) -> int:

@@ -65,10 +65,10 @@ def params(settings: _Overrides = None) -> None:
         realframe params -S recipe=scratch
     """
     from rich.console import Console
-    from rich.table import Column, Table
 
     from realframe import artifacts
     from realframe.config import flatten, parse_overrides, resolve_params
+    from realframe.presentation.terminal_table import make_table
     from realframe.settings import get_settings
 
     overrides = parse_overrides(settings or [])
@@ -76,10 +76,9 @@ def params(settings: _Overrides = None) -> None:
     root = get_settings().root
     recipe = overrides.pop("recipe", None)
     resolved = resolve_params(root / artifacts.PARAMS, root / artifacts.RECIPES, recipe=recipe, overrides=overrides)
-    table = Table(Column("parameter", overflow="fold"), Column("value", overflow="fold"), Column("from", overflow="fold"))
-    for key, value in flatten(resolved.params.model_dump(mode="json", exclude_none=True)):
-        table.add_row(key, str(value), resolved.origins[key])
-    Console().print(table)
+    values = flatten(resolved.params.model_dump(mode="json", exclude_none=True))
+    rows = [(key, str(value), resolved.origins[key]) for key, value in values]
+    Console().print(make_table(("parameter", "value", "from"), rows))
 
 
 def compare_recipes(

@@ -29,9 +29,9 @@ def list_runs(as_json: Annotated[bool, typer.Option("--json", help="print JSON i
         realframe runs list --json
     """
     from rich.console import Console
-    from rich.table import Column, Table
 
     from realframe.presentation.formatting import format_size
+    from realframe.presentation.terminal_table import make_table
     from realframe.runs import run_inventory
     from realframe.settings import get_settings
 
@@ -41,13 +41,14 @@ def list_runs(as_json: Annotated[bool, typer.Option("--json", help="print JSON i
     if as_json:
         typer.echo(json.dumps([_entry_as_json(entry, versions, settings) for entry in entries], indent=1))
         return
-    table = Table(Column("run", no_wrap=True), "started", "recipe", "state", "on disk", "commit", "version")
+    rows = []
     for entry in entries:
         run, version = entry.run, None if versions is None else entry.find_version(versions)
         name = "unknown" if versions is None and _may_be_registered(entry) else str(version or "")
         size = format_size(entry.disk_bytes) if entry.disk_bytes else ""
-        table.add_row(run.id, f"{run.created.astimezone():%Y-%m-%d %H:%M}", run.recipe, entry.state, size, entry.commit[:10], name)
-    Console().print(table if entries else "No run yet. Start one: realframe run")
+        rows.append((run.id, f"{run.created.astimezone():%Y-%m-%d %H:%M}", run.recipe, entry.state, size, entry.commit[:10], name))
+    heads = ("run", "started", "recipe", "state", "on disk", "commit", "version")
+    Console().print(make_table(heads, rows) if rows else "No run yet. Start one: realframe run")
 
 
 @runs_app.command()

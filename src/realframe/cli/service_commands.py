@@ -70,17 +70,16 @@ def doctor() -> None:
         realframe doctor
     """
     from rich.console import Console
-    from rich.table import Table
+    from rich.text import Text
 
+    from realframe.presentation.terminal_table import make_table
     from realframe.services.doctor import run_checks
     from realframe.settings import get_settings
 
     findings = run_checks(get_settings())
-    table = Table("", "check", "result", "fix")
-    marks = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "missing": "[red]missing[/]"}
-    for finding in findings:
-        table.add_row(marks[finding.status], finding.check, finding.detail, finding.hint)
-    Console().print(table)
+    styles = {"ok": "green", "note": "yellow", "missing": "red"}
+    rows = [(Text(finding.status, styles[finding.status]), finding.check, finding.detail, finding.hint) for finding in findings]
+    Console().print(make_table(("", "check", "result", "fix"), rows))
     raise typer.Exit(any(finding.status == "missing" for finding in findings))
 
 

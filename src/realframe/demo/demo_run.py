@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.table import Table
 
 from realframe.child_processes import run_supervised
 from realframe.config import resolve_params
@@ -17,6 +16,7 @@ from realframe.data.ingest_batch import IngestBatch
 from realframe.demo.render import CAVEAT, RenderedSet, delete_set, is_outdated, render_demo_data
 from realframe.errors import RunError, WeightsError
 from realframe.models import backbones, weights
+from realframe.presentation.terminal_table import make_table
 from realframe.runs.git_dvc import open_sandbox, without_server_variables
 from realframe.services.airflow_home import airflow_environment
 from realframe.settings import Settings
@@ -81,10 +81,11 @@ def _run_command(command: list[str], env: dict[str, str], sandbox: Settings) -> 
 def _print_next_steps(sandbox: Settings, seconds: float) -> None:
     reports = sorted((sandbox.state_dir / "reports").glob("v*/report.html"), key=lambda path: path.stat().st_mtime)
     home = os.path.relpath(sandbox.root)
-    table = Table("next step", "", title=f"the demo took {seconds:.0f} s", show_header=False)
-    table.add_row("the report", os.path.relpath(reports[-1]) if reports else "none")
-    table.add_row("Airflow and MLflow with these runs", f"cd {home} && ../../.venv/bin/realframe up")
-    table.add_row("the clips that the champion was trained on", f"cd {home} && ../../.venv/bin/realframe lineage champion")
-    table.add_row("train on your own files", "realframe ingest PATH && realframe run")
-    console.print(table)
+    rows = [
+        ("the report", os.path.relpath(reports[-1]) if reports else "none"),
+        ("Airflow and MLflow with these runs", f"cd {home} && ../../.venv/bin/realframe up"),
+        ("the clips that the champion was trained on", f"cd {home} && ../../.venv/bin/realframe lineage champion"),
+        ("train on your own files", ".venv/bin/realframe ingest PATH && .venv/bin/realframe run"),
+    ]
+    console.print(make_table(("", ""), rows, title=f"the demo took {seconds:.0f} s"))
     console.print(f"[yellow]{CAVEAT}")

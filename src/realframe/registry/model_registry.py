@@ -138,6 +138,8 @@ def resolve_version(number_or_alias: str) -> ModelVersion:
     version = find_by_alias(number_or_alias)
     if version is None and number_or_alias == CHAMPION:
         hint = "Approve one: `realframe registry list`, then `realframe registry approve VERSION`."
+        if not list_versions():
+            hint = "There is no version yet. Train one on your own files: `realframe ingest PATH`, then `realframe run`."
         raise RegistryError(CHAMPION, "no version of the detector has been approved yet", hint)
     if version is None:
         raise RegistryError(

@@ -14,11 +14,11 @@ from io import StringIO
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from realframe.errors import SetupError
 from realframe.notifications import list_notification_services
 from realframe.permissions import load_secret, open_private_file, open_private_folder, write_private_text
+from realframe.presentation.terminal_table import make_table
 from realframe.registry import mlflow_runs, mlflow_server
 from realframe.services import airflow_home
 from realframe.services.service_accounts import SERVICE_ACCOUNT, list_airflow_users, mlflow_database
@@ -49,7 +49,6 @@ def run_services(settings: Settings, *, airflow_port: int, mlflow_port: int) -> 
         try:
             store = services.enter_context(open_store(settings))
             experiment = mlflow_runs.connect(settings)  # raises where the server does not answer
-            table = Table("service", "address", "sign in as", title="realframe is running; Ctrl-C stops all services")
             started: dict[str, tuple[subprocess.Popen[bytes], str]] = {}
             if mlflow:
                 mlflow_row = (hide_password(mlflow), "your account of that server")
@@ -66,11 +65,15 @@ def run_services(settings: Settings, *, airflow_port: int, mlflow_port: int) -> 
             with console.status(f"starting {' and '.join(started)} (10 to 20 seconds) ...", spinner="line"):  # ASCII, for any terminal
                 for process, url in started.values():
                     _wait_until_ready(url, process, settings)
-            table.add_row("Airflow", airflow, "\n".join(f"{name} / {passwords[name]}" for name in ("admin", "reviewer")))
             # without the query, MLflow's pages open as those of a GenAI application in a new browser, whatever the experiment's kind
-            table.add_row("MLflow", f"{mlflow_row[0]}/#/experiments/{experiment}?workflowType=machine_learning", mlflow_row[1])
-            table.add_row("metadata store", store.address, "MongoDB's protocol")
-            console.print(table)
+            mlflow_page = f"{mlflow_row[0]}/#/experiments/{experiment}?workflowType=machine_learning"
+            rows = [
+                ("Airflow", airflow, "\n".join(f"{name} / {passwords[name]}" for name in ("admin", "reviewer"))),
+                ("MLflow", mlflow_page, mlflow_row[1]),
+                ("metadata store", store.address, "MongoDB's protocol"),
+            ]
+            title = "realframe is running; Ctrl-C stops all services"
+            console.print(make_table(("service", "address", "sign in as"), rows, title=title))
             _print_password_places(console, settings, has_own_mlflow=not mlflow)
             if paused := airflow_home.list_paused_dags(settings):
                 console.print(f"Paused in Airflow, so neither a schedule nor a trigger runs them: {', '.join(paused)}")
