@@ -206,6 +206,7 @@ def test_uv_uses_the_certificates_of_the_system(root: Path) -> None:
     assert "ENV UV_SYSTEM_CERTS" in (root / "Dockerfile").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variable", "value", "reason"),
     [
@@ -238,6 +239,7 @@ def test_a_checkout_of_another_user_is_named_with_gits_remedy(checkout: Path, tm
     assert_one_sentence(result, f"{folder}: belongs to another user", f"git config --global --add safe.directory {folder}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "reason"), [(["up"], "is not a checkout of realframe"), (["runs", "list"], "is not a git repository")])
 def test_outside_of_a_checkout_the_remedy_is_named(tmp_path: Path, command: list[str], reason: str) -> None:
     result = run_realframe(*command, cwd=tmp_path, REALFRAME_ROOT=str(tmp_path))
@@ -258,6 +260,7 @@ def test_without_a_folder_for_temporary_files_the_remedy_is_named(checkout: Path
     assert_one_sentence(result, "setup.incomplete: TMPDIR: none of the folders", "export TMPDIR=FOLDER")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [("serve", "--port"), ("up", "--airflow-port"), ("up", "--mlflow-port")])
 def test_a_port_in_use_is_named(checkout: Path, command: tuple[str, str]) -> None:
     with socket.socket() as occupied:

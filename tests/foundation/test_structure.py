@@ -160,6 +160,7 @@ def test_dvc_yaml_and_artifacts_name_the_same_paths(root: Path) -> None:
     assert written - of_a_folder <= named
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["realframe.web.app", "realframe.cli.detect_run"])
 def test_the_web_process_and_cached_detections_import_no_tensorflow(module: str, root: Path) -> None:
     code = f"import sys, {module}; print([name for name in ('tensorflow', 'keras') if name in sys.modules])"

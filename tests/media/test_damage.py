@@ -171,6 +171,7 @@ def test_damage_of_a_bmp() -> None:
 OTHERS = {"webp": ("WEBP", {}), "gif": ("GIF", {}), "tiff": ("TIFF", {}), "heif": ("HEIF", {}), "avif": ("AVIF", {})}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("container", OTHERS)
 @pytest.mark.parametrize("share", [0.4, 0.95, 0.999])
 @pytest.mark.filterwarnings("ignore::UserWarning")

@@ -53,6 +53,7 @@ def numbers(frames: list[np.ndarray]) -> list[int]:
     return [read_number(frame) for frame in frames]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("codec", "suffix"), VIDEOS)
 def test_the_sampled_frames_are_those_expected(numbered: MakeVideo, limits: Limits, tmp_path: Path, codec: str, suffix: str) -> None:
     for rule, expected in RULES.values():

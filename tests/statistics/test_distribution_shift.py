@@ -91,6 +91,7 @@ def test_equal_rows_have_no_shift() -> None:
     assert compute_mmd(np.ones((5, 3)), np.ones((4, 3)), 50).p_value == 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 5, 8])  # few: statsmodels takes its time
 def test_holm_equals_statsmodels(count: int) -> None:
     p_values = [*np.random.default_rng(count).uniform(0, 0.2, count - 1), 1.0]
