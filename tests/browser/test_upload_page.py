@@ -81,6 +81,21 @@ def test_two_files_are_a_batch_whose_table_refreshes_itself(open_page: OpenPage,
     assert sorted(line.split(",")[:2] for line in lines[1:]) == [["bright.mp4", "ai-generated"], ["dark.mp4", "real"]]
 
 
+def test_the_link_to_the_table_appears_when_the_uploads_have_ended(open_page: OpenPage, files: UploadFiles) -> None:
+    page = open_page("/")
+    requests: list[Route] = []
+    page.route("**/api/v1/detections?batch=*", lambda route: requests.append(route))
+    upload(page, files.bright, files.dark)
+    link = page.get_by_role("link", name="All results in one table")
+    while len(requests) < 2:
+        page.wait_for_timeout(50)
+    for request in requests:
+        expect(link).to_be_hidden()
+        request.continue_()
+        page.wait_for_timeout(200)
+    expect(link).to_be_visible()
+
+
 def test_files_can_be_dropped_anywhere_on_the_page(open_page: OpenPage, files: UploadFiles) -> None:
     page = open_page("/")
     page.evaluate(

@@ -41,7 +41,7 @@ async function uploadAll(files) {
   const batch = files.length > 1 ? randomHex(8) : "";
   const rows = files.map((file) => new UploadRow(file));
   uploads.hidden = false;
-  batchLink.hidden = !batch;
+  batchLink.hidden = true; // until the uploads have ended: leaving the page stops them, and before the first one there is no table
   if (batch) batchLink.querySelector("a").href = `/batches/${batch}`;
   const accepted = [];
   activeUploads += 1;
@@ -50,6 +50,7 @@ async function uploadAll(files) {
   }).then(() => {
     activeUploads -= 1;
     accepted.push(null);
+    batchLink.hidden = !batch || !rows.some((row) => row.id);
   });
   const following = runPool(PARALLEL_EVENTS, consume(accepted), (row) => row.follow());
   uploads.scrollIntoView({ block: "nearest" });
