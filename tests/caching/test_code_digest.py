@@ -1,5 +1,6 @@
 """The digest of code follows the imports, and changes with the code only."""
 
+import ast
 import subprocess
 import sys
 from collections.abc import Callable
@@ -107,6 +108,20 @@ def test_a_template_counts_with_the_modules_of_its_package(package: Path) -> Non
     (package / "reports" / "templates" / "page.html").write_text("<b>")
     assert CodeTree({"realframe": package}).digest("realframe.reports.page") != page
     assert CodeTree({"realframe": package}).digest("realframe.stage") == stage
+
+
+def test_a_source_is_parsed_again_where_python_fails_at_random(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = CodeTree({"realframe": package}).digest("realframe.files")
+    (package / "files.py").write_text(FILES["files.py"] + "# another text: the first one is in a cache\n")
+    parse, failures = ast.parse, iter([SystemError("AST constructor recursion depth mismatch")] * 2)
+
+    def fail_twice(source: bytes) -> ast.Module:
+        for failure in failures:
+            raise failure
+        return parse(source)
+
+    monkeypatch.setattr(ast, "parse", fail_twice)
+    assert CodeTree({"realframe": package}).digest("realframe.files") == expected
 
 
 def test_faults_are_named(package: Path) -> None:

@@ -12,6 +12,7 @@ indirectly, also inside functions. It is derived from the syntax trees; nothing 
 import ast
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Self
 import realframe
 
 _DIGEST_LENGTH = 16
+_PARSE_ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ def _find_data_files(folders: Iterable[Path]) -> Iterator[Path]:
 @lru_cache(maxsize=1024)
 def _analyze(source: bytes, package: str, is_package: bool) -> _Source:
     """Return what a source in ``package`` says; the syntax tree, which takes a hundred times the memory, is not kept."""
-    tree = ast.parse(source)
+    tree = _parse(source)
     imports = tuple(_find_imports(tree, package))
     only_reexports = is_package and all(isinstance(node, ast.ImportFrom) or _is_bare_string(node) or _is_all(node) for node in tree.body)
     origins = {
@@ -169,6 +171,18 @@ def _analyze(source: bytes, package: str, is_package: bool) -> _Source:
         for alias in node.names
     }
     return _Source(hashlib.sha256("\0".join(_dump(tree)).encode()).digest(), imports, origins if only_reexports else None)
+
+
+def _parse(source: bytes) -> ast.Module:
+    """Parse a source; a second attempt is made where Python fails without a reason.
+
+    In Python 3.11, and in 3.12 before 3.12.1, another thread that parses at the same time can make it raise SystemError ("AST constructor
+    recursion depth mismatch", python/cpython#106905).
+    """
+    for _ in range(_PARSE_ATTEMPTS - 1):
+        with suppress(SystemError):
+            return ast.parse(source)
+    return ast.parse(source)
 
 
 def _find_imports(tree: ast.Module, package: str) -> Iterator[_Import]:
