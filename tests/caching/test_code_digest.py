@@ -5,9 +5,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from realframe.caching import code_digest
 from realframe.caching.code_digest import CodeTree
 from realframe.runs.git_dvc import checkout_environment
 
@@ -113,14 +115,14 @@ def test_a_template_counts_with_the_modules_of_its_package(package: Path) -> Non
 def test_a_source_is_parsed_again_where_python_fails_at_random(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = CodeTree({"realframe": package}).digest("realframe.files")
     (package / "files.py").write_text(FILES["files.py"] + "# another text: the first one is in a cache\n")
-    parse, failures = ast.parse, iter([SystemError("AST constructor recursion depth mismatch")] * 2)
+    failures = iter([SystemError("AST constructor recursion depth mismatch")] * 2)
 
     def fail_twice(source: bytes) -> ast.Module:
         for failure in failures:
             raise failure
-        return parse(source)
+        return ast.parse(source)
 
-    monkeypatch.setattr(ast, "parse", fail_twice)
+    monkeypatch.setattr(code_digest, "ast", SimpleNamespace(**{**vars(ast), "parse": fail_twice}))
     assert CodeTree({"realframe": package}).digest("realframe.files") == expected
 
 
