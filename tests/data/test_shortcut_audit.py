@@ -44,6 +44,7 @@ def test_a_codec_is_a_fact_too() -> None:
     assert audit_shortcuts(make_table(rows), 5, 1)["video"]["facts"]["codec"] == 1.0  # type: ignore[call-overload,index]
 
 
+@pytest.mark.slow
 def test_groups_are_not_memorized() -> None:
     rng = np.random.default_rng(3)
     widths = rng.integers(200, 2000, 30)

@@ -103,6 +103,7 @@ def test_from_originals_to_clean_frames(params: Params, numbered: MakeVideo, cap
     assert {path: (compute_sha256(path), path.stat().st_mtime_ns) for path in artifacts.RAW_MEDIA.iterdir()} == before
 
 
+@pytest.mark.slow
 def test_one_new_video_costs_one_decoding(params: Params, numbered: MakeVideo, capsys: pytest.CaptureFixture[str]) -> None:
     add_file("clip.mp4", numbered())
     removed_id = add_file("photo.jpg", make_texture())
@@ -119,6 +120,7 @@ def test_one_new_video_costs_one_decoding(params: Params, numbered: MakeVideo, c
     assert removed_id not in set(pd.read_parquet(artifacts.QUALITY).media_id)
 
 
+@pytest.mark.slow
 def test_changed_code_or_a_small_cache_computes_the_items_again_with_the_same_bytes(
     params: Params, numbered: MakeVideo, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

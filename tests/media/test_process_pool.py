@@ -28,6 +28,7 @@ def work(item: str) -> str:
     return f"{item} in {Path.cwd()}"
 
 
+@pytest.mark.slow
 def test_results_are_in_order_and_a_bad_item_costs_only_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(process_pool, "_GRACE_S", 0)
     process_items(work, ["first"], 1, 10.0, "test")  # starts the server of the workers in another folder

@@ -57,6 +57,7 @@ def test_processes_that_start_together_share_one_server(tmp_path: Path) -> None:
         assert client.test.counts.find_one() == {"_id": "all", "n": 60}
 
 
+@pytest.mark.slow
 def test_a_restarted_server_has_everything_that_the_killed_one_acknowledged(tmp_path: Path) -> None:
     with serve_embedded(tmp_path, idle_s=1) as uri, MongoClient(uri, serverSelectionTimeoutMS=200) as client:
         client.test.things.insert_many({"_id": number} for number in range(100))
@@ -118,6 +119,7 @@ def test_another_user_can_neither_connect_nor_read(tmp_path: Path, umask: int) -
         os.umask(previous)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variable", ["XDG_RUNTIME_DIR", "TMPDIR"])
 def test_a_path_that_is_too_long_for_a_socket_gets_a_short_private_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
