@@ -16,12 +16,14 @@ _PR_SET_PDEATHSIG = 1
 
 
 def _print_error(error_class: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    """Report an error that a user can act on as one sentence, and any other error with its traceback.
+    """Report an error that a user can act on as one sentence, Ctrl-C not at all, and any other error with its traceback.
 
     The sentence goes to the file that ``ERROR_FILE_VARIABLE`` names, for the process that runs the stage, else to standard error.
     """
     if not isinstance(error, RealframeError) and is_disk_full(error):
         error = make_disk_full_error(error, [Path.cwd(), Path(tempfile.gettempdir())])
+    if isinstance(error, KeyboardInterrupt):
+        return
     if not isinstance(error, RealframeError):
         sys.__excepthook__(error_class, error, traceback)
     elif file := os.environ.get(ERROR_FILE_VARIABLE):

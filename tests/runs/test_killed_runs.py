@@ -29,7 +29,7 @@ STAGES = """stages:
     outs: [first.txt]
     meta: {dag: prepare_data}
   second:
-    cmd: python -c "import subprocess as s; open('waiting', 'w'); s.Popen(['sleep', '300'], start_new_session=True).wait()"
+    cmd: python -c "import pipelines, subprocess as s; open('waiting', 'w'); s.Popen(['sleep', '300'], start_new_session=True).wait()"
     deps: [first.txt]
     outs: [second.txt]
     meta: {dag: prepare_data}
@@ -117,6 +117,7 @@ def test_ctrl_c_stops_the_run_and_says_what_is_left(home: Settings, token: str) 
     assert entry.state == "killed"
     assert str(entry.run.folder(home)) in stderr and f"realframe runs remove {entry.run.id}" in stderr
     assert "stage first: done" in stdout
+    assert "Traceback" not in stdout + stderr
 
 
 def test_sigterm_stops_the_run_as_ctrl_c_does(home: Settings, token: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -87,6 +88,18 @@ def test_the_server_waits_for_the_next_client_before_it_stops(tmp_path: Path) ->
     time.sleep(0.7)
     with serve_embedded(tmp_path, idle_s=1.5):
         assert _pid(tmp_path) == server
+
+
+@pytest.mark.slow
+def test_the_server_of_a_deleted_folder_leaves_the_next_one_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "metadata"
+    with serve_embedded(folder, idle_s=5):
+        first = _pid(folder)
+    shutil.rmtree(folder)
+    with serve_embedded(folder) as uri:
+        assert _pid(folder) != first and _has_ended(first, 20)
+        with MongoClient(uri, serverSelectionTimeoutMS=2000) as client:
+            assert client.test.counts.count_documents({}) == 0
 
 
 def test_the_server_listens_on_a_private_socket_and_on_no_port(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
@@ -145,12 +145,15 @@ async def _serve(folder: Path, idle_s: float, ready_fd: int) -> None:
             create_private_file(file)
         handler = NeoSQLiteHandler(str(folder / DATABASE_FILE))
         server, path = await _listen(lambda reader, writer: handle_client(reader, writer, handler), folder)
+        own_socket = path.stat()
         write_private_text(folder / ADDRESS_FILE, json.dumps({"socket": str(path), "pid": os.getpid()}))
         os.write(ready_fd, _READY)
         os.close(ready_fd)
         await _wait_until_unused(lease, idle_s)
         server.close()
-        path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(path.stat(), own_socket):  # not the one of the next server, after the folder was deleted and made again
+                path.unlink()
         handler.conn.close()
 
 
