@@ -142,8 +142,8 @@ def test_limits_are_those_of_the_machine_and_not_of_the_version(
         assert not code or "in params.yaml" in detection.message
 
 
-def test_without_a_champion_the_error_says_how_to_approve_one(empty_registry: Path) -> None:
-    with pytest.raises(RegistryError, match="registry approve"):
+def test_without_a_version_the_error_says_how_to_train_one(empty_registry: Path) -> None:
+    with pytest.raises(RegistryError, match="Train one on your own files: `realframe ingest PATH`, then `realframe run`"):
         Detector.load()
     with pytest.raises(RegistryError, match="nonsense"):
         Detector.load("nonsense")

@@ -54,7 +54,7 @@ def test_the_service_restarts_its_worker_and_stops_on_ctrl_c(three_versions: Pat
     assert process.returncode == 0
     assert errors.count("worker started") == 2
     assert "worker 1 ended with status -9; it restarts in 1 s" in errors
-    assert "no version of the detector has been approved yet. There is no version yet. Train one" in errors
+    assert "no version of the detector has been approved yet. Approve one" in errors
     assert others[0] not in {status.worker for status in worker_status.list_alive(store)}
 
 

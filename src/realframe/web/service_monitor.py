@@ -28,6 +28,7 @@ class ServiceMonitor:
     def __init__(self) -> None:
         self._store: Store | None = None
         self._stopped, self._registry_wanted, self._registry_asked = threading.Event(), threading.Event(), threading.Event()
+        self._registry_lock, self._store_lock = threading.Lock(), threading.Lock()  # else an older answer could replace a newer one
         self._versions: list[ModelVersion] | None = None
         self._problems = dict.fromkeys(("store", "champion", "worker"), "It is not checked yet.")
         self._checked = {"registry": time.monotonic(), "store": time.monotonic()}
@@ -103,6 +104,10 @@ class ServiceMonitor:
                 wanted.clear()
 
     def _check_registry(self) -> None:
+        with self._registry_lock:
+            self._ask_registry()
+
+    def _ask_registry(self) -> None:
         try:
             versions = list(reversed(model_registry.list_versions()))
             has_champion = any(CHAMPION in version.aliases for version in versions)
@@ -117,6 +122,10 @@ class ServiceMonitor:
         self._registry_asked.set()
 
     def _check_store(self) -> None:
+        with self._store_lock:
+            self._ask_store()
+
+    def _ask_store(self) -> None:
         assert self._store is not None
         try:
             workers = worker_status.list_alive(self._store)
