@@ -174,9 +174,9 @@ def _analyze(source: bytes, package: str, is_package: bool) -> _Source:
 
 
 def _parse(source: bytes) -> ast.Module:
-    """Parse a source; a second attempt is made where Python fails without a reason.
+    """Parse a source; further attempts are made where Python fails without a reason.
 
-    In Python 3.11, and in 3.12 before 3.12.1, another thread that parses at the same time can make it raise SystemError ("AST constructor
+    In Python 3.11 and early versions of 3.12, another thread that parses at the same time can make it raise SystemError ("AST constructor
     recursion depth mismatch", python/cpython#106905).
     """
     for _ in range(_PARSE_ATTEMPTS - 1):

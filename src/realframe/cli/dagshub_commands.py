@@ -27,9 +27,8 @@ def connect(repository: Annotated[str, typer.Argument(metavar="OWNER/REPO", help
         DAGSHUB_USER_TOKEN=... realframe dagshub connect ann/clips
     """
     from rich.console import Console
-    from rich.text import Text
 
-    from realframe.presentation.terminal_table import make_table
+    from realframe.cli.service_commands import print_findings
     from realframe.services.dagshub_connection import check_rights, save_connection
     from realframe.settings import get_settings
 
@@ -44,7 +43,5 @@ def connect(repository: Annotated[str, typer.Argument(metavar="OWNER/REPO", help
             typer.secho(f"{variable} is set and decides {part}; unset it to use DagsHub there.", fg=typer.colors.YELLOW, err=True)
     with Console(stderr=True).status("checking the rights ..."):
         findings = list(check_rights(settings))
-    marks = {True: Text("ok", "green"), False: Text("missing", "red")}
-    rows = [(marks[finding.status == "ok"], finding.check, finding.detail, finding.hint) for finding in findings]
-    Console().print(make_table(("", "right", "result", "fix"), rows))
+    print_findings(findings, "right")
     raise typer.Exit(any(finding.status != "ok" for finding in findings))

@@ -1,9 +1,13 @@
 """The commands ``serve``, ``doctor``, ``demo-data`` and ``demo``: the web service, the check of this machine and the demonstration."""
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from realframe.services.doctor import Finding
 
 _SHUTDOWN_GRACE_S = 5  # for open responses, such as the event streams of progress
 
@@ -69,18 +73,24 @@ def doctor() -> None:
 
         realframe doctor
     """
-    from rich.console import Console
-    from rich.text import Text
-
-    from realframe.presentation.terminal_table import make_table
     from realframe.services.doctor import run_checks
     from realframe.settings import get_settings
 
     findings = run_checks(get_settings())
+    print_findings(findings, "check")
+    raise typer.Exit(any(finding.status == "missing" for finding in findings))
+
+
+def print_findings(findings: "Iterable[Finding]", subject: str) -> None:
+    """Print a table of findings; ``subject`` is the title of the column with what was checked."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from realframe.presentation.terminal_table import make_table
+
     styles = {"ok": "green", "note": "yellow", "missing": "red"}
     rows = [(Text(finding.status, styles[finding.status]), finding.check, finding.detail, finding.hint) for finding in findings]
-    Console().print(make_table(("", "check", "result", "fix"), rows))
-    raise typer.Exit(any(finding.status == "missing" for finding in findings))
+    Console().print(make_table(("", subject, "result", "fix"), rows))
 
 
 def demo_data(

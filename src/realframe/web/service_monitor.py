@@ -28,7 +28,7 @@ class ServiceMonitor:
     def __init__(self) -> None:
         self._store: Store | None = None
         self._stopped, self._registry_wanted, self._registry_asked = threading.Event(), threading.Event(), threading.Event()
-        self._registry_lock, self._store_lock = threading.Lock(), threading.Lock()  # else an older answer could replace a newer one
+        self._locks = {self._check_registry: threading.Lock(), self._check_store: threading.Lock()}
         self._versions: list[ModelVersion] | None = None
         self._problems = dict.fromkeys(("store", "champion", "worker"), "It is not checked yet.")
         self._checked = {"registry": time.monotonic(), "store": time.monotonic()}
@@ -55,8 +55,8 @@ class ServiceMonitor:
 
     def refresh(self) -> None:
         """Ask the registry and the store now, and wait for their answers."""
-        self._check_registry()
-        self._check_store()
+        self._run(self._check_registry)
+        self._run(self._check_store)
 
     def list_versions(self) -> list[ModelVersion]:
         """Return the versions as they were read last, newest first; only the first call after the start may wait.
@@ -98,16 +98,16 @@ class ServiceMonitor:
 
     def _repeat(self, check: Callable[[], None], wanted: threading.Event, interval_s: float) -> None:
         while not self._stopped.is_set():
-            check()
+            self._run(check)
             wanted.wait(interval_s)
             if not self._stopped.is_set():
                 wanted.clear()
 
-    def _check_registry(self) -> None:
-        with self._registry_lock:
-            self._ask_registry()
+    def _run(self, check: Callable[[], None]) -> None:
+        with self._locks[check]:  # else an older answer could replace a newer one
+            check()
 
-    def _ask_registry(self) -> None:
+    def _check_registry(self) -> None:
         try:
             versions = list(reversed(model_registry.list_versions()))
             has_champion = any(CHAMPION in version.aliases for version in versions)
@@ -122,10 +122,6 @@ class ServiceMonitor:
         self._registry_asked.set()
 
     def _check_store(self) -> None:
-        with self._store_lock:
-            self._ask_store()
-
-    def _ask_store(self) -> None:
         assert self._store is not None
         try:
             workers = worker_status.list_alive(self._store)
