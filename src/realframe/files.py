@@ -1,5 +1,6 @@
 """Write files atomically: after a kill at any moment there is the old file or the new one, never a part of it; remove stale files."""
 
+import glob
 import hashlib
 import os
 import secrets
@@ -70,6 +71,13 @@ def link_or_copy(source: Path, target: Path) -> None:
             os.link(source, temporary)
         except OSError:
             shutil.copyfile(source, temporary)
+
+
+def remove_file(target: Path) -> None:
+    """Delete a file, if it exists, and the partial copies of it that killed writers left."""
+    target.unlink(missing_ok=True)
+    for partial in target.parent.glob(f".{glob.escape(target.stem)}.*.tmp{glob.escape(target.suffix)}"):
+        partial.unlink(missing_ok=True)
 
 
 def remove_other_files(folder: Path, names: Collection[str]) -> None:

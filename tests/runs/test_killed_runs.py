@@ -83,7 +83,7 @@ def _wait_until(is_met: Callable[[], object], process: "subprocess.Popen[str]") 
 
 
 MOMENTS: dict[str, Callable[[Settings, str], object]] = {
-    "the run is recorded": lambda home, token: list((home.state_dir / "runs").glob("*.json")),
+    "the run is recorded": lambda home, token: list((home.state_dir / "runs").glob("[!.]*.json")),
     "its worktree is created": lambda home, token: (home.root / ".git" / "worktrees").exists(),
     "dvc adds the originals": lambda home, token: _has_file(home, "data/raw/real/a.png"),
     "the first stage ran": lambda home, token: _has_file(home, "first.txt"),

@@ -167,6 +167,15 @@ def test_the_list_shows_size_commit_and_version(home: Settings, monkeypatch: pyt
     assert Path(rows[killed.id]["folder"]) == killed.folder(home)
 
 
+def test_a_record_that_was_half_written_is_not_listed_and_goes_with_its_run(home: Settings) -> None:
+    run = _open(home, "killed")
+    partial = home.state_dir / "runs" / f".{run.id}.0123abcd.tmp.json"
+    partial.write_text('{"id":')
+    assert [entry.run.id for entry in run_inventory.list_runs(home)] == [run.id]
+    run_inventory.remove_run(run, home)
+    assert list(partial.parent.iterdir()) == []
+
+
 def test_the_size_is_what_a_removal_frees(home: Settings) -> None:
     run = _open(home, "killed")
     (before,) = run_inventory.list_runs(home)

@@ -17,7 +17,7 @@ from typing import IO, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from realframe.errors import RunError
-from realframe.files import write_text
+from realframe.files import remove_file, write_text
 from realframe.settings import Settings
 
 RunState = Literal["running", "finished", "failed", "killed"]
@@ -97,12 +97,12 @@ class PipelineRun(BaseModel):
         """Delete the lock, the log and the JSON file."""
         self.log_file(settings).unlink(missing_ok=True)
         _lock_file(settings, self.id).unlink(missing_ok=True)
-        _run_file(settings, self.id).unlink(missing_ok=True)
+        remove_file(_run_file(settings, self.id))
 
 
 def list_saved_runs(settings: Settings) -> list[PipelineRun]:
     """Return the stored runs, the newest first."""
-    names = [path.stem for path in _runs_folder(settings).glob("*.json")]
+    names = [path.stem for path in _runs_folder(settings).glob("[!.]*.json")]  # a dot: a killed writer left it
     return sorted((PipelineRun.load(name, settings) for name in names), key=lambda run: (run.created, run.id), reverse=True)
 
 
