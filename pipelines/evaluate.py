@@ -24,13 +24,18 @@ from realframe.evaluation.network_scores import ClipScorer
 from realframe.files import write_text
 from realframe.models import linear_probe
 from realframe.models.aggregate import aggregate_by_item
-from realframe.models.frame_features import FrameFeatures
+from realframe.models.frame_features import MEANS_FILE, FrameFeatures
 from realframe.registry import mlflow_runs, run_figures
 from realframe.settings import get_settings
 from realframe.tables import write_table
 from realframe.threads import configure_tensorflow
 
 _log = logging.getLogger(__name__)
+_SELECTIONS = {
+    "source": "the regularization of the linear probe was selected by folds that leave out whole sources; "
+    "early stopping and the aggregate went by the validation split, whose items come from sources of the training",
+    "cluster": "nothing could be selected by sources: the training split has fewer than 3 sources of a class",
+}
 
 
 def main() -> None:
@@ -61,10 +66,13 @@ def main() -> None:
         aggregate,
         resamples=params.evaluate.bootstrap,
         error=params.evaluate.error,
+        auc_limit=params.evaluate.min_cross_source_auc,
         seed=params.seed,
         per_frame=not scorer.scores_clips,
     )
-    figures["baseline"] |= {"C": baseline_c, "random_features": training["weights"]["name"] == "random"}
+    selected_by = linear_probe.select_group_column(frames["train"])
+    _log.info(_SELECTIONS[selected_by])
+    figures["baseline"] |= {"selected_by": selected_by, "C": baseline_c, "random_features": training["weights"]["name"] == "random"}
     identity = {
         "recipe": params.recipe,
         "backbone": params.train.backbone,
@@ -100,11 +108,17 @@ def _score_with_baseline(train: pd.DataFrame, scored: pd.DataFrame, params: Para
 
 
 def _load_tables(predictions: pd.DataFrame, splits: pd.DataFrame) -> EvaluationTables:
-    held_out, robustness, regression, quality = (
-        pd.read_parquet(path) for path in (artifacts.HELD_OUT, artifacts.ROBUSTNESS, artifacts.REGRESSION_SCORES, artifacts.QUALITY)
+    return EvaluationTables(
+        predictions,
+        splits,
+        quality=pd.read_parquet(artifacts.QUALITY),
+        shortcuts=json.loads(artifacts.SHORTCUTS.read_text()),
+        held_out=pd.read_parquet(artifacts.HELD_OUT),
+        cross_source=pd.read_parquet(artifacts.CROSS_SOURCE),
+        features=pd.read_parquet(artifacts.FEATURES / MEANS_FILE),
+        robustness=pd.read_parquet(artifacts.ROBUSTNESS),
+        regression=pd.read_parquet(artifacts.REGRESSION_SCORES),
     )
-    shortcuts = json.loads(artifacts.SHORTCUTS.read_text())
-    return EvaluationTables(predictions, splits, quality, shortcuts, held_out=held_out, robustness=robustness, regression=regression)
 
 
 def _log_to_mlflow(run_id: str, metrics: dict[str, Any]) -> None:

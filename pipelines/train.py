@@ -78,6 +78,7 @@ def _search_hyperparameters(params: Params, job: TrainingJob, weights: BackboneW
     """Return the best values of the search, if any, and the seconds that it took in this process."""
     if not params.tune.trials:
         return {}, 0.0
+    print(f"the search compares {params.tune.objective} on the validation split, whose items come from sources of the training", flush=True)
     start = time.monotonic()
     tuned = hyperparameter_search.search_hyperparameters(
         params, job, detector_training.make_model_builder(params, weights), job.state_dir / "tuning", _open_trial

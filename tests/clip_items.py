@@ -30,7 +30,7 @@ def write_clips(clean: Path, counts: list[int]) -> pd.DataFrame:
             Image.fromarray(noise.clip(0, 255).astype(np.uint8)).save(buffer, "PNG")
             frames.append((f"{2 * index:05d}.png", buffer.getvalue()))
         write_shard(clean / f"{media_id}.tar", {"times_s": [0.5 * at for at in range(2 * count)], "size": SIZE}, frames)
-        rows.append({"media_id": media_id, "cluster": media_id, "label": label, "split": "test", "repeat": 1, "weight": 1.0})
+        rows.append({"media_id": media_id, "source": "", "cluster": media_id, "label": label, "split": "test", "repeat": 1, "weight": 1.0})
     return build_frame_table(pd.DataFrame(rows), clean, "test")
 
 

@@ -45,7 +45,7 @@ class SparseEvaluation:
     def compute_metrics(self) -> dict[str, Any]:
         """Return the content of ``reports/metrics.json``."""
         identity = {"recipe": "efficientnetb0", "backbone": "efficientnetb0", "weights": "imagenet", "dataset": "0123456789ab"}
-        figures = compute_figures(self.tables, self.aggregate, resamples=20, error=0.1, seed=0, per_frame=self.per_frame)
+        figures = compute_figures(self.tables, self.aggregate, resamples=20, error=0.1, auc_limit=0.6, seed=0, per_frame=self.per_frame)
         return {**identity, **figures}
 
 
@@ -70,6 +70,7 @@ def sparse_evaluations(draw: st.DrawFn) -> SparseEvaluation:
         quality=pd.DataFrame({"media_id": splits["media_id"], "is_kept": True, "brightness": 90.0}),
         shortcuts=draw(_shortcuts()),
         held_out=draw(st.sampled_from([None, "empty", "scored"]).map(lambda state: _make_held_out(splits, state, random))),
+        cross_source=draw(st.sampled_from([None, "empty", "scored"]).map(lambda state: _make_cross_source(splits, state, random))),
         robustness=_draw_robustness(draw, splits, random),
         regression=draw(st.sampled_from([None, "empty", "unscored", "scored"]).map(lambda state: _make_regression(splits, state, random))),
     )
@@ -140,6 +141,15 @@ def _make_held_out(splits: pd.DataFrame, state: str | None, random: np.random.Ge
     parts = [chosen[chosen["generator"].isin(("", name))].assign(held_out=name) for name in names]
     rows = pd.concat([*parts, chosen.assign(held_out="").head(0)], ignore_index=True)
     return rows.assign(score=random.uniform(size=len(rows)))
+
+
+def _make_cross_source(splits: pd.DataFrame, state: str | None, random: np.random.Generator) -> pd.DataFrame | None:
+    """Make the scores of items whose sources were left out; ``empty`` stands for a run without folds."""
+    if state is None:
+        return None
+    rows = splits[_SCORED] if state == "scored" else splits[_SCORED].head(0)
+    sources, folds = (random.integers(0, most, len(rows)) for most in (8, 3))
+    return rows.assign(source=[f"site {number}" for number in sources], fold=folds, score=random.uniform(size=len(rows)).round(1))
 
 
 def _draw_robustness(draw: st.DrawFn, splits: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame | None:

@@ -23,7 +23,7 @@ SMALL_OVERRIDES = {
 }
 
 # for a second training: the first one measures unseen generators and perturbed files
-FAST_OVERRIDES = {**SMALL_OVERRIDES, "evaluate.leave_one_generator_out": False, "evaluate.robustness_items": 0}
+FAST_OVERRIDES = {**SMALL_OVERRIDES, "evaluate.leave_one_generator_out": False, "evaluate.source_folds": 0, "evaluate.robustness_items": 0}
 
 
 def copy_checkout(target: Path) -> Path:

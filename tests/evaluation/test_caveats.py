@@ -6,15 +6,21 @@ import pandas as pd
 import pytest
 
 from realframe.evaluation.caveats import find_caveats
-from tests.scored_items import make_metrics
+from tests.scored_items import make_cross_source, make_metrics
 
 MACRO = {"value": 0.8, "low": 0.7, "high": 0.9, "generators": ["sora", "veo"]}
+
+_CHANCE = {"value": 0.6, "low": 0.5, "high": 0.7}
+_APART = {"value": 0.8, "pairs": 3, "highest": {"sources": ["lab", "phone"], "value": 0.95}, "is_high": True}
+_SOURCES: dict[str, Any] = {"roc_auc": MACRO, "real_versus_real": {"value": None, "pairs": 0, "highest": None, "is_high": False}}
 
 
 @pytest.fixture
 def metrics(good_predictions: pd.DataFrame, splits: pd.DataFrame) -> dict[str, Any]:
     """Metrics of a detector without caveats."""
-    return {**make_metrics(good_predictions, splits), "weights": "imagenet", "held_out": {"macro": MACRO, "generators": []}}
+    table = make_cross_source(splits, sources=10)  # with fewer, the stated error is larger than the requested one
+    figures = make_metrics(good_predictions, splits, cross_source=table)
+    return {**figures, "weights": "imagenet", "held_out": {"macro": MACRO, "generators": []}}
 
 
 def _titles(metrics: dict[str, Any], splits: pd.DataFrame, level: str = "") -> list[str]:
@@ -30,10 +36,14 @@ def test_a_good_detector_has_no_caveats(metrics: dict[str, Any], splits: pd.Data
     ("change", "title"),
     [
         ({"shortcuts": {"passed": False, "allowed": True}}, "Shortcuts allowed"),
+        ({"cross_source": None}, "Not measured on unseen sources"),
+        ({"cross_source": {"kinds": {"image": _SOURCES | {"too_few": "Few."}}}}, "No statement about images from unseen sources"),
+        ({"cross_source": {"kinds": {"image": _SOURCES | {"real_versus_real": _APART}}}}, "Sources of real images are told apart"),
+        ({"cross_source": {"kinds": {"video": _SOURCES | {"roc_auc": _CHANCE}}}}, "Near chance on videos from unseen sources"),
         ({"held_out": None}, "Not measured on unseen generators"),
         ({"held_out": {"macro": dict.fromkeys(("value", "low", "high")), "generators": []}}, "Not measured on unseen generators"),
         ({"held_out": {"macro": MACRO | {"value": 0.6, "low": 0.5}, "generators": []}}, "Near chance on unseen generators"),
-        ({"band": {"error": 0.2, "requested_error": 0.1}}, "Few validation items"),
+        ({"verdict": {"image": {"band": {"error": 0.2, "requested_error": 0.1}, "competence": {"is_competent": True}}}}, "Few sources"),
         ({"weights": "random"}, "Random weights"),
     ],
 )

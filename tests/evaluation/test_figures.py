@@ -56,7 +56,9 @@ def test_every_figure_matches_scikit_learn(good_predictions: pd.DataFrame, split
         items = aggregate_by_item(good_predictions[good_predictions["split"] == split], "mean")
         for column, section in (("score", metrics), ("baseline_score", metrics["baseline"])):
             fake, scores = (items["label"] == "fake").to_numpy(), items[column].to_numpy()
-            calibrated = 1 / (1 + np.exp(-np.log(scores / (1 - scores)) / section["temperature"]))
+            rules = [metrics["verdict"][kind] for kind in items["kind"]] if column == "score" else [section] * len(items)
+            slopes, intercepts = (np.array([rule[name] for rule in rules]) for name in ("slope", "intercept"))
+            calibrated = np.clip(1 / (1 + np.exp(-slopes * np.log(scores / (1 - scores)) - intercepts)), 0.01, 0.99)
             expected = {
                 "roc_auc": sklearn.roc_auc_score(fake, scores),
                 "pr_auc": sklearn.average_precision_score(fake, scores),
@@ -69,7 +71,7 @@ def test_every_figure_matches_scikit_learn(good_predictions: pd.DataFrame, split
                 assert section[split]["item"][name]["value"] == pytest.approx(value), (split, column, name)
     frames = good_predictions[good_predictions["split"] == "test"]
     brier = sklearn.brier_score_loss(frames["label"] == "fake", frames["score"])
-    assert metrics["test"]["frame"]["brier"]["value"] == pytest.approx(brier)  # a temperature is fitted to items
+    assert metrics["test"]["frame"]["brier"]["value"] == pytest.approx(brier)  # a calibration is fitted to items
 
 
 def test_the_test_split_digest_depends_on_its_items_only(good_predictions: pd.DataFrame, splits: pd.DataFrame) -> None:
@@ -127,5 +129,5 @@ def test_the_threshold_comes_from_validation_items_only(good_predictions: pd.Dat
             ),
             splits,
         )
-        for fitted in ("threshold", "temperature", "band"):
+        for fitted in ("threshold", "verdict"):
             assert (changed[fitted] != plain[fitted]) is moves, (split, fitted)

@@ -1,12 +1,9 @@
 """Stage hold_out_generators: a held-out generator is not used for training; its items and the real items of the same kind are scored."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import keras
 import pandas as pd
 import pytest
 from sklearn.metrics import log_loss
@@ -14,51 +11,23 @@ from sklearn.metrics import log_loss
 from realframe import artifacts
 from realframe.config import Params
 from realframe.evaluation import unseen_generators
-from realframe.training import detector_training
-from realframe.training.training_job import TrainingJob, TrainingOutcome
+from tests.fold_trainings import PowerCutError, TrainingSpy, copy_run, set_evaluate_params
 from tests.small_run import GENERATORS, SmallRun
 
 COLUMNS = ["held_out", "split", "media_id", "label", "kind", "generator", "source", "cluster", "score"]
 
 
-class PowerCutError(Exception):
-    """Simulates a power cut during a stage."""
-
-
-class Spy:
-    """Records each training job and outcome, and fails once ``allowed`` trainings are done."""
-
-    def __init__(self, allowed: int = 99) -> None:
-        self.jobs: list[TrainingJob] = []
-        self.outcomes: list[TrainingOutcome] = []
-        self._allowed, self._fit = allowed, detector_training.train_detector
-
-    def __call__(self, model: keras.Model, job: TrainingJob) -> TrainingOutcome:
-        if len(self.jobs) == self._allowed:
-            raise PowerCutError
-        self.jobs.append(job)
-        self.outcomes.append(self._fit(model, job))
-        return self.outcomes[-1]
-
-
-def set_evaluate_params(params: Params, **changed: Any) -> Params:
-    return params.model_copy(update={"evaluate": params.evaluate.model_copy(update=changed)})
-
-
-def hold_out(small: SmallRun, spy: Spy, params: Params | None = None) -> pd.DataFrame:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(detector_training, "train_detector", spy)
-        small.run_stage("hold_out_generators", params)
-    return pd.read_parquet(small.folder / artifacts.HELD_OUT)
+def hold_out(small: SmallRun, spy: TrainingSpy, params: Params | None = None) -> pd.DataFrame:
+    return spy.run_stage(small, "hold_out_generators", artifacts.HELD_OUT, params)
 
 
 @pytest.fixture(scope="module")
-def spied(small: SmallRun) -> tuple[Spy, pd.DataFrame]:
-    spy = Spy()
+def spied(small: SmallRun) -> tuple[TrainingSpy, pd.DataFrame]:
+    spy = TrainingSpy()
     return spy, hold_out(small, spy)
 
 
-def test_each_generator_with_enough_items_is_held_out(spied: tuple[Spy, pd.DataFrame]) -> None:
+def test_each_generator_with_enough_items_is_held_out(spied: tuple[TrainingSpy, pd.DataFrame]) -> None:
     spy, table = spied
     assert list(table.columns) == COLUMNS
     assert table["held_out"].unique().tolist() == list(GENERATORS)  # gamma has one clip only
@@ -67,7 +36,7 @@ def test_each_generator_with_enough_items_is_held_out(spied: tuple[Spy, pd.DataF
     assert table["score"].nunique() > len(table) / 2
 
 
-def test_held_out_items_are_not_used_for_training(small: SmallRun, spied: tuple[Spy, pd.DataFrame]) -> None:
+def test_held_out_items_are_not_used_for_training(small: SmallRun, spied: tuple[TrainingSpy, pd.DataFrame]) -> None:
     spy, _ = spied
     items = small.splits.set_index("media_id")
     for generator, job in zip(GENERATORS, spy.jobs, strict=True):
@@ -79,7 +48,7 @@ def test_held_out_items_are_not_used_for_training(small: SmallRun, spied: tuple[
 
 
 def test_val_items_and_all_items_of_the_generator_and_real_items_of_the_kind_are_scored(
-    small: SmallRun, spied: tuple[Spy, pd.DataFrame]
+    small: SmallRun, spied: tuple[TrainingSpy, pd.DataFrame]
 ) -> None:
     _, table = spied
     items = small.splits
@@ -95,27 +64,27 @@ def test_the_training_uses_the_recipe_and_the_tuned_values(small: SmallRun, tmp_
     run = copy_run(small, tmp_path)
     training = json.loads((run.folder / artifacts.TRAINING).read_text())
     (run.folder / artifacts.TRAINING).write_text(json.dumps(training | {"tuned": {"train.phase1.learning_rate": 0.0125}}))
-    spy = Spy()
+    spy = TrainingSpy()
     hold_out(run, spy)
     expected = small.params.train.model_copy(update={"phase1": small.params.train.phase1.model_copy(update={"learning_rate": 0.0125})})
     assert [job.train for job in spy.jobs] == [expected] * len(GENERATORS)
     assert {job.seed for job in spy.jobs} == {small.params.seed}
 
 
-def test_the_scores_come_from_the_best_epoch(spied: tuple[Spy, pd.DataFrame]) -> None:
+def test_the_scores_come_from_the_best_epoch(spied: tuple[TrainingSpy, pd.DataFrame]) -> None:
     spy, table = spied
     for generator, outcome in zip(GENERATORS, spy.outcomes, strict=True):
         val = table[(table["held_out"] == generator) & (table["split"] == "val")]
         assert log_loss(val["label"] == "fake", val["score"]) == pytest.approx(outcome.best["val_loss"], abs=1e-4)
 
 
-def test_after_a_kill_no_generator_is_trained_twice(small: SmallRun, spied: tuple[Spy, pd.DataFrame], tmp_path: Path) -> None:
+def test_after_a_kill_no_generator_is_trained_twice(small: SmallRun, spied: tuple[TrainingSpy, pd.DataFrame], tmp_path: Path) -> None:
     run, (_, expected) = copy_run(small, tmp_path), spied
     (run.folder / artifacts.HELD_OUT).unlink(missing_ok=True)
     with pytest.raises(PowerCutError):
-        hold_out(run, Spy(allowed=1))
+        hold_out(run, TrainingSpy(allowed=1))
     assert not (run.folder / artifacts.HELD_OUT).exists()
-    resumed = Spy()
+    resumed = TrainingSpy()
     table = hold_out(run, resumed)
     assert len(resumed.jobs) == 1
     pd.testing.assert_frame_equal(table, expected, rtol=1e-4)
@@ -123,7 +92,7 @@ def test_after_a_kill_no_generator_is_trained_twice(small: SmallRun, spied: tupl
 
 
 def test_switched_off_it_writes_an_empty_table_and_prints_why(small: SmallRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    spy = Spy()
+    spy = TrainingSpy()
     table = hold_out(copy_run(small, tmp_path), spy, set_evaluate_params(small.params, leave_one_generator_out=False))
     assert (list(table.columns), len(table), spy.jobs) == (COLUMNS, 0, [])
     assert table["score"].dtype == "float64"
@@ -192,10 +161,3 @@ def test_two_generators_with_five_items_are_needed(two_generators: pd.DataFrame)
     assert unseen_generators.list_generators(few) == []  # without the only generator nothing is left for training
     unknown = two_generators.assign(generator=two_generators["generator"].replace("painter", ""))
     assert unseen_generators.list_generators(unknown) == []
-
-
-def copy_run(small: SmallRun, folder: Path) -> SmallRun:
-    """Copy a run to another folder with its own state folder."""
-    shutil.copytree(small.folder, folder / "run", ignore=shutil.ignore_patterns("training"))
-    run = folder / "run"
-    return SmallRun(run, small.params, small.splits, small.settings.model_copy(update={"root": run, "home": run / "state"}))

@@ -47,7 +47,9 @@ def make_table(tmp_path: Path) -> Callable[..., pd.DataFrame]:
                 Image.fromarray(rng.integers(0, 256, (SIZE, SIZE, 3), np.uint8)).save(buffer, "PNG")
                 frames.append((f"{index:05d}.png", buffer.getvalue()))
             write_shard(tmp_path / f"{media_id}.tar", {"times_s": [0.0] * count, "size": SIZE}, frames)
-            items.append({"media_id": media_id, "cluster": media_id, "label": "real", "split": "train", "repeat": 1, "weight": 1.0})
+            items.append(
+                {"media_id": media_id, "source": "", "cluster": media_id, "label": "real", "split": "train", "repeat": 1, "weight": 1.0}
+            )
         return build_frame_table(pd.DataFrame(items), tmp_path, "train")
 
     return make

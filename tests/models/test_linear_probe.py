@@ -15,7 +15,9 @@ def make_items(count: int, frames_each: int = 1, seed: int = 0) -> tuple[np.ndar
     features = (random.normal(size=(count, 6)) + label[:, None] * [2, 0, 0, 0, 0, 0]).astype(np.float32)
     names = [f"item{number}" for number in range(count)]
     frames = pd.DataFrame({"media_id": np.repeat(names, frames_each), "label": np.repeat(label, frames_each)})
-    return np.repeat(features, frames_each, axis=0), frames.assign(cluster=frames["media_id"], weight=1.0 / frames_each, repeat=1)
+    return np.repeat(features, frames_each, axis=0), frames.assign(
+        cluster=frames["media_id"], source="", weight=1.0 / frames_each, repeat=1
+    )
 
 
 def test_it_separates_separable_features() -> None:
@@ -56,6 +58,14 @@ def test_at_most_sixteen_evenly_spaced_frames_of_an_item_are_used() -> None:
     assert np.diff(rows[:16]).max() <= 7
 
 
+def test_c_is_selected_by_sources_where_each_class_has_three() -> None:
+    _, frames = make_items(80)
+    by_class = frames["label"].map({0: "real", 1: "fake"}) + (frames.index // 2 % 3).astype(str)
+    assert linear_probe.select_group_column(frames) == "cluster"
+    assert linear_probe.select_group_column(frames.assign(source=by_class.replace("fake0", "fake1"))) == "cluster"
+    assert linear_probe.select_group_column(frames.assign(source=by_class)) == "source"
+
+
 def test_few_clusters_use_the_default_c() -> None:
     features, frames = make_items(8)
     assert linear_probe.get_c(linear_probe.fit_probe(features, frames, seed=1)) == 0.01
@@ -71,7 +81,7 @@ def test_a_head_can_be_initialized_by_the_probe(standardize: bool) -> None:
     bottom, _ = freezing.split_network(model, freezing.get_pooling_layer(model))
     features = bottom.predict(pixels, verbose=0)
     names = [f"item{number}" for number in range(40)]
-    frames = pd.DataFrame({"media_id": names, "cluster": names, "label": np.arange(40) % 2, "weight": 1.0, "repeat": 1})
+    frames = pd.DataFrame({"media_id": names, "cluster": names, "source": "", "label": np.arange(40) % 2, "weight": 1.0, "repeat": 1})
     fitted = linear_probe.fit_probe(features, frames, seed=0)
     detector_network.fit_standardization(model, features)
     detector_network.initialize_head(model, *linear_probe.get_coefficients(fitted))

@@ -96,16 +96,14 @@ def test_every_file_has_a_row_with_the_reason_if_it_is_not_scored(media: Path, s
     for name, row in rows.items():
         assert row["sha256"] == compute_sha256(media / name)
         assert row["model"] == "3"
-        assert (row["verdict"] == "not scored") == (row["probability"] is None) == bool(row["message"]) == (name in BAD)
+        assert (row["verdict"] == "not scored") == (row["score"] is None) == bool(row["message"]) == (name in BAD)
         assert str(media) not in row["message"]
     scored = [rows[name] for name in GOOD]
     assert [row["kind"] for row in scored] == ["video", "image", "image"]
     assert summary.files == len(rows)
     assert summary.verdicts["not scored"] == len(BAD) == sum(summary.reasons.values())
     predictions = {prediction.sha256: prediction for prediction in store.find(Prediction)}
-    assert {row["sha256"]: row["probability"] for row in scored} == {
-        sha256: prediction.probability for sha256, prediction in predictions.items()
-    }
+    assert {row["sha256"]: row["score"] for row in scored} == {sha256: prediction.score for sha256, prediction in predictions.items()}
 
 
 def test_a_second_run_scores_only_new_and_changed_files(media: Path, settings: Settings, store: Store, scored_names: list[str]) -> None:

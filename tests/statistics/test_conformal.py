@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from realframe.statistics import conformal
 from realframe.statistics.conformal import UncertaintyBand
+from realframe.statistics.source_weights import WeightsByItem
 
 ROWS = st.lists(st.tuples(st.booleans(), st.integers(0, 20).map(lambda n: n / 20)), min_size=2, max_size=60)
 ERRORS = st.floats(0.01, 0.6)
@@ -95,3 +96,89 @@ def test_without_a_class_every_verdict_is_uncertain() -> None:
     band = conformal.fit_band(np.array([True, True, True]), np.array([0.1, 0.5, 0.9]), 0.1)
     assert {band.verdict(probability) for probability in (0.0, 0.3, 1.0)} == {"uncertain"}
     assert band.error == 1.0
+
+
+def _draw_sources(random: np.random.Generator, count: int, shift: float, apart: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw sources of one class each, of 3 to 200 items: truth, probabilities and names. Each source shifts its scores."""
+    rows = []
+    for number in range(count):
+        fake, items = number % 2 == 1, int(np.exp(random.uniform(np.log(3), np.log(200))))
+        logits = (apart if fake else -apart) / 2 + shift * random.normal() + 0.7 * random.normal(size=items)
+        rows += [(fake, 1 / (1 + np.exp(-logit)), str(number)) for logit in logits]
+    fake, probabilities, sources = zip(*rows, strict=True)
+    return np.array(fake), np.array(probabilities), np.array(sources, dtype=object)
+
+
+def _measure_on_new_sources(
+    count: int, shift: float, apart: float, error: float, *, by_source: bool, trials: int = 200
+) -> dict[str, float]:
+    """Return the mean share of wrong verdicts on items of new sources, minus the stated error, by class."""
+    random, above = np.random.default_rng(7), {"real": [], "fake": []}
+    for _ in range(trials):
+        fake, probabilities, sources = _draw_sources(random, count, shift, apart)
+        weights = WeightsByItem.by_source(fake, sources, np.full(len(fake), "", dtype=object)) if by_source else None
+        band = conformal.fit_band(fake, probabilities, error, weights)
+        new_fake, new, names = _draw_sources(random, 12, shift, apart)
+        verdicts = np.array([band.verdict(probability) for probability in new])
+        values = WeightsByItem.by_source(new_fake, names, np.full(len(new), "", dtype=object)).values
+        for label, wrong in (("real", "ai-generated"), ("fake", "real")):
+            of_class = new_fake == (label == "fake")
+            above[label].append(float(values[of_class] @ (verdicts[of_class] == wrong)) - band.error)
+    return {label: float(np.mean(values)) for label, values in above.items()}
+
+
+@pytest.mark.parametrize(
+    ("count", "shift", "apart", "error"), [(8, 1.0, 0.5, 0.1), (12, 1.5, 1.5, 0.2), (40, 1.0, 0.5, 0.1), (24, 0.0, 1.0, 0.1)]
+)
+def test_for_new_sources_that_shift_the_scores_the_error_is_at_most_the_stated_one(
+    count: int, shift: float, apart: float, error: float
+) -> None:
+    above = _measure_on_new_sources(count, shift, apart, error, by_source=True)
+    assert max(above.values()) < 0.01, above  # the simulation's standard error is below 0.005
+
+
+def test_the_band_for_new_items_of_the_same_sources_does_not_hold_for_new_sources() -> None:
+    """Without weights by source the same simulation finds an error far above the stated one."""
+    above = _measure_on_new_sources(8, 1.0, 0.5, 0.1, by_source=False)
+    assert min(above.values()) > 0.03, above
+
+
+def test_few_sources_state_the_smallest_possible_error() -> None:
+    fake = np.repeat([False, True, False, True, False], 100)
+    sources = np.repeat(np.array(["a", "a", "b", "c", "d"], dtype=object), 100)
+    weights = WeightsByItem.by_source(fake, sources, np.full(500, "", dtype=object))
+    band = conformal.fit_band(fake, np.where(fake, 0.9, 0.1), 0.05, weights)
+    assert band.error == pytest.approx(1 / 3)  # two sources of fakes
+    one = WeightsByItem.by_source(fake, np.full(500, "a", dtype=object), np.full(500, "", dtype=object))
+    assert conformal.fit_band(fake, np.where(fake, 0.9, 0.1), 0.05, one).error == pytest.approx(1 / 2)
+
+
+@settings(deadline=None)
+@given(ROWS, ERRORS)
+def test_sources_of_one_item_each_give_the_band_of_items(rows: list[tuple[bool, float]], error: float) -> None:
+    fake, probabilities = (np.array(column) for column in zip(*rows, strict=True))
+    names = np.array([str(number) for number in range(len(fake))], dtype=object)
+    weights = WeightsByItem.by_source(fake, names, np.full(len(fake), "", dtype=object))
+    assert conformal.fit_band(fake, probabilities, error, weights) == conformal.fit_band(fake, probabilities, error)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(0, 10).map(lambda n: n / 10), st.sampled_from("abc"), st.sampled_from("xy")), min_size=1),
+    ERRORS,
+)
+def test_the_weight_beyond_the_band_is_at_most_the_error(items: list[tuple[bool, float, str, str]], error: float) -> None:
+    """With ties, few sources and missing classes: a new source has the weight 1 / (K + 1), and the rest beyond the end is not more."""
+    fake, probabilities, sources, generators = (np.array(column) for column in zip(*items, strict=True))
+    weights = WeightsByItem.by_source(fake, sources.astype(object), generators.astype(object))
+    band = conformal.fit_band(fake, probabilities, error, weights)
+    assert 0 <= band.low <= band.high <= 1
+    if fake.all() or not fake.any():
+        assert band == UncertaintyBand(0.0, 1.0, 1.0)
+        return
+    verdicts = np.array([band.verdict(probability) for probability in probabilities])
+    for label, wrong in (("real", "ai-generated"), ("fake", "real")):
+        of_class, units = fake == (label == "fake"), weights.units[label]
+        assert weights.values[of_class].sum() == pytest.approx(1)
+        beyond = weights.values[of_class] @ (verdicts[of_class] == wrong) * units / (units + 1) + 1 / (units + 1)
+        assert beyond <= band.error + 1e-6 or beyond == pytest.approx(1 / (units + 1))

@@ -35,7 +35,7 @@ def write_items(clean: Path, seed: int = 0) -> pd.DataFrame:
             Image.fromarray(frame.clip(0, 255).astype(np.uint8)).save(buffer, "PNG")
             frames.append((f"{2 * index:05d}.png", buffer.getvalue()))  # as if cleaning had dropped every other frame
         write_shard(clean / f"{media_id}.tar", {"times_s": [0.0] * 6, "size": SIZE}, frames)
-        facts = {"media_id": media_id, "cluster": media_id, "label": label, "split": split, "kind": "video"}
+        facts = {"media_id": media_id, "source": "", "cluster": media_id, "label": label, "split": split, "kind": "video"}
         rows.append({**facts, "repeat": 1, "weight": 1.0})
     return pd.DataFrame(rows)
 

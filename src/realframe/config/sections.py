@@ -5,7 +5,7 @@ Those that decide the bytes of a frame are in ``frame_sections.py``.
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from realframe.config.frame_sections import AugmentParams, Section
 
@@ -125,7 +125,16 @@ class EvaluateParams(Section):
     aggregate: Literal["mean", "median", "top_k", "confident", "auto"]
     bootstrap: int = Field(ge=100)
     error: float = Field(gt=0, le=0.5)
+    min_cross_source_auc: float = Field(ge=0.5, le=1)
     leave_one_generator_out: bool
+    source_folds: int = Field(ge=0, le=20)
     robustness_items: int = Field(ge=0)
     robustness_frames: int = Field(ge=1)
     show_media: bool
+
+    @field_validator("source_folds")
+    @classmethod
+    def _check_source_folds(cls, value: int) -> int:
+        if value == 1:
+            raise ValueError("one fold would leave out every source; set it to at least 2, or to 0 for none")
+        return value

@@ -39,8 +39,8 @@ def build_frame_table(splits: pd.DataFrame, clean_frames_dir: Path, split: str) 
         split: ``train``, ``val`` or ``test``.
 
     Returns:
-        One row per frame, ordered by ``media_id`` and ``index``: ``media_id``, ``cluster``, ``index`` (of the sampled frame), ``label``
-        (1 is fake), ``weight`` (float), ``repeat`` (showings per epoch), ``shard`` (path), ``digest`` (of the shard),
+        One row per frame, ordered by ``media_id`` and ``index``: ``media_id``, ``source``, ``cluster``, ``index`` (of the sampled frame),
+        ``label`` (1 is fake), ``weight`` (float), ``repeat`` (showings per epoch), ``shard`` (path), ``digest`` (of the shard),
         ``position`` (in the shard), ``offset`` and ``bytes`` (of the encoded frame within the shard).
 
     Raises:
@@ -66,7 +66,13 @@ def _list_item_frames(item: Any, clean_frames_dir: Path) -> list[dict[str, objec
         raise DatasetError(shard, "does not exist: the item is in a split but has no clean frames", "Run the stage clean_frames again.")
     with tarfile.open(shard) as tar:
         members = sorted((member for member in tar.getmembers() if member.name.endswith(".png")), key=lambda member: member.name)
-    facts = {"media_id": media_id, "cluster": item.cluster, "label": int(label == _POSITIVE_LABEL), "repeat": int(repeat)}
+    facts = {
+        "media_id": media_id,
+        "source": item.source,
+        "cluster": item.cluster,
+        "label": int(label == _POSITIVE_LABEL),
+        "repeat": int(repeat),
+    }
     shared = {**facts, "shard": str(shard), "digest": compute_sha256(shard)}
     return [
         {

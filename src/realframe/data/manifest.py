@@ -15,6 +15,8 @@ import pyarrow.parquet as pq
 from realframe.errors import DatasetError
 from realframe.tables import to_arrow, write_table
 
+RENDERED_PREFIX = "demo-"
+"""Of the names of the cameras and generators that ``realframe demo-data`` simulates. A detector trained on their media gives no verdict."""
 _RERUN = "Run the pipeline again: `realframe run`."
 MEDIA_SCHEMA = pa.schema(
     {
@@ -78,6 +80,11 @@ def read(path: Path, schema: pa.Schema) -> pd.DataFrame:
     if missing:
         raise DatasetError(path, f"lacks the columns {', '.join(missing)}", _RERUN)
     return table.select(schema.names).cast(schema).to_pandas()
+
+
+def find_rendered(items: pd.DataFrame) -> "pd.Series[bool]":
+    """Return which items were rendered by this program, for the demo: their source or generator begins with ``RENDERED_PREFIX``."""
+    return items["source"].str.startswith(RENDERED_PREFIX) | items["generator"].str.startswith(RENDERED_PREFIX)
 
 
 def compute_dataset_digest(splits: pd.DataFrame) -> str:

@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from realframe.data import manifest
 from realframe.data.shortcut_audit import has_shortcut
 
 CHANCE_LEVEL = 0.5
 """ROC-AUC and balanced accuracy of guessing."""
-_DEMO = "demo-"  # prefix of the sources and generators of `realframe demo-data`
 _log = logging.getLogger(__name__)
 
 
@@ -37,11 +37,18 @@ def find_caveats(metrics: dict[str, Any], splits: pd.DataFrame, shortcuts: dict[
         splits: the rows of ``splits.parquet``.
         shortcuts: the content of ``data/shortcuts.json``.
     """
-    dangers = [_check_baseline(metrics), _check_unseen_mean(metrics)]
+    kinds = (metrics["cross_source"] or {}).get("kinds", {})
+    dangers = [
+        *(_check_unseen_sources(kind, figures) for kind, figures in kinds.items()),
+        _check_baseline(metrics),
+        _check_unseen_mean(metrics),
+    ]
     warnings = [
         _check_demo_data(splits),
         _check_random_weights(metrics),
         _check_allowed_shortcuts(metrics),
+        *_check_sources_measured(kinds),
+        *(_check_real_sources(kind, figures) for kind, figures in kinds.items()),
         _check_unseen_measured(metrics),
         _check_each_unseen(metrics),
         _check_item_count(metrics),
@@ -75,6 +82,43 @@ def _check_baseline(metrics: dict[str, Any]) -> Caveat | None:
     return Caveat("danger", "Below its baseline", text)
 
 
+def _check_unseen_sources(kind: str, figures: dict[str, Any]) -> Caveat | None:
+    """Check that the interval of the ROC-AUC on unseen sources excludes 0.5."""
+    roc_auc = figures["roc_auc"]
+    if roc_auc["low"] is None or roc_auc["low"] > CHANCE_LEVEL:
+        return None
+    text = (
+        f"On {kind}s from unseen sources the ROC-AUC is {roc_auc['value']:.2f} (95 % interval {roc_auc['low']:.2f} to "
+        f"{roc_auc['high']:.2f}; {CHANCE_LEVEL:.2f} is chance). It is not shown to tell real {kind}s of a new source from others."
+    )
+    return Caveat("danger", f"Near chance on {kind}s from unseen sources", text)
+
+
+def _check_sources_measured(kinds: dict[str, dict[str, Any]]) -> list[Caveat]:
+    """Return a caveat for each kind without a statement about unseen sources, or one if they were not measured at all."""
+    if not kinds:
+        text = "Nothing is known about files from sources that the training has not seen. On these a detector can be much worse."
+        return [Caveat("warning", "Not measured on unseen sources", text)]
+    return [
+        Caveat("warning", f"No statement about {kind}s from unseen sources", figures["too_few"])
+        for kind, figures in kinds.items()
+        if "too_few" in figures
+    ]
+
+
+def _check_real_sources(kind: str, figures: dict[str, Any]) -> Caveat | None:
+    between = figures["real_versus_real"]
+    if not between["is_high"]:
+        return None
+    first, second = between["highest"]["sources"]
+    text = (
+        f"The features of the backbone tell two sources of real {kind}s apart with a mean ROC-AUC of {between['value']:.2f} (over "
+        f"{between['pairs']} pairs; {between['highest']['value']:.2f} for {first} and {second}). The detector may know sources instead of "
+        "traces of generation."
+    )
+    return Caveat("warning", f"Sources of real {kind}s are told apart", text)
+
+
 def _check_unseen_mean(metrics: dict[str, Any]) -> Caveat | None:
     """Check that the interval of the mean ROC-AUC on held-out generators excludes 0.5."""
     macro = metrics["held_out"]["macro"] if metrics["held_out"] else None
@@ -88,7 +132,7 @@ def _check_unseen_mean(metrics: dict[str, Any]) -> Caveat | None:
 
 
 def _check_demo_data(splits: pd.DataFrame) -> Caveat | None:
-    if not (splits["source"].str.startswith(_DEMO) | splits["generator"].str.startswith(_DEMO)).any():
+    if not manifest.find_rendered(splits).any():
         return None
     text = "The media were rendered by `realframe demo-data`: the figures say nothing about real cameras or real generators."
     return Caveat("warning", "Demo data", text)
@@ -139,14 +183,17 @@ def _check_each_unseen(metrics: dict[str, Any]) -> Caveat | None:
 
 
 def _check_stated_error(metrics: dict[str, Any]) -> Caveat | None:
-    band = metrics["band"]
-    if band["error"] <= band["requested_error"]:
+    larger = {
+        kind: rule["band"]
+        for kind, rule in metrics["verdict"].items()
+        if rule["competence"]["is_competent"] and rule["band"]["error"] > rule["band"]["requested_error"]
+    }
+    if not larger:
         return None
-    text = (
-        f"With so few validation items per class, the stated error of the verdicts is {band['error']:.0%} instead of the requested "
-        f"{band['requested_error']:.0%}."
-    )
-    return Caveat("warning", "Few validation items", text)
+    stated = ", ".join(f"{band['error']:.0%} for {kind}s" for kind, band in larger.items())
+    requested = next(iter(larger.values()))["requested_error"]
+    text = f"With so few sources per class, the stated error of the verdicts is {stated} instead of the requested {requested:.0%}."
+    return Caveat("warning", "Few sources", text)
 
 
 def _check_item_count(metrics: dict[str, Any]) -> Caveat | None:

@@ -26,6 +26,14 @@ PREDICTIONS = pa.schema(
         "baseline_score": pa.float64(),
     }
 )
+CROSS_SOURCE = pa.schema(
+    {
+        **dict.fromkeys((*_ITEM, "generator", "source", "cluster", "split"), pa.string()),
+        "fold": pa.int64(),
+        "score": pa.float64(),
+    }
+)
+"""One row per item that a fold left out; ``source`` is ``unknown`` where the dataset names none. The score is not calibrated."""
 HELD_OUT = pa.schema({**dict.fromkeys(("held_out", "split", *_ITEM, "generator", "source", "cluster"), pa.string()), "score": pa.float64()})
 ROBUSTNESS = pa.schema({**dict.fromkeys((*_ITEM, "cluster", "perturbation"), pa.string()), "level": pa.float64(), "score": pa.float64()})
 TRAINING_REFERENCE = pa.schema({**dict.fromkeys((*_ITEM, "split"), pa.string()), "score": pa.float64(), "features": pa.list_(pa.float32())})

@@ -1,6 +1,6 @@
 """Build the training reference: scores and features of training and validation items.
 
-Drift detection and the out-of-domain caution compare later predictions with it.
+Drift detection compares later predictions with it.
 """
 
 from collections.abc import Iterator, Mapping

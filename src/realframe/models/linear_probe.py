@@ -20,6 +20,7 @@ C_VALUES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """The candidates for C, the inverse of the ridge penalty, from strong to weak regularization."""
 _DEFAULT_C = 1e-2
 _FOLDS = 5
+_MIN_SOURCES = 3  # of each class, for folds that leave out whole sources
 _MAX_FRAMES = 16  # of one item, evenly spaced; neighboring frames of a video add computation, but little information
 _ITERATIONS = 300
 
@@ -31,11 +32,22 @@ def select_training_rows(frames: pd.DataFrame) -> NDArray[np.int64]:
     return np.sort(np.concatenate(selected))
 
 
+def select_group_column(frames: pd.DataFrame) -> str:
+    """Return what the folds that select C leave out: ``source`` with at least 3 sources of each class, else ``cluster``.
+
+    What works best on the sources of the training need not work on others.
+
+    Args:
+        frames: the training frames; items without a source form one.
+    """
+    return "source" if frames.groupby("label")["source"].nunique().reindex([0, 1], fill_value=0).min() >= _MIN_SOURCES else "cluster"
+
+
 def fit_probe(features: NDArray[np.float32], frames: pd.DataFrame, seed: int) -> Pipeline:
     """Fit the regression on training frames, with the item weights of the training, independent of the number of frames per item.
 
-    C is the candidate with the best frame-level ROC-AUC in a grouped, stratified 5-fold cross-validation inside the training split;
-    with fewer than 5 clusters of a class, C is 0.01.
+    C is the candidate with the best frame-level ROC-AUC in a grouped, stratified cross-validation in at most 5 folds inside the training
+    split, which leaves out whole sources where there are enough: see :func:`select_group_column`. Without enough groups C is 0.01.
 
     Args:
         features: (n, width) frozen features of the frames.
@@ -48,8 +60,10 @@ def fit_probe(features: NDArray[np.float32], frames: pd.DataFrame, seed: int) ->
     rows = select_training_rows(frames)
     selected, features = frames.iloc[rows], features[rows]
     weights = _frame_weights(frames, selected["media_id"])
-    fake, clusters = selected["label"].to_numpy(), selected["cluster"].to_numpy(str)
-    c = _select_c(features, fake, weights, clusters, seed)
+    column = select_group_column(frames)
+    fake, groups = selected["label"].to_numpy(), selected[column].to_numpy(str)
+    folds = _make_folds(fake, groups, _MIN_SOURCES if column == "source" else _FOLDS, seed)
+    c = _select_c(features, fake, weights, folds) if folds else _DEFAULT_C
     return _fit_pipeline(c, features, fake, weights)
 
 
@@ -77,16 +91,18 @@ def _frame_weights(frames: pd.DataFrame, selected: "pd.Series[str]") -> NDArray[
     return weights * len(item_weights) / weights.sum()
 
 
-def _select_c(
-    features: NDArray[np.float32], fake: NDArray[np.int64], weights: NDArray[np.float64], clusters: NDArray[np.str_], seed: int
-) -> float:
-    if min(len(np.unique(clusters[fake == label])) for label in (0, 1)) < _FOLDS:
-        return _DEFAULT_C
-    folds = list(StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed).split(features, fake, clusters))
-    folds = [(train, held_out) for train, held_out in folds if len(np.unique(fake[train])) == len(np.unique(fake[held_out])) == 2]
-    if not folds:
-        return _DEFAULT_C
+def _make_folds(fake: NDArray[np.int64], groups: NDArray[np.str_], min_groups: int, seed: int) -> list[tuple[NDArray[np.int64], ...]]:
+    """Return training and held-out rows of each fold with both classes in both; none with fewer groups of a class."""
+    count = min(_FOLDS, *(len(np.unique(groups[fake == label])) for label in (0, 1)))
+    if count < min_groups:
+        return []
+    folds = StratifiedGroupKFold(count, shuffle=True, random_state=seed).split(groups, fake, groups)
+    return [rows for rows in folds if all(len(np.unique(fake[part])) == 2 for part in rows)]
 
+
+def _select_c(
+    features: NDArray[np.float32], fake: NDArray[np.int64], weights: NDArray[np.float64], folds: list[tuple[NDArray[np.int64], ...]]
+) -> float:
     def mean_roc_auc(c: float) -> float:
         fits = [(_fit_pipeline(c, features[train], fake[train], weights[train]), held_out) for train, held_out in folds]
         areas = [

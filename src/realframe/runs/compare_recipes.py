@@ -25,6 +25,7 @@ from realframe.models import backbones, weights
 from realframe.models.aggregate import aggregate_by_item
 from realframe.registry import mlflow_runs
 from realframe.registry.model_registry import format_metric_with_interval
+from realframe.registry.unseen_sources import format_roc_auc, list_kinds
 from realframe.runs.git_dvc import checkout_environment, git
 from realframe.runs.run_lifecycle import RunResult, run_all
 from realframe.settings import Settings
@@ -47,6 +48,8 @@ class RecipeResult:
         version: number of the registered model.
         backbone: name of the backbone and of its initial weights.
         head: kind of the head.
+        unseen_sources: ROC-AUC on the clips of unseen sources, or that there is no statement.
+        unseen_generators: mean ROC-AUC on unseen generators, or that it was not measured.
         figures: the metrics ``FIGURES`` on the test clips, with intervals.
         baseline: ROC-AUC of the baseline on the test clips.
         validation: ROC-AUC on the validation clips.
@@ -62,6 +65,8 @@ class RecipeResult:
     version: int
     backbone: str
     head: str
+    unseen_sources: str
+    unseen_generators: str
     figures: dict[str, dict[str, Any]]
     baseline: dict[str, Any]
     validation: dict[str, Any]
@@ -132,12 +137,14 @@ def _measure_recipe(recipe: str, run_result: RunResult, seconds: float, settings
     predictions = _read_table(revision, artifacts.PREDICTIONS)
     test = aggregate_by_item(predictions[predictions["split"] == "test"], metrics["aggregate"])
     clip_s, gap = _score_reloaded(run_result.version, revision, test, settings, clips)
-    item = metrics["test"]["item"]
+    item, held_out = metrics["test"]["item"], metrics["held_out"]
     return RecipeResult(
         recipe=recipe,
         version=run_result.version,
         backbone=f"{training['backbone']} ({training['weights']['name']})",
         head=config.parse_params(_read_bytes(revision, artifacts.RESOLVED_PARAMS)).train.head.kind,
+        unseen_sources=format_roc_auc(list_kinds(metrics).get("video")),
+        unseen_generators=format_metric_with_interval(held_out["macro"]) if held_out else "not measured",
         figures={name: item[name] for name in FIGURES},
         baseline=metrics["baseline"]["test"]["item"]["roc_auc"],
         validation=metrics["val"]["item"]["roc_auc"],
@@ -188,6 +195,8 @@ def comparison_markdown(results: Sequence[RecipeResult]) -> str:
         "recipe",
         "backbone (weights)",
         "head",
+        "unseen sources, roc_auc",
+        "unseen generators, roc_auc",
         "validation, roc_auc",
         *FIGURES,
         "baseline, roc_auc",
@@ -219,7 +228,15 @@ def _table_row(row: RecipeResult) -> list[str]:
     figures = [format_metric_with_interval(row.figures[name]) for name in FIGURES]
     costs = [f"{row.run_s:.0f}", f"{row.training_s:.0f}", f"{row.model_bytes / 1e6:.1f}", f"{row.clip_s:.2f}"]
     names = map(escape_markdown, (row.recipe, row.backbone, row.head))
-    return [*names, format_metric_with_interval(row.validation), *figures, format_metric_with_interval(row.baseline), *costs]
+    return [
+        *names,
+        row.unseen_sources,
+        row.unseen_generators,
+        format_metric_with_interval(row.validation),
+        *figures,
+        format_metric_with_interval(row.baseline),
+        *costs,
+    ]
 
 
 def _remarks(results: Sequence[RecipeResult]) -> list[str]:
@@ -227,7 +244,8 @@ def _remarks(results: Sequence[RecipeResult]) -> list[str]:
     counts = sorted({len(row.test_items) for row in results})
     split = f"All were tested on the same {counts[0]} clips" if same else f"The test splits differ: {counts} clips"
     remarks = [
-        "Choose by `validation`: each choice by the test split makes the test metrics less independent.",
+        "Choose by `unseen sources`: what ranks well on the sources of the training may transfer worst. Without a statement, choose by",
+        "`validation`: each choice by the test split makes the test metrics less independent.",
         f"{split}; figures are per clip, with 95 % intervals by bootstrap over clusters of clips.",
         "`run` is the whole run, including features that no earlier run had computed; `s per clip` is the median time to decode and score",
         "a test clip with the model loaded from the registry in a new process. Its scores differ from those of the evaluation by at most",

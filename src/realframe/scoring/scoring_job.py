@@ -32,7 +32,7 @@ _TYPES |= dict.fromkeys(("width", "height", "frames_analyzed"), pa.int64())
 SCORES_SCHEMA = pa.schema({name: _TYPES.get(name, pa.string()) for name in COLUMNS})
 """A file that was not scored has null figures and empty texts; ``file`` is its name below the source, POSIX."""
 PART_SCHEMA = pa.schema(
-    [*SCORES_SCHEMA, pa.field("bytes", pa.int64()), pa.field("stamp", pa.string()), pa.field("answer_digest", pa.string())]
+    [*SCORES_SCHEMA, pa.field("bytes", pa.int64()), pa.field("stamp", pa.string()), pa.field("answer_key", pa.string())]
 )
 """A part also identifies the content of its files (a file with another size or stamp is another file) and what decided the answers."""
 _JOB_NAME = re.compile(r"[\w-][\w.-]{0,79}", re.ASCII)
@@ -46,13 +46,13 @@ class FileListing:
     Attributes:
         source: folder or URL.
         model_version: its number.
-        answer_digest: digest of everything in that version that decides an answer.
+        answer_key: identifies everything that decides the answers of that version.
         files: all files of a job, or those of one shard.
     """
 
     source: str
     model_version: str
-    answer_digest: str
+    answer_key: str
     files: tuple[SourceFile, ...]
 
     def write(self, path: Path) -> None:
@@ -66,11 +66,11 @@ class FileListing:
             raise RunError(path, "does not exist: the files were not listed", "Start the job again: `realframe score SOURCE`.")
         data: dict[str, Any] = json.loads(path.read_text())
         files = tuple(SourceFile(**file) for file in data["files"])
-        return cls(data["source"], data["model_version"], data.get("answer_digest", ""), files)
+        return cls(data["source"], data["model_version"], data.get("answer_key", ""), files)
 
     def contains_answer(self, row: Row) -> bool:
         """Return whether a part's row is the answer of this version as it is now."""
-        return (row["model"], row["answer_digest"]) == (self.model_version, self.answer_digest)
+        return (row["model"], row["answer_key"]) == (self.model_version, self.answer_key)
 
 
 @dataclass(frozen=True)
@@ -147,9 +147,9 @@ class ScoringJob:
                 path.unlink(missing_ok=True)
 
 
-def part_row(detection: Detection, file: SourceFile, answer_digest: str) -> Row:
+def part_row(detection: Detection, file: SourceFile, answer_key: str) -> Row:
     """Return the row of a detection in a part."""
-    identity = {"file": file.file, "bytes": file.bytes, "stamp": file.stamp, "answer_digest": answer_digest}
+    identity = {"file": file.file, "bytes": file.bytes, "stamp": file.stamp, "answer_key": answer_key}
     return build_detection_row(detection) | identity
 
 

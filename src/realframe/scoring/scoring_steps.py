@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from realframe.detection import approved_bundle
 from realframe.detection.batch import BatchDetector
 from realframe.detection.result import BatchFile, RemoteFile
 from realframe.errors import RunError
@@ -62,11 +63,12 @@ def plan_job(
     Raises:
         DatasetError: the source cannot be listed, or contains no media file.
         RegistryError: there is no such version.
+        MetadataError: the ledger cannot be read.
         RunError: the name is not valid, or a job for another source has it.
     """
     job, model_version = ScoringJob.open(source, name, settings), model_registry.resolve_version(version)
     files, model = FileSource(source).list_files(), str(model_version.version)
-    listing = FileListing(source, model, model_version.answer_digest, tuple(files))
+    listing = FileListing(source, model, approved_bundle.find_answer_key(model_version), tuple(files))
     job.write_listing(listing)
     final = job.final_keys(listing)
     pending = [file for file in files if file.key not in final]
@@ -80,7 +82,7 @@ def plan_job(
 
 def _shard_name(index: int, listing: FileListing, files: list[SourceFile]) -> str:
     """Name a shard by its index and its content, so that two processes that plan a job differently never mix up their shards."""
-    content = hashlib.sha256(repr((listing.model_version, listing.answer_digest, [file.key for file in files])).encode()).hexdigest()
+    content = hashlib.sha256(repr((listing.model_version, listing.answer_key, [file.key for file in files])).encode()).hexdigest()
     return f"part-{index:05}-{content[:8]}"
 
 
@@ -104,8 +106,8 @@ def score_shards(job: ScoringJob, shards: Sequence[str], settings: Settings, on_
     if not listings:
         return
     first = next(iter(listings.values()))
-    if model_registry.get_version(int(first.model_version)).answer_digest != first.answer_digest:
-        reason = f"version {first.model_version} is not the one that the job was planned for: the registry was changed since"
+    if approved_bundle.find_answer_key(model_registry.get_version(int(first.model_version))) != first.answer_key:
+        reason = f"version {first.model_version} is not the one that the job was planned for: the registry or the ledger was changed since"
         raise RunError(job.name, reason, "Start the job again: `realframe score SOURCE`.")
     detector = BatchDetector.open(first.model_version, settings, job.folder)
     with open_store(settings) as store:
@@ -117,7 +119,7 @@ def _score_shard(listing: FileListing, target: Path, detector: BatchDetector, st
     source, rows, results = FileSource(listing.source), [], []
     items = detector.score_files([_batch_file(source, file) for file in listing.files])
     for file, item in zip(listing.files, items, strict=True):
-        rows.append(part_row(item.result.detection, file, listing.answer_digest))
+        rows.append(part_row(item.result.detection, file, listing.answer_key))
         results.append(item.result.without_pictures())  # the pictures of a whole shard would fill the memory
         on_file()
     store_predictions(store, results)

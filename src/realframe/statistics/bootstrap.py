@@ -76,6 +76,50 @@ def draw_resamples(clusters: "pd.Series[str]", classes: NDArray[Any], resamples:
     return Resamples(counts, codes.astype(np.int64))
 
 
+def draw_nested_resamples(sources: NDArray[Any], groups: NDArray[Any], is_fake: Bools, resamples: int, seed: int) -> Resamples:
+    """Draw sources with replacement and, within each drawn source, its groups of AI-generated items; equal arguments give equal resamples.
+
+    The real items of a source stay together. A resample that lacks a class is drawn again. Davison & Hinkley, Bootstrap Methods and their
+    Application (1997), section 3.8, on hierarchical data: both levels with replacement, for few units at the upper one.
+
+    Args:
+        sources: (n,) the source of each row.
+        groups: (n,) the group of each row within its source, its generator; ignored for real items.
+        is_fake: (n,) true labels; both classes must occur.
+        resamples: number of resamples.
+        seed: of the random numbers.
+
+    Returns:
+        The resamples of the groups, with the real items of a source as one of its groups.
+    """
+    unit_names = pd.MultiIndex.from_arrays([sources, is_fake, np.where(is_fake, groups, "")])
+    row_units, units = pd.factorize(unit_names)
+    source_codes, source_names = pd.factorize(units.get_level_values(0))
+    unit_is_fake = units.get_level_values(1).to_numpy(np.bool_)
+    random = np.random.default_rng(seed)
+    drawn = _draw_sources_of_both_classes(random, source_codes, unit_is_fake, len(source_names), resamples)
+    counts = np.zeros((resamples, len(units)))
+    counts[:, ~unit_is_fake] = drawn[:, source_codes[~unit_is_fake]]
+    for source in range(len(source_names)):
+        members = np.flatnonzero(unit_is_fake & (source_codes == source))
+        if len(members):
+            counts[:, members] = random.multinomial(len(members) * drawn[:, source], np.full(len(members), 1 / len(members)))
+    return Resamples(counts, row_units.astype(np.int64))
+
+
+def _draw_sources_of_both_classes(
+    random: np.random.Generator, source_codes: Ints, unit_is_fake: Bools, sources: int, resamples: int
+) -> Ints:
+    """Return how often each source is drawn, (resamples, sources)."""
+    has_class = np.zeros((2, sources), np.bool_)
+    has_class[unit_is_fake.astype(np.int64), source_codes] = True
+    shares = np.full(sources, 1 / sources)
+    drawn = random.multinomial(sources, shares, size=resamples)
+    while (lacking := ((drawn @ has_class.T) == 0).any(axis=1)).any():
+        drawn[lacking] = random.multinomial(sources, shares, size=int(lacking.sum()))
+    return drawn
+
+
 def count_minority_clusters(clusters: "pd.Series[str]", is_fake: Bools) -> int:
     """Return the number of clusters that contain the class that is in fewer clusters."""
     return int(min(clusters[is_fake].nunique(), clusters[~is_fake].nunique()))

@@ -1,20 +1,22 @@
-"""Calibrate scores to probabilities by temperature scaling (Guo et al., On calibration of modern neural networks, ICML 2017).
+"""Calibrate scores to probabilities by Platt scaling (Platt, Probabilistic outputs for support vector machines, 1999), on their logits.
 
-One number, the temperature, divides the logits of the scores. It keeps their order, so that ROC-AUC and the verdicts at a threshold
-stay the same; only the stated probabilities change. It is fitted on validation items only.
+Two numbers, a slope and an intercept, move the logits of the scores. They keep their order, so that ROC-AUC and the classification at a
+threshold stay the same; only the stated probabilities change.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
 from realframe.statistics.arrays import Bools, Floats
+from realframe.statistics.source_weights import WeightsByItem
 
 BINS = 15
-"""Number of bins, of equal width, in a reliability diagram, as in Guo et al."""
-_BOUNDS = (0.05, 20.0)
+"""Number of bins, of equal width, in a reliability diagram, as in Guo et al., On calibration of modern neural networks (ICML 2017)."""
+LOWEST, HIGHEST = 0.01, 0.99
+"""The ends of the probabilities that are stated: no measurement on a few thousand items supports more certainty."""
+_RIDGE, _PRECISION, _MAX_STEPS = 1e-4, 1e-9, 100
 _EDGE = 1e-6  # scores are clipped this far from 0 and 1, since a float32 sigmoid can be exactly 0 or 1
 
 
@@ -37,37 +39,72 @@ class ReliabilityBin:
     fake_share: float | None
 
 
-def fit_temperature(is_fake: Bools, scores: Floats) -> float:
-    """Return the temperature with the lowest log loss, between 0.05 and 20; 1 (the scores as they are) if a class is missing.
+@dataclass(frozen=True)
+class PlattScaling:
+    """A calibration: the logit of the probability is ``slope`` times the logit of the score plus ``intercept``.
 
-    The targets are Platt's (Probabilistic outputs for support vector machines, 1999): (n + 1) / (n + 2) of a class's n items instead
-    of 1. Otherwise a few validation items without a mistake would make every probability nearly certain.
+    Attributes:
+        slope: 0 or more, so that a higher score never gives a lower probability; 0 where the scores say nothing.
+        intercept: moves all probabilities.
+    """
+
+    slope: float
+    intercept: float
+
+    def apply(self, scores: Floats) -> Floats:
+        """Return the calibrated probabilities of ``fake``, between ``LOWEST`` and ``HIGHEST``, of the shape of ``scores``.
+
+        Args:
+            scores: in [0, 1].
+        """
+        return np.clip(np.asarray(expit(self.slope * _logits(scores) + self.intercept), np.float64), LOWEST, HIGHEST)
+
+
+def fit_platt_scaling(is_fake: Bools, scores: Floats, weights: WeightsByItem | None = None) -> PlattScaling:
+    """Fit the calibration with the lowest weighted log loss; slope 1 and intercept 0 (the scores as they are) if a class is missing.
+
+    Both classes count equally, whatever their number of items, so the probability is that of a file which is as likely real as
+    AI-generated. The targets are Platt's: (n + 1) / (n + 2) instead of 1 for a class of n independent units. A few units that are ranked
+    without a mistake then do not make a probability nearly certain. A weak ridge on both parameters makes the fit unique.
 
     Args:
-        is_fake: (n,) true labels of the validation items.
-        scores: (n,) their probabilities of ``fake``, in [0, 1].
+        is_fake: (n,) true labels of the items.
+        scores: (n,) in [0, 1].
+        weights: of the items; by default each item is a unit by itself.
     """
     if is_fake.all() or not is_fake.any():
-        return 1.0
-    logits, fake_count, real_count = _logits(scores), is_fake.sum(), (~is_fake).sum()
-    targets = np.where(is_fake, (fake_count + 1) / (fake_count + 2), 1 / (real_count + 2))
+        return PlattScaling(1.0, 0.0)
+    by_item = weights or WeightsByItem.equal(is_fake)
+    logits, units = _logits(scores), by_item.units
+    targets = np.where(is_fake, (units["fake"] + 1) / (units["fake"] + 2), 1 / (units["real"] + 2))
 
-    def loss(log_temperature: float) -> float:
-        scaled = logits / np.exp(log_temperature)
-        return float(np.mean(np.logaddexp(0, scaled) - targets * scaled))
+    both = _minimize_log_loss(np.stack([logits, np.ones(len(logits))], axis=1), targets, by_item.values)
+    if both[0] >= 0:
+        return PlattScaling(float(both[0]), float(both[1]))
+    (intercept,) = _minimize_log_loss(np.ones((len(logits), 1)), targets, by_item.values)  # the loss is convex: the best slope is 0
+    return PlattScaling(0.0, float(intercept))
 
-    result = minimize_scalar(loss, bounds=tuple(np.log(_BOUNDS)), method="bounded", options={"xatol": 1e-8})
-    return float(np.exp(result.x))
 
+def _minimize_log_loss(columns: Floats, targets: Floats, weights: Floats) -> Floats:
+    """Return the coefficients of the columns, (n, m), with the lowest weighted log loss, (m,): Newton's method with halved steps."""
 
-def apply_temperature(scores: Floats, temperature: float) -> Floats:
-    """Return calibrated probabilities of ``fake``, of the shape of ``scores``; 0.5 stays 0.5 and the order stays.
+    def loss(parameters: Floats) -> float:
+        scaled = columns @ parameters
+        return float(weights @ (np.logaddexp(0, scaled) - targets * scaled) + _RIDGE * parameters @ parameters)
 
-    Args:
-        scores: probabilities of ``fake``, in [0, 1].
-        temperature: above 1 makes them less certain, below 1 more certain.
-    """
-    return np.asarray(expit(_logits(scores) / temperature), np.float64)
+    parameters = np.zeros(columns.shape[1])
+    value = loss(parameters)
+    for _ in range(_MAX_STEPS):
+        fitted = expit(columns @ parameters)
+        gradient = columns.T @ (weights * (fitted - targets)) + 2 * _RIDGE * parameters
+        curvature = (columns.T * (weights * fitted * (1 - fitted))) @ columns + 2 * _RIDGE * np.eye(len(parameters))
+        step = np.linalg.solve(curvature, gradient)
+        while (lower := loss(parameters - step)) > value and np.abs(step).max() > _PRECISION:
+            step /= 2
+        if np.abs(step).max() <= _PRECISION:
+            break
+        parameters, value = parameters - step, lower
+    return parameters
 
 
 def reliability_bins(is_fake: Bools, probabilities: Floats) -> list[ReliabilityBin]:

@@ -73,6 +73,26 @@ def compute_ranking_metrics(is_fake: Bools, scores: Floats, weights: Floats) -> 
     }
 
 
+def compute_recalls_at(is_fake: Bools, scores: Floats, weights: Floats, rate: float) -> Floats:
+    """Return the recall at the lowest threshold with at most a share ``rate`` of false positives, (resamples,); NaN if a class is missing.
+
+    Args:
+        is_fake: (n,) true labels.
+        scores: (n,) the higher, the likelier fake.
+        weights: (resamples, n).
+        rate: share of the real items, 0 to 1.
+    """
+    order = np.argsort(-scores, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(scores[order]) != 0])  # equal scores are one threshold
+    ends = np.r_[starts[1:], len(scores)] - 1
+    weights = weights[:, order]
+    true_positives, false_positives = (np.cumsum(weights * rows[order], axis=1)[:, ends] for rows in (is_fake, ~is_fake))
+    fakes, reals = true_positives[:, -1], false_positives[:, -1]
+    is_allowed = false_positives <= rate * reals[:, None] + 1e-9
+    recall = divide_safe((true_positives * is_allowed).max(axis=1), fakes)
+    return np.where(reals > 0, recall, np.nan)
+
+
 def _equal_error_rate(true_positive_rate: Floats, false_positive_rate: Floats) -> Floats:
     """Return where the line through the points of each ROC curve, (resamples, thresholds), meets the diagonal of equal errors."""
     excess = false_positive_rate + true_positive_rate - 1  # FPR less FNR: rises from -1 (no item predicted fake) to 1 (all)
