@@ -23,7 +23,7 @@ def register(folder: Path, splits: pd.DataFrame, *, flipped: float, bias: float,
     scores = _scores(splits, flipped, seed)
     scored = {
         name: getattr(tables, name).assign(score=lambda rows: rows["media_id"].map(scores))
-        for name in ("predictions", "held_out", "robustness")
+        for name in ("predictions", "held_out", "cross_source", "robustness")
     }
     run_folder.write_evaluation(folder, replace(tables, **scored))
     run_folder.write_model(folder, bias=bias)

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from realframe import artifacts
 from realframe.config import read_yaml
 from realframe.data import manifest
 from realframe.errors import GateError
-from realframe.governance import gate, gate_rules, ledger, paired_predictions
+from realframe.governance import gate, gate_rules, ledger, metric_rules, paired_predictions
 from realframe.governance.evidence_files import EvidenceFiles
 from realframe.governance.gate import GateResult
 from realframe.registry import model_registry
@@ -106,10 +107,33 @@ def test_a_version_of_unknown_training_is_not_approved_under_four_eyes(folder: P
         approve(model_registry.register_folder(folder, commit=COMMIT), "Ada", "")
 
 
+def test_a_kind_without_a_statement_leaves_the_rules_on_unseen_sources_unknown() -> None:
+    rule = gate_rules.load_gate_rules(get_settings()).sources
+    assert rule
+    known = {"roc_auc": {"value": 0.9, "low": 0.8, "high": 1.0}, "margin": 0.2, "real_versus_real": {"value": 0.7}}
+    known |= {"worst_source": {"name": "lab", "value": 0.4, "what": "false_positive_rate"}, "worst_generator": None}
+    without = {"roc_auc": {"value": None, "low": None, "high": None}, "margin": None, "too_few": "Only 1 source."}
+    results = metric_rules.check_unseen_sources(rule, {"cross_source": {"kinds": {"image": known, "video": without}}})
+    assert [result.is_met for result in results] == [None, None]
+    assert "worst source lab (40% of its real images called AI-generated)" in results[0].observed
+    assert "Videos from unseen sources: no statement. Only 1 source." in results[0].observed
+    assert results[1].observed == "images: 0.900 and 0.700 (+0.200); videos: unknown"
+    assert [result.is_met for result in metric_rules.check_unseen_sources(rule, {"cross_source": None})] == [None, None]
+
+
+def _set_kind(cross_source: dict[str, Any], **changed: Any) -> dict[str, Any]:
+    """Change the figures of videos; those of images stay as they are."""
+    kinds = cross_source["kinds"]
+    return cross_source | {"kinds": kinds | {"video": kinds["video"] | changed}}
+
+
 @pytest.mark.parametrize(
     ("key", "spoil", "name", "expected"),
     [
         ("held_out", lambda m: None, "unseen generators", None),
+        ("cross_source", lambda m: _set_kind(m, roc_auc={"value": 0.7, "low": 0.5, "high": 0.9}), "unseen sources", False),
+        ("cross_source", lambda m: _set_kind(m, margin=-0.1), "better than at telling real sources apart", False),
+        ("cross_source", lambda m: _set_kind(m, margin=None), "better than at telling real sources apart", None),
         ("robustness", lambda m: None, "robust", None),
         ("robustness", lambda m: {"worst": {"perturbation": "jpeg", "level": 30.0, "drop": {"value": 0.4}}}, "robust", False),
         ("shortcuts", lambda m: {"passed": False, "allowed": True}, "shortcut audit", False),

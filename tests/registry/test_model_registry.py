@@ -153,6 +153,7 @@ def test_the_evidence_is_logged_and_fetched_with_the_version(folder: Path) -> No
         artifacts.METRICS,
         artifacts.PREDICTIONS,
         artifacts.HELD_OUT,
+        artifacts.CROSS_SOURCE,
         artifacts.ROBUSTNESS,
         artifacts.SPLITS,
         artifacts.RESOLVED_PARAMS,
@@ -175,7 +176,7 @@ def test_a_version_and_its_run_are_described(folder: Path) -> None:
     client = MlflowClient()
     text = client.get_model_version(model_registry.NAME, "1").description
     headline = model_registry.format_metric_with_interval(metrics["held_out"]["macro"])
-    assert f"**ROC-AUC on unseen generators: {headline}**" in text
+    assert text.index("Images from unseen sources: ROC") < text.index(f"ROC-AUC on unseen generators: {headline}")
     assert f"dataset `{version.dataset}`, 44 training, 22 validation, 22 test items" in text
     assert f"/runs/{version.mlflow_run_id}/artifacts/evidence/report.html)" in text and "/versions/1)" in text
     tokens = markdown_rendering.render(text)
@@ -196,6 +197,9 @@ def test_tags_are_few_and_short_and_figures_are_metrics(folder: Path) -> None:
 
     metrics = json.loads((folder / artifacts.METRICS).read_text())
     logged = MlflowClient().get_run(version.mlflow_run_id).data.metrics
+    roc_auc = metrics["cross_source"]["kinds"]["video"]["roc_auc"]
+    assert version.cross_source["video"] == roc_auc
+    assert logged["cross_source_video_roc_auc"] == roc_auc["value"]
     assert logged["held_out/sd1.5/roc_auc"] == metrics["held_out"]["generators"][0]["roc_auc"]["value"]
     assert logged["robustness/jpeg_30/drop"] == metrics["robustness"]["curves"]["jpeg"][0]["drop"]["value"]
     assert logged["slices/generator/sd1.5/accuracy"] == metrics["slices"]["generator"][0]["accuracy"]["value"]

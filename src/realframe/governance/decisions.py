@@ -7,11 +7,12 @@ An approval rests on the stored result of the gate. Where none is stored, it is 
 process, which refuses. Under the lock only the stored result is read again: one that became stale meanwhile is not used.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from threading import Thread
 from typing import Any
 
+from realframe.detection.approved_bundle import find_judged_kinds
 from realframe.errors import AccountError, GateError, LedgerError, MissingGateResultError, RegistryError
 from realframe.governance import champion_history, gate, gate_results, ledger, ledger_audit
 from realframe.governance.gate_results import GateResult
@@ -24,7 +25,7 @@ from realframe.settings import get_settings
 from realframe.store import accounts
 from realframe.store.accounts import Account
 from realframe.store.repository import Store, open_store
-from realframe.store.user_documents import Action, Authentication, Channel, LedgerEntry
+from realframe.store.user_documents import JUDGED_KINDS, Action, Authentication, Channel, LedgerEntry
 
 _GATE_ATTEMPTS = 3  # the champion, the rules or the evidence may change while the gate is checked
 
@@ -79,6 +80,7 @@ class _Request:
     reviewer: Reviewer | None
     comment: str
     override: str = ""
+    judged_kinds: tuple[str, ...] = ()
 
     @property
     def may_check_gate(self) -> bool:
@@ -93,23 +95,27 @@ class _Request:
         return (
             self.version in (None, entry.version)
             and (self.action, self.name, self.comment) == (entry.action, entry.reviewer, entry.comment)
+            and set(self.judged_kinds) == set(entry.evidence.get(JUDGED_KINDS) or {})
         )  # fmt: skip
 
 
-def approve(version: int, reviewer: Reviewer, comment: str, override: str = "") -> LedgerEntry:
+def approve(version: int, reviewer: Reviewer, comment: str, override: str = "", judged_kinds: Sequence[str] = ()) -> LedgerEntry:
     """Make a version the champion and return the ledger entry.
 
     Records the stored gate result with the decision; where none is stored, the gate is checked first, except on the channel ``web``. A
-    champion that was set without a review can be approved afterwards.
+    champion that was set without a review can be approved afterwards, and a champion again that is to judge other kinds.
 
     Args:
         version: its number.
         reviewer: who decides.
         comment: why; stored in the ledger.
         override: why unmet rules do not count; stored in the ledger with their names.
+        judged_kinds: kinds on which the version gives verdicts from now on although it is not shown to be competent; ``override`` says why,
+            and each of these verdicts has a caution with it.
 
     Raises:
-        GateError: a gate rule is not met and no override reason is given, or ``four_eyes`` is set and the reviewer trained the version.
+        GateError: a gate rule is not met and no override reason is given, ``four_eyes`` is set and the reviewer trained the version, or a
+            kind cannot be judged by decision.
         MissingGateResultError: no current gate result is stored, and the channel is ``web``.
         DecisionBusyError: another process has been recording a decision for too long.
         RegistryError: there is no such version, it is already the champion after a review, or MLflow lacks a file of the version.
@@ -119,12 +125,15 @@ def approve(version: int, reviewer: Reviewer, comment: str, override: str = "") 
 
     def check(store: Store) -> int:
         chosen, versions = model_registry.get_version(version), model_registry.list_versions()
-        if CHAMPION in chosen.aliases and champion_history.find_unapproved_promotion(ledger.list_entries(store), versions) is None:
+        chain = ledger.list_entries(store)
+        is_approved = CHAMPION in chosen.aliases and champion_history.find_unapproved_promotion(chain, versions) is None
+        decisions = [entry for entry in champion_history.select_valid_entries(chain, versions) if entry.version == version]
+        if is_approved and set(find_judged_kinds(decisions)) == set(judged_kinds):
             raise RegistryError(f"version {version}", "is already the champion", "Show it with `realframe registry show champion`.")
         gate.require_second_reviewer(chosen, reviewer.name)
         return version
 
-    return _decide(_Request("approve", version, reviewer, comment, override.strip()), check)
+    return _decide(_Request("approve", version, reviewer, comment, override.strip(), tuple(judged_kinds)), check)
 
 
 def reject(version: int, reviewer: Reviewer, comment: str) -> LedgerEntry:
@@ -267,13 +276,16 @@ def _check_again(request: _Request, choose_version: Callable[[Store], int], stor
 
 def _build_decision(request: _Request, candidate: ModelVersion, store: Store) -> Decision:
     gate_result = _find_gate_result(request, candidate.version, store)
+    judged_kinds = gate.require_judgeable(candidate, request.judged_kinds, request.override)
     return Decision(
         action=request.action,
         version=candidate.version,
         model_sha256=candidate.sha256,
         reviewer=request.name,
         comment=request.comment,
-        evidence=ledger.evidence_record(candidate, model_registry.find_champion()) | _review_facts(candidate, gate_result, store),
+        evidence=ledger.evidence_record(candidate, model_registry.find_champion())
+        | _review_facts(candidate, gate_result, store)
+        | ({JUDGED_KINDS: judged_kinds} if judged_kinds else {}),
         channel=request.reviewer.channel if request.reviewer else "airflow",
         authentication=request.reviewer.authentication if request.reviewer else "none",
         overrides=gate.require_override_reason(gate_result, request.override) if gate_result and request.action == "approve" else (),

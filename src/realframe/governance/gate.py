@@ -4,7 +4,7 @@ Checking may take minutes and load TensorFlow, because the champion may have to 
 pipeline, by ``realframe registry gate`` and by an idle worker; everything else reads the stored result (``gate_results``).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from realframe.errors import GateError, MissingGateResultError, RegistryError
 from realframe.governance import champion_rules, gate_rules, metric_rules, reconcile
@@ -14,7 +14,7 @@ from realframe.governance.gate_results import GateInputs, GateResult, find_gate_
 from realframe.governance.gate_rules import RuleResult
 from realframe.governance.paired_predictions import DEFAULT_SCORER, VersionScorer
 from realframe.governance.version_comparison import compare_versions
-from realframe.registry import model_registry
+from realframe.registry import answer_bundle, model_registry
 from realframe.registry.model_registry import CHALLENGER, ModelVersion
 from realframe.settings import get_settings
 from realframe.store.repository import Store
@@ -78,6 +78,27 @@ def require_second_reviewer(candidate: ModelVersion, reviewer: str) -> None:
         raise GateError(f"version {candidate.version}", "has no recorded trainer (four_eyes)", "Train it again: `realframe run`.")
 
 
+def require_judgeable(candidate: ModelVersion, kinds: Iterable[str], reason: str) -> dict[str, str]:
+    """Return kinds that a reviewer lets a version judge, each with the reason.
+
+    Raises:
+        GateError: the reason is empty, or the version does not know a kind, or judges it anyway.
+        RegistryError: what the version answers by is missing or was changed.
+    """
+    requested = sorted(set(kinds))
+    if requested and not reason.strip():
+        hint = f"Name the reason: --judge {requested[0]} --override WHY."
+        raise GateError(f"version {candidate.version}", "needs a reason to judge a kind on which it is not shown to be competent", hint)
+    verdict = answer_bundle.read_facts(candidate)["verdict"] if requested else {}
+    for kind in requested:
+        if kind not in verdict:
+            reason_against = f"was trained without {kind}s, so nothing supports a verdict on them"
+            raise GateError(f"version {candidate.version}", reason_against, f"Leave out --judge {kind}.")
+        if verdict[kind]["competence"]["is_competent"]:
+            raise GateError(f"version {candidate.version}", f"gives verdicts on {kind}s anyway", f"Leave out --judge {kind}.")
+    return dict.fromkeys(requested, reason.strip())
+
+
 def require_override_reason(gate: GateResult, reason: str) -> tuple[str, ...]:
     """Return the names of the unmet rules, which ``reason`` overrides. Raises GateError if there are any and the reason is empty."""
     unmet = gate.unmet_rules
@@ -94,10 +115,17 @@ def _check_rules(inputs: GateInputs, scorer: VersionScorer) -> list[RuleResult]:
         evidence = EvidenceFiles.fetch(candidate)
     except RegistryError as error:
         return [RuleResult("evidence", None, str(error), "the metrics and predictions that were registered with the version")]
-    results = [metric_rules.check_metric(rule, evidence.metrics) for rule in rules.metrics]
+    results = metric_rules.check_unseen_sources(rules.sources, evidence.metrics) if rules.sources else []
+    results += [metric_rules.check_metric(rule, evidence.metrics) for rule in rules.metrics]
     results += [metric_rules.check_slices(rules.slices, evidence.metrics)] if rules.slices else []
     results += [metric_rules.check_robustness(rules.robustness, evidence.metrics)] if rules.robustness else []
     results += [metric_rules.check_shortcut_audit(candidate.shortcuts)] if rules.shortcuts_passed else []
+    if rules.competence:
+        results += _unknown_on_error(
+            metric_rules.COMPETENCE,
+            lambda: [metric_rules.check_competence(answer_bundle.read_facts(candidate))],
+            "the rule of each kind as it was registered",
+        )
     if champion_rule := rules.champion:
         results += _unknown_on_error(champion_rules.RANKING, lambda: check_against_champion(champion_rule, evidence, champion, scorer))
     if regression_rule := rules.regression:
@@ -105,9 +133,11 @@ def _check_rules(inputs: GateInputs, scorer: VersionScorer) -> list[RuleResult]:
     return results
 
 
-def _unknown_on_error(name: str, compare: Callable[[], list[RuleResult]]) -> list[RuleResult]:
-    """Return the results of ``compare``; if the champion has no usable evidence, one result that is unknown."""
+def _unknown_on_error(
+    name: str, check: Callable[[], list[RuleResult]], required: str = "the evidence of both versions"
+) -> list[RuleResult]:
+    """Return the results of ``check``; if what it needs is missing or was changed, one result that is unknown."""
     try:
-        return compare()
+        return check()
     except RegistryError as error:
-        return [RuleResult(name, None, str(error), "the evidence of both versions")]
+        return [RuleResult(name, None, str(error), required)]

@@ -35,6 +35,13 @@ class MetricRule(_Strict):
         return self
 
 
+class SourceRule(_Strict):
+    """Bounds on what holds for unseen sources, for each kind of the dataset."""
+
+    roc_auc_at_least: float = Field(ge=0, le=1, description="lower end of the interval")
+    margin_at_least: float | None = Field(ge=-1, le=1, description="ROC-AUC minus that between two real sources; null: not checked")
+
+
 class SliceRule(_Strict):
     """A bound on the accuracy of every slice with enough items."""
 
@@ -64,10 +71,12 @@ class GateRules(_Strict):
     """The content of ``mlflow/gate.yaml``; a rule that is null is not checked."""
 
     four_eyes: bool
+    sources: SourceRule | None
     metrics: tuple[MetricRule, ...]
     slices: SliceRule | None
     robustness: RobustnessRule | None
     shortcuts_passed: bool
+    competence: bool
     champion: ChampionRule | None
     regression: RegressionRule | None
 

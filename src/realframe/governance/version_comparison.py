@@ -9,6 +9,7 @@ from realframe.errors import RegistryError
 from realframe.governance.evidence_files import SCORE, EvidenceFiles
 from realframe.registry.model_registry import ModelVersion, format_metric_with_interval
 from realframe.registry.model_version import ALLOWED
+from realframe.registry.unseen_sources import PARTS, describe_worst, format_roc_auc, list_kinds
 from realframe.reports.mistakes import select_worst_items
 
 Rows = tuple[tuple[str, ...], ...]
@@ -113,10 +114,11 @@ def load_compared_version(version: ModelVersion) -> ComparedVersion:
 
 
 def build_metric_rows(columns: list[ComparedVersion]) -> Rows:
-    """Return one row per metric: unseen generators first, then the test split, the baseline and robustness."""
+    """Return one row per metric: unseen sources first, unseen generators next, then the test split, the baseline and robustness."""
     unseen = [_format_unseen_roc_auc(column) for column in columns]
     worst_drops = [_format_worst_drop(column) for column in columns]
     return (
+        *_unseen_source_rows(columns),
         ("ROC-AUC on unseen generators", *unseen),
         *(
             (f"{metric_name}, {unit_name}", *(format_metric_with_interval(column.version.figures[unit][name]) for column in columns))
@@ -190,6 +192,31 @@ def _format_item_counts(metrics: Mapping[str, Any]) -> str:
         return _UNKNOWN
     counts = metrics["counts"]
     return ", ".join(f"{sum(counts[split]['item'].values())}" for split in ("train", "val", "test"))
+
+
+def _unseen_source_rows(columns: list[ComparedVersion]) -> Rows:
+    """Return the ROC-AUC on unseen sources and the worst source and generator, for each kind that one of the versions knows."""
+    by_column = [
+        list_kinds(column.metrics) or {kind: {"roc_auc": area} for kind, area in column.version.cross_source.items()} for column in columns
+    ]
+    kinds = sorted({kind for figures in by_column for kind in figures})
+    if not kinds:
+        return (("ROC-AUC on unseen sources", *("not measured" for _ in columns)),)
+    rows: list[tuple[str, ...]] = []
+    for kind in kinds:
+        figures = [by_kind.get(kind) for by_kind in by_column]
+        rows.append((f"ROC-AUC on {kind}s from unseen sources", *map(format_roc_auc, figures)))
+        rows += [
+            (f"worst {name} of {kind}s", *(_format_worst(part, name, kind) for part in figures))
+            for name in PARTS
+            if any((part or {}).get(f"worst_{name}") for part in figures)
+        ]
+    return tuple(rows)
+
+
+def _format_worst(figures: Mapping[str, Any] | None, name: str, kind: str) -> str:
+    worst = (figures or {}).get(f"worst_{name}")
+    return describe_worst(kind, worst) if worst else _UNKNOWN
 
 
 def _format_unseen_roc_auc(column: ComparedVersion) -> str:

@@ -1,11 +1,11 @@
 """Fetch the answer bundle of a registered version (``registry.detector_folder``), and check that it is what was registered.
 
-The bundle is in the folder of the logged model: the facts are in the metadata of ``MLmodel``, with the SHA-256 of each file. The digest is
-computed at registration from what was evaluated, is a tag of the version, and is recorded by each decision.
+The bundle is in the folder of the logged model: the facts are in the metadata of ``MLmodel``, with the SHA-256 of the Keras file. The
+digest is computed at registration from what was evaluated, is a tag of the version, and is recorded by each decision.
 """
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,7 @@ from realframe.errors import RegistryError
 from realframe.files import compute_sha256
 from realframe.registry import mlflow_runs
 from realframe.registry.detector_folder import (
-    BUNDLE_FILES,
     MODEL_NAME,
-    REFERENCE_NAME,
-    SPLITS_NAME,
     AnswerBundle,
     compute_digest,
     select_facts,
@@ -43,15 +40,22 @@ def open_registered(version: ModelVersion) -> Iterator[AnswerBundle]:
     with tempfile.TemporaryDirectory() as temporary:
         folder = _download(version, Path(temporary))
         metadata = _read_metadata(version, folder)
-        files = _check_files(version, folder, metadata["files"])
-        digest = compute_digest(metadata, files)
-        if digest != version.answer_digest:
-            reason = (
-                f"its {_METADATA} was changed after registration: parameters, decision rule or calibration differ from the registered ones"
-            )
-            raise RegistryError(f"version {version.version}", reason, _CHANGED_HINT)
-        paths = [folder / name for name in (MODEL_NAME, REFERENCE_NAME, SPLITS_NAME)]
-        yield AnswerBundle(paths[0], paths[1], paths[2], select_facts(metadata), files, digest, str(version.version))
+        files = {MODEL_NAME: _check_model(version, folder, metadata["files"])}
+        digest = _check_facts(version, metadata, files)
+        yield AnswerBundle(folder / MODEL_NAME, select_facts(metadata), files, digest, str(version.version))
+
+
+def read_facts(version: ModelVersion) -> dict[str, Any]:
+    """Return the facts by which a version answers, without fetching its Keras file. Raises RegistryError as :func:`open_registered` does.
+
+    A later evaluation replaces the evidence of a version, but not these.
+    """
+    mlflow_runs.connect()
+    with tempfile.TemporaryDirectory() as temporary:
+        _download(version, Path(temporary), f"/{_METADATA}")
+        metadata = _read_metadata(version, Path(temporary))
+        _check_facts(version, metadata, metadata["files"])
+        return select_facts(metadata)
 
 
 def is_on_this_machine(version: ModelVersion) -> bool:
@@ -63,9 +67,9 @@ def is_on_this_machine(version: ModelVersion) -> bool:
 _CHANGED_HINT = "Restore the file from a backup, or return to the former champion: `realframe registry rollback`."
 
 
-def _download(version: ModelVersion, target: Path) -> Path:
+def _download(version: ModelVersion, target: Path, path: str = "") -> Path:
     try:
-        return Path(mlflow.artifacts.download_artifacts(version.uri, dst_path=str(target)))
+        return Path(mlflow.artifacts.download_artifacts(f"{version.uri}{path}", dst_path=str(target)))
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
@@ -84,18 +88,24 @@ def _read_metadata(version: ModelVersion, folder: Path) -> dict[str, Any]:
         raise RegistryError(f"version {version.version}", reason, _CHANGED_HINT) from error
 
 
-def _check_files(version: ModelVersion, folder: Path, registered: Mapping[str, str]) -> dict[str, str]:
-    """Return the SHA-256 of each file; the Keras file is also compared with the tag of the version."""
-    required: Iterable[str] = {MODEL_NAME, *registered} & set(BUNDLE_FILES)
-    for name in sorted(required):
-        if not (folder / name).exists():
-            raise _missing(version, name)
-    files = {name: compute_sha256(folder / name) for name in BUNDLE_FILES if (folder / name).exists()}
-    for name, sha256 in files.items():
-        if sha256 != registered.get(name) or (name == MODEL_NAME and sha256 != version.sha256):
-            reason = f"its {name} was changed after registration: the SHA-256 differs from the registered one"
-            raise RegistryError(f"version {version.version}", reason, _CHANGED_HINT)
-    return files
+def _check_facts(version: ModelVersion, metadata: Mapping[str, Any], files: Mapping[str, str]) -> str:
+    """Return the digest of facts and files, which is the registered one."""
+    digest = compute_digest(metadata, files)
+    if digest != version.answer_digest:
+        reason = f"its {_METADATA} was changed after registration: parameters, decision rule or calibration differ from the registered ones"
+        raise RegistryError(f"version {version.version}", reason, _CHANGED_HINT)
+    return digest
+
+
+def _check_model(version: ModelVersion, folder: Path, registered: Mapping[str, str]) -> str:
+    """Return the SHA-256 of the Keras file, which is that of the metadata and of the tag of the version."""
+    if not (folder / MODEL_NAME).exists():
+        raise _missing(version, MODEL_NAME)
+    sha256 = compute_sha256(folder / MODEL_NAME)
+    if {registered.get(MODEL_NAME), version.sha256} != {sha256}:
+        reason = f"its {MODEL_NAME} was changed after registration: the SHA-256 differs from the registered one"
+        raise RegistryError(f"version {version.version}", reason, _CHANGED_HINT)
+    return sha256
 
 
 def _missing(version: ModelVersion, name: str) -> RegistryError:

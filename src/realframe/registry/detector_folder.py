@@ -1,15 +1,15 @@
 """Read a detector from a folder, that of a run or an exported one, and write the exported folder. Needs no model registry.
 
-What decides the answers of a detector is its bundle: the Keras file, the training reference, and the facts ``params``, ``aggregate``,
-``threshold``, ``temperature`` and ``band``, with one digest over all of it. An exported folder holds the files of the bundle, and
-``detector.json`` with the facts, the digest, the version and the SHA-256 of each file.
+What decides the answers of a detector is its bundle: the Keras file, and the facts ``params``, ``aggregate``, ``threshold`` and
+``verdict``, with one digest over all of it. An exported folder holds the Keras file, and ``detector.json`` with the facts, the digest, the
+version and the SHA-256 of the file. Kinds that a reviewer decided to judge stand in the ledger and are not exported.
 """
 
 import hashlib
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,9 @@ from realframe import artifacts, config
 from realframe.errors import RegistryError
 from realframe.files import compute_sha256, write_text
 
-FACTS = ("params", "aggregate", "threshold", "temperature", "band")
-BUNDLE_FILES = {
-    "data/model.keras": artifacts.MODEL,
-    "reference/training_reference.parquet": artifacts.TRAINING_REFERENCE,
-    "reference/splits.parquet": artifacts.SPLITS,
-}
-"""Path in the folder of the logged model -> path in the folder of a run. The reference is optional, the Keras file is not."""
-MODEL_NAME, REFERENCE_NAME, SPLITS_NAME = BUNDLE_FILES
+FACTS = ("params", "aggregate", "threshold", "verdict")
+MODEL_NAME = "data/model.keras"
+"""Path of the Keras file in the folder of the logged model."""
 DESCRIPTION = "detector.json"
 """The file that makes a folder an exported one."""
 _EXPORT_AGAIN = "Export the version again: `realframe export VERSION --format keras`."
@@ -36,21 +31,31 @@ class AnswerBundle:
 
     Attributes:
         model: the Keras file.
-        reference: the training reference; the file may not exist.
-        splits: the split table that belongs to it; the file may not exist.
         facts: the values of ``FACTS``, as they were evaluated.
-        files: the SHA-256 of each file that exists, by its path in the folder of the logged model.
+        files: the SHA-256 of the Keras file, by its path in the folder of the logged model.
         digest: over the files and the facts.
         version: the number of the version; empty for the folder of a run.
+        judged_kinds: the kinds that a reviewer decided to judge without a proof of competence, with the reason.
     """
 
     model: Path
-    reference: Path
-    splits: Path
     facts: dict[str, Any]
     files: dict[str, str]
     digest: str
     version: str = ""
+    judged_kinds: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def answer_key(self) -> str:
+        """What identifies the answers: those from before a decision to judge a kind have another key."""
+        return make_answer_key(self.digest, self.judged_kinds)
+
+
+def make_answer_key(digest: str, judged_kinds: Mapping[str, str]) -> str:
+    """Return the digest of a bundle or, where a reviewer decided to judge kinds, a digest over both."""
+    if not judged_kinds:
+        return digest
+    return hashlib.sha256(json.dumps([digest, dict(judged_kinds)], sort_keys=True).encode()).hexdigest()
 
 
 def is_folder(model_ref: str) -> bool:
@@ -73,14 +78,8 @@ def read_run_folder(folder: Path) -> AnswerBundle:
     params = config.load_params(folder / artifacts.RESOLVED_PARAMS).model_dump(mode="json", exclude_none=True)
     del params["limits"]  # what a file may cost is a matter of the machine, and decides no answer
     facts = select_facts(metrics | {"params": params})
-    files = {name: compute_sha256(file) for name, file in find_run_files(folder).items()}
-    paths = [folder / path for path in (artifacts.MODEL, artifacts.TRAINING_REFERENCE, artifacts.SPLITS)]
-    return AnswerBundle(paths[0], paths[1], paths[2], facts, files, compute_digest(facts, files))
-
-
-def find_run_files(folder: Path) -> dict[str, Path]:
-    """Return the bundle's files in the folder of a run, by their path in the folder of the logged model."""
-    return {name: folder / path for name, path in BUNDLE_FILES.items() if (folder / path).exists()}
+    files = {MODEL_NAME: compute_sha256(folder / artifacts.MODEL)}
+    return AnswerBundle(folder / artifacts.MODEL, facts, files, compute_digest(facts, files))
 
 
 def write_folder(bundle: AnswerBundle, folder: Path) -> None:
@@ -90,10 +89,8 @@ def write_folder(bundle: AnswerBundle, folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / DESCRIPTION).unlink(missing_ok=True)
-    for name, source in zip(BUNDLE_FILES, (bundle.model, bundle.reference, bundle.splits), strict=True):
-        (folder / Path(name).name).unlink(missing_ok=True)
-        if name in bundle.files:
-            shutil.copyfile(source, folder / Path(name).name)
+    (folder / Path(MODEL_NAME).name).unlink(missing_ok=True)
+    shutil.copyfile(bundle.model, folder / Path(MODEL_NAME).name)
     content = {"version": bundle.version, "answer_digest": bundle.digest, "facts": bundle.facts, "files": bundle.files}
     write_text(folder / DESCRIPTION, json.dumps(content, indent=1, sort_keys=True) + "\n")
 
@@ -110,19 +107,19 @@ def select_facts(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read_exported(folder: Path) -> AnswerBundle:
+    model = folder / Path(MODEL_NAME).name
     try:
         content = json.loads((folder / DESCRIPTION).read_text())
         version, digest, facts, listed = (content[key] for key in ("version", "answer_digest", "facts", "files"))
-        names = {name: folder / Path(name).name for name in BUNDLE_FILES if name in listed}
+        expected = listed[MODEL_NAME]
     except (ValueError, KeyError, TypeError) as error:
         raise RegistryError(folder / DESCRIPTION, "cannot be read as the description of a detector", _EXPORT_AGAIN) from error
-    if missing := [file for file in names.values() if not file.exists()]:
-        raise RegistryError(missing[0], "is missing, so the exported detector is not complete", _EXPORT_AGAIN)
-    files = {name: compute_sha256(file) for name, file in names.items()}
-    if changed := [names[name] for name in files if files[name] != listed[name]]:
-        raise RegistryError(changed[0], "was changed after it was exported: its SHA-256 differs from the exported one", _EXPORT_AGAIN)
-    if compute_digest(facts, files) != digest or MODEL_NAME not in files:
+    if not model.exists():
+        raise RegistryError(model, "is missing, so the exported detector is not complete", _EXPORT_AGAIN)
+    files = {MODEL_NAME: compute_sha256(model)}
+    if files[MODEL_NAME] != expected:
+        raise RegistryError(model, "was changed after it was exported: its SHA-256 differs from the exported one", _EXPORT_AGAIN)
+    if compute_digest(facts, files) != digest:
         reason = "was changed after it was exported: parameters, decision rule or calibration differ from the exported ones"
         raise RegistryError(folder / DESCRIPTION, reason, _EXPORT_AGAIN)
-    paths = [folder / Path(name).name for name in BUNDLE_FILES]
-    return AnswerBundle(paths[0], paths[1], paths[2], select_facts(facts), files, digest, str(version))
+    return AnswerBundle(model, select_facts(facts), files, digest, str(version))

@@ -26,6 +26,7 @@ _FILES = (
     artifacts.METRICS,
     artifacts.PREDICTIONS,
     artifacts.HELD_OUT,
+    artifacts.CROSS_SOURCE,
     artifacts.ROBUSTNESS,
     artifacts.REGRESSION_SCORES,
     artifacts.TRAINING_REFERENCE,

@@ -6,11 +6,10 @@ The logged file has the same bytes as the evaluated one, and comes with a signat
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Self
 
 import mlflow
@@ -79,7 +78,7 @@ class EvaluatedModel:
             assert run is not None
             if run.info.run_id != self.training["run_id"]:
                 tags["realframe.run_id"] = self.training["run_id"]
-            uri = log_keras_file(self.folder / artifacts.MODEL, name, origin, detector_folder.find_run_files(self.folder))
+            uri = log_keras_file(self.folder / artifacts.MODEL, name, origin)
             run_figures.log_figures(self.metrics)
             digests = {"realframe.evidence_digest": evidence_bundle.log(self.folder), "realframe.answer_digest": bundle.digest}
             return uri, tags | digests
@@ -103,7 +102,7 @@ class EvaluatedModel:
             yield
 
 
-def log_keras_file(path: Path, name: str, origin: dict[str, Any], extra_files: Mapping[str, Path] = MappingProxyType({})) -> str:
+def log_keras_file(path: Path, name: str, origin: dict[str, Any]) -> str:
     """Log a ``.keras`` file to the active MLflow run and return the URI of the logged model.
 
     An older server than MLflow 3 has no logged models; there the same folder becomes an artifact of the run.
@@ -113,7 +112,6 @@ def log_keras_file(path: Path, name: str, origin: dict[str, Any], extra_files: M
         path: a model that maps float32 RGB (None, size, size, 3) in [0, 255] to the probability of ``fake``, (None, 1).
         name: name of the logged model.
         origin: written to the model's metadata as ``realframe``.
-        extra_files: files to copy into the folder of the logged model, by their path in it.
 
     Raises:
         RegistryError: the file contains code or is not a Keras file.
@@ -128,7 +126,7 @@ def log_keras_file(path: Path, name: str, origin: dict[str, Any], extra_files: M
         raise RegistryError(path, f"cannot be loaded in safe mode: {error}", hint) from error
     frame = model.input_shape[1:]
     input_spec, output_spec = (TensorSpec(np.dtype(np.float32), (-1, *shape)) for shape in (frame, (1,)))
-    flavor, metadata = _KerasFile(path, extra_files), {"realframe": origin}
+    flavor, metadata = _KerasFile(path), {"realframe": origin}
     facts = {
         "model": model,
         "signature": ModelSignature(Schema([input_spec]), Schema([output_spec])),
@@ -155,8 +153,8 @@ class _KerasFile:
     example it fails (mlflow issue 16183), since it writes the example to a folder that it has not created yet.
     """
 
-    def __init__(self, file: Path, extra_files: Mapping[str, Path]) -> None:
-        self._file, self._extra_files = file, extra_files
+    def __init__(self, file: Path) -> None:
+        self._file = file
 
     def save_model(self, path: str, **facts: Any) -> None:
         import mlflow.keras
@@ -165,6 +163,5 @@ class _KerasFile:
         folder = Path(path)
         folder.mkdir(parents=True)
         mlflow.keras.save_model(path=path, **facts)
-        for name, file in {**self._extra_files, detector_folder.MODEL_NAME: self._file}.items():
-            (folder / name).parent.mkdir(exist_ok=True)
-            shutil.copyfile(file, folder / name)
+        (folder / detector_folder.MODEL_NAME).parent.mkdir(exist_ok=True)
+        shutil.copyfile(self._file, folder / detector_folder.MODEL_NAME)

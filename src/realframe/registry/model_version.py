@@ -13,7 +13,16 @@ NAME = "realframe"
 """Name of the registered model."""
 _REQUIRED = ("sha256", "dataset", "commit", "recipe", "weights")
 PASSED, ALLOWED, UNKNOWN = "passed", "allowed", "unknown"
-_OPTIONAL = ("trainer", "test_split", "evidence_digest", "answer_digest", "decision")  # not on every version, or added later
+RENDERED = "rendered-training"
+"""Code of the competence of a kind of which media were rendered."""
+_OPTIONAL = (
+    "trainer",
+    "test_split",
+    "evidence_digest",
+    "answer_digest",
+    "decision",
+    "rendered_kinds",
+)  # not on every version, or added later
 
 
 @dataclass(frozen=True)
@@ -34,6 +43,7 @@ class ModelVersion:
         threshold: an item with a score at or above it is called fake.
         figures: unit (``item``, ``frame``) -> figure -> ``value``, ``low``, ``high`` on the test split.
         baseline: the figures of the baseline, in the same form.
+        cross_source: kind -> ``value``, ``low``, ``high`` of the ROC-AUC on unseen sources; without kinds for which there is no statement.
         below_baseline: whether it ranks the test items worse than the baseline does.
         decision: ledger entry of the last decision on it, ``<sequence> <hash>``; empty if there is none.
         trainer: who started its run; empty if unknown.
@@ -41,6 +51,7 @@ class ModelVersion:
         test_split: digest of the items that it was tested on; empty if unknown.
         evidence_digest: digest of its evidence bundle; empty if there is none.
         answer_digest: digest of everything that decides its answers (``answer_bundle``).
+        rendered_kinds: the kinds of which media were rendered for a demonstration, such as ``image, video``; empty if none were.
     """
 
     version: int
@@ -56,6 +67,7 @@ class ModelVersion:
     threshold: float
     figures: dict[str, dict[str, Any]]
     baseline: dict[str, dict[str, Any]]
+    cross_source: dict[str, dict[str, float | None]]
     below_baseline: bool
     decision: str
     trainer: str
@@ -63,6 +75,7 @@ class ModelVersion:
     test_split: str
     evidence_digest: str
     answer_digest: str
+    rendered_kinds: str
 
     @property
     def uri(self) -> str:
@@ -91,6 +104,7 @@ def parse_version(version: MlflowVersion, aliases: Mapping[str, str], run_metric
         threshold=float(tags["realframe.threshold"]),
         figures=run_figures.read_figures(run_metrics, "test"),
         baseline=run_figures.read_figures(run_metrics, "baseline"),
+        cross_source=run_figures.read_cross_source(run_metrics),
         below_baseline=bool(run_metrics.get("below_baseline")),
     )
 
@@ -117,12 +131,14 @@ def version_tags(sha256: str, training: Mapping[str, Any], metrics: Mapping[str,
 def evaluation_tags(metrics: Mapping[str, Any]) -> dict[str, str]:
     """Return the tags that a new evaluation replaces."""
     unseen = metrics["held_out"]["macro"] if metrics.get("held_out") else None
+    rendered = [kind for kind, rule in metrics["verdict"].items() if rule["competence"]["code"] == RENDERED]
     return {
         "test_roc_auc": format_metric_with_interval(metrics["test"]["item"]["roc_auc"]),
         **({"unseen_roc_auc": format_metric_with_interval(unseen)} if unseen else {}),
         "realframe.threshold": repr(metrics["threshold"]),
         "realframe.test_split": metrics.get("test_split", ""),
         "realframe.shortcuts": _audit_mark(metrics.get("shortcuts")),
+        **({"realframe.rendered_kinds": ", ".join(rendered)} if rendered else {}),
     }
 
 

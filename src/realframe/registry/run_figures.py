@@ -11,6 +11,7 @@ from realframe.statistics.classification_metrics import METRICS
 UNITS = ("item", "frame")  # ``frame`` only if frames are scored
 _PARTS = ("value", "low", "high")
 _NAME_LENGTH = 80
+_CROSS_SOURCE_NAME = re.compile("cross_source_([a-z]+)_roc_auc")
 _BATCH = 500  # MLflow refuses more than 1,000 metrics in one request
 
 
@@ -27,8 +28,9 @@ def log_figures(metrics: Mapping[str, Any]) -> None:
 def flatten_figures(metrics: Mapping[str, Any]) -> dict[str, float]:
     """Return the figures of ``reports/metrics.json`` by their names in MLflow; bounds of an interval end in ``_low`` and ``_high``.
 
-    ``test_item_roc_auc`` and its like come first in importance; groups with a slash are charts of their own in MLflow's pages:
-    ``held_out/GENERATOR``, ``robustness/PERTURBATION_LEVEL``, ``slices/DIMENSION/NAME`` and ``per_kind/KIND``.
+    ``cross_source_KIND_roc_auc`` and then ``test_item_roc_auc`` come first in importance; groups with a slash are charts of their own in
+    MLflow's pages: ``cross_source/KIND``, ``cross_source/KIND/SOURCE``, ``held_out/GENERATOR``, ``robustness/PERTURBATION_LEVEL``,
+    ``slices/DIMENSION/NAME`` and ``per_kind/KIND``.
     """
     figures: dict[str, Mapping[str, Any]] = {}
     for split in ("test", "val"):
@@ -36,6 +38,7 @@ def flatten_figures(metrics: Mapping[str, Any]) -> dict[str, float]:
             figures |= {f"{split}_{unit}_{name}": metrics[split][unit].get(name, {}) for name in METRICS}
     for unit, row in metrics["baseline"]["test"].items():
         figures |= {f"baseline_{unit}_{name}": row.get(name, {}) for name in METRICS}
+    figures |= _cross_source_figures(metrics.get("cross_source"))
     figures |= _held_out_figures(metrics.get("held_out")) | _robustness_figures(metrics.get("robustness"))
     for dimension, rows in (metrics.get("slices") or {}).items():
         for row in rows:
@@ -48,7 +51,11 @@ def flatten_figures(metrics: Mapping[str, Any]) -> dict[str, float]:
         for name, figure in figures.items()
         for part in (_PARTS if "/" not in name else ("value",))  # intervals of slices are in the report
     }
-    values |= {name: metrics.get(name) for name in ("threshold", "temperature", "below_baseline")}
+    values |= {name: metrics.get(name) for name in ("threshold", "below_baseline")}
+    for kind, rule in (metrics.get("verdict") or {}).items():
+        values |= {f"verdict/{kind}/{name}": rule[name] for name in ("slope", "intercept")}
+        values[f"verdict/{kind}/stated_error"] = rule["band"]["error"]
+        values[f"verdict/{kind}/is_competent"] = rule["competence"]["is_competent"]
     return {name: float(value) for name, value in values.items() if value is not None}
 
 
@@ -56,6 +63,27 @@ def read_figures(values: Mapping[str, float], group: str) -> dict[str, dict[str,
     """Return the figures of one group (``test``, ``baseline``) from the metrics of a run, by unit and name; None where unknown."""
     units = [unit for unit in UNITS if unit == "item" or f"{group}_{unit}_accuracy" in values]
     return {unit: {name: _read_interval(values, f"{group}_{unit}_{name}") for name in METRICS} for unit in units}
+
+
+def read_cross_source(values: Mapping[str, float]) -> dict[str, dict[str, float | None]]:
+    """Return the ROC-AUC on unseen sources by kind from the metrics of a run; kinds without a statement are left out."""
+    kinds = (match[1] for match in map(_CROSS_SOURCE_NAME.fullmatch, sorted(values)) if match)
+    return {kind: _read_interval(values, f"cross_source_{kind}_roc_auc") for kind in kinds}
+
+
+def _cross_source_figures(cross_source: Mapping[str, Any] | None) -> dict[str, Mapping[str, Any]]:
+    figures: dict[str, Mapping[str, Any]] = {}
+    for kind, part in (cross_source or {}).get("kinds", {}).items():
+        group = f"cross_source/{kind}"
+        figures |= {f"cross_source_{kind}_roc_auc": part["roc_auc"], f"{group}/margin": {"value": part["margin"]}}
+        figures |= _pick(group, part, ("within_folds", "real_versus_real", "worst_source", "worst_generator"))
+        figures |= {f"{group}/recall_at_{rate}": figure for rate, figure in part.get("recall_at", {}).items()}
+        figures |= {f"{group}/right_alarms_at_{share}": {"value": value} for share, value in (part.get("right_alarms") or {}).items()}
+        for row in part.get("real_sources", []):
+            figures |= _pick(f"{group}/{_metric_name(row['name'])}", row, ("false_positive_rate",))
+        for row in part.get("generators_by_name", []):
+            figures |= _pick(f"{group}/{_metric_name(row['source'])}/{_metric_name(row['name'])}", row, ("miss_rate",))
+    return figures
 
 
 def _held_out_figures(held_out: Mapping[str, Any] | None) -> dict[str, Mapping[str, Any]]:
