@@ -4,9 +4,11 @@ import itertools
 from datetime import datetime
 from typing import Any
 
-from realframe.provenance.origin import Credentials, Provenance, Trace
+from realframe.provenance.origin import Credentials, FileCheck, Provenance, Trace
+from realframe.provenance.origin_reader import ORIGIN_CHECKS
 from realframe.statistics.conformal import UncertaintyBand
 from realframe.store.detection_documents import (
+    Abstention,
     Caution,
     Detection,
     DetectionRecord,
@@ -18,12 +20,14 @@ from realframe.store.detection_documents import (
 )
 
 BAND = UncertaintyBand(0.3, 0.7, 0.1)
-NO_ORIGIN = Provenance(None, (), "The file says nothing of its origin.")
+NO_ORIGIN = Provenance(None, (), "The file says nothing of its origin.", tuple(FileCheck(name, "not-found") for name in ORIGIN_CHECKS))
 SIGNED_ORIGIN = Provenance(
     credentials=Credentials("valid", "ai-generated", "CN=<b>Maker</b>", "Gen 2", "2026-01-02T03:04:05Z", ("untrusted",)),
     traces=(Trace('PNG text "parameters"', "ai-generated", "<script>alert(1)</script>", "Stable Diffusion"),),
     sentence="It says that it was made by Gen 2.",
+    checks=tuple(FileCheck(name, "found") for name in ORIGIN_CHECKS),
 )
+NOT_JUDGED = Abstention(code="low-roc-auc", reason="This detector gives no verdict on such files: it was wrong too often on new sources.")
 CLIP_FACTS = FileFacts(
     kind="video", container="mp4", codec="h264", width=640, height=360, fps=25, frames=250, duration_s=10, bytes=1_000_000
 )
@@ -62,6 +66,7 @@ def make_detection(file: str = "clip.mp4", probability: float = 0.9, frame_count
         "tiles": Tiles(size=32, columns=4, frame_indices=tuple(range(frame_count))),
         "model": "3",
         "seconds": {"probing": 0.1, "decoding": 1.0, "scoring": 2.0, "explaining": 0.9},
+        "damage": FileCheck("damage", "not-found"),
     }
     return Detection.model_validate(defaults | fields)
 
@@ -77,7 +82,7 @@ def make_signed_detection(**fields: Any) -> Detection:
         "frames_analyzed": len(scores),
         "frames": tuple(FrameScore(time_s=2 * index, score=score, attention=None) for index, score in enumerate(scores)),
         "moments": (Moment(start_s=2, end_s=4, peak_s=4, score=0.95),),
-        "cautions": (Caution(code="domain.far", message="It looks unlike everything."),),
+        "cautions": (Caution(code="quality.tiny", message="It looks unlike everything."),),
         "provenance": SIGNED_ORIGIN,
         "tiles": None,
         "model": "7",
@@ -88,7 +93,7 @@ def make_signed_detection(**fields: Any) -> Detection:
 
 def make_unscored_detection(file: str = "evil.mp4", code: str = "media.not-media", **fields: Any) -> Detection:
     """Return the detection of a file that could not be scored."""
-    missing: dict[str, Any] = dict.fromkeys(("facts", "interval", "score", "provenance", "tiles"))
+    missing: dict[str, Any] = dict.fromkeys(("facts", "interval", "score", "provenance", "tiles", "damage"))
     missing |= dict.fromkeys(("frames", "moments", "cautions"), ()) | {"frames_analyzed": 0}
     error = {"verdict": "not scored", "code": code, "message": f"{file}: is no image or video."}
     detection = make_detection(file, **(missing | error | fields))

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from realframe import artifacts
-from tests import small_run
+from tests import run_folder, small_run
 from tests.state_fixtures import embedded_uri, empty_registry, settings, store, three_versions
 
 __all__ = ["embedded_uri", "empty_registry", "settings", "store", "three_versions"]
@@ -25,7 +25,7 @@ from realframe.registry import mlflow_runs
 with mlflow.start_run(experiment_id=mlflow_runs.connect()) as run:
     record = json.loads(artifacts.TRAINING.read_text()) | {"run_id": run.info.run_id}
 artifacts.TRAINING.write_text(json.dumps(record))
-for stage in ("extract_features", "hold_out_generators", "measure_robustness", "evaluate", "report"):
+for stage in ("extract_features", "hold_out_generators", "hold_out_sources", "measure_robustness", "evaluate", "report"):
     import_module(f"pipelines.{stage}").main()
 """
 
@@ -59,7 +59,18 @@ def evaluated_run(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Evalu
     folder = tmp_path_factory.mktemp("run")
     _, splits = small_run.write_small_run(folder)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("REALFRAME_", "MLFLOW_"))}
-    own = {"REALFRAME_ROOT": str(folder), "REALFRAME_HOME": str(folder / "state"), "REALFRAME_WORKERS": "2", "PYTHONPATH": str(root)}
+    own = {"REALFRAME_ROOT": str(folder), "REALFRAME_HOME": str(folder / "state"), "REALFRAME_WORKERS": "2"}
+    own["PYTHONPATH"] = os.pathsep.join([str(root / "src"), str(root)])
     done = subprocess.run([sys.executable, "-c", _STAGES], cwd=folder, env=environment | own, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return EvaluatedRun(folder, splits, done.stdout + done.stderr)
+
+
+@pytest.fixture(scope="session")
+def detail_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose detector calls pictures with fine detail AI-generated, and gives no verdict on videos."""
+    folder = tmp_path_factory.mktemp("detail")
+    run_folder.write_training(folder, run_folder.write_dataset(folder, 90))
+    run_folder.set_verdicts(folder, image="", video="low-roc-auc")
+    run_folder.write_pixel_model(folder, 40.0, -6.0, measures_detail=True)
+    return folder

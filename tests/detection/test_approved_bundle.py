@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
-import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
 from typer.testing import CliRunner
@@ -20,6 +19,8 @@ from realframe.errors import RegistryError
 from realframe.governance import ledger
 from realframe.registry import model_registry
 from realframe.registry.detector_folder import compute_digest, read_run_folder
+from realframe.settings import get_settings
+from realframe.statistics.conformal import UncertaintyBand
 from realframe.store.repository import Store
 from tests.detection.conftest import EvaluatedRun
 
@@ -46,8 +47,8 @@ def _use_own_artifact_folder(state: Path) -> None:
     """Log models into the state folder of the test; the database of the fixture names a folder that the tests of a session share."""
     from realframe.registry import mlflow_runs
 
+    mlflow_runs.connect()  # first: a client keeps the address of the test before
     client = MlflowClient()
-    mlflow_runs.connect()
     client.rename_experiment(client.get_experiment_by_name(mlflow_runs.EXPERIMENT).experiment_id, "another")
     client.create_experiment(mlflow_runs.EXPERIMENT, artifact_location=(state / "mlartifacts").as_uri())
 
@@ -90,7 +91,7 @@ def _band(folder: Path) -> None:
 def _number(key: str) -> Callable[[Path], None]:
     def edit(folder: Path) -> None:
         lines = (folder / "MLmodel").read_text().splitlines()
-        (index,) = [index for index, line in enumerate(lines) if line.strip().startswith(f"{key}:")]
+        index, *_ = [index for index, line in enumerate(lines) if line.strip().startswith(f"{key}:")]
         lines[index] = f"{lines[index].partition(':')[0]}: 0.123"
         (folder / "MLmodel").write_text("\n".join(lines) + "\n")
 
@@ -106,13 +107,6 @@ def _append(name: str) -> Callable[[Path], None]:
     return edit
 
 
-def _reference(folder: Path) -> None:
-    """Shift the scores of the training reference, which the intervals rest on."""
-    file = folder / "reference" / "training_reference.parquet"
-    table = pd.read_parquet(file)
-    table.assign(score=1 - table["score"]).to_parquet(file, index=False)
-
-
 def _damage(folder: Path) -> None:
     (folder / "MLmodel").write_text("metadata: [")
 
@@ -120,12 +114,11 @@ def _damage(folder: Path) -> None:
 EDITS: list[Callable[[Path], None]] = [
     _band,
     _number("threshold"),
-    _number("temperature"),
+    _number("intercept"),
+    _edit_metadata("is_competent", "is_competent: false", "is_competent: true"),
     _edit_metadata("aggregate", "aggregate: mean", "aggregate: max"),
     _edit_metadata("params", "fps: 1.0", "fps: 2.0"),
     _append("data/model.keras"),
-    _reference,
-    _append("reference/splits.parquet"),
     _damage,
 ]
 
@@ -168,7 +161,47 @@ def test_a_changed_file_and_a_changed_tag_differ_from_the_approval(champion: Pat
         _detect(picture)
 
 
-@pytest.mark.parametrize("name", ["MLmodel", "data/model.keras", "reference/training_reference.parquet", "reference/splits.parquet"])
+def _decide(store: Store, action: str, **evidence: Any) -> None:
+    version = model_registry.get_version(1)
+    facts = {"action": action, "version": 1, "model_sha256": version.sha256, "reviewer": "Ada", "comment": ""}
+    record = ledger.evidence_record(version, None) | evidence
+    ledger.append_entry(store, lambda: ledger.Decision(**facts, evidence=record, channel="cli", authentication="os"))
+
+
+def test_a_kind_is_judged_from_the_decision_on_and_only_as_long_as_it_holds(champion: Path, picture: Path, store: Store) -> None:
+    """Answers that were cached before the decision are not used after it, nor the other way round."""
+    before = _detect(picture)
+    assert (before["verdict"], before["abstention"]["code"]) == ("uncertain", "too-few-sources")
+    _decide(store, "approve", judged_kinds={"image": "a trial on our own pictures"})
+    judged = _detect(picture)
+    assert judged["abstention"] is None
+    (caution,) = [caution for caution in judged["cautions"] if caution["code"] == "competence.overridden"]
+    assert "a trial on our own pictures" in caution["message"] and before["abstention"]["reason"] in caution["message"]
+    band = UncertaintyBand(**judged["band"])
+    assert judged["verdict"] == band.verdict(judged["probability"])
+    assert (judged["probability"], judged["band"]) == (before["probability"], before["band"])
+    _decide(store, "rollback")
+    assert _detect(picture) == judged
+    _decide(store, "approve", judged_kinds={"video": "another kind"})
+    assert _detect(picture) == before
+    _decide(store, "approve", judged_kinds={"image": "another reason"})
+    assert "another reason" in json.dumps(_detect(picture))
+    _decide(store, "reject")
+    assert _detect(picture) == before
+
+
+def test_without_the_ledger_no_incompetent_kind_is_judged(
+    champion: Path, picture: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = _detect(picture)
+    _decide(store, "approve", judged_kinds={"image": "a trial"})
+    monkeypatch.setenv("MONGODB_URI", "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200")
+    get_settings.cache_clear()
+    detection = Detector.load("champion").detect(picture).detection
+    assert (detection.verdict, detection.abstention and detection.abstention.reason) == ("uncertain", before["abstention"]["reason"])
+
+
+@pytest.mark.parametrize("name", ["MLmodel", "data/model.keras"])
 def test_a_missing_file_is_not_called_changed(name: str, champion: Path, picture: Path) -> None:
     (champion / name).unlink()
     with pytest.raises(RegistryError) as error:
@@ -187,12 +220,12 @@ def test_a_moved_folder_is_missing_and_answers_again_once_it_is_back(champion: P
 
 
 def test_a_detector_of_a_folder_and_its_version_have_the_same_digest(champion: Path, run_copy: Path) -> None:
-    assert Detector.load("champion").loaded.answer_digest == read_run_folder(run_copy).digest
+    assert Detector.load("champion").loaded.answer_key == read_run_folder(run_copy).digest
     assert model_registry.get_version(1).answer_digest == read_run_folder(run_copy).digest
 
 
 def test_another_calibration_in_a_folder_is_another_detector(run_copy: Path) -> None:
     before = read_run_folder(run_copy).digest
     metrics = json.loads((run_copy / artifacts.METRICS).read_text())
-    (run_copy / artifacts.METRICS).write_text(json.dumps(metrics | {"temperature": metrics["temperature"] * 2}))
+    (run_copy / artifacts.METRICS).write_text(json.dumps(metrics | {"threshold": metrics["threshold"] / 2}))
     assert read_run_folder(run_copy).digest != before

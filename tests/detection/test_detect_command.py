@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def test_exit_status_1_if_a_file_is_not_scored_and_the_others_are(evaluated_run:
     assert result.exit_code == 1
     assert "not scored" in result.stdout
     assert "media.not-media" in result.stdout
-    assert "uncertain from" in result.stdout
+    assert "always uncertain" in result.stdout
     assert "2 files: 1 not scored" in result.stdout
 
 
@@ -139,14 +140,14 @@ def test_a_csv_has_all_values_and_no_formula(evaluated_run: EvaluatedRun, folder
     (folder / "1.png").rename(folder / "=1+1.png")
     monkeypatch.chdir(folder)
     result = _detect(evaluated_run, "--csv", folder / "out.csv", "=1+1.png", "clip.mp4")
-    assert "uncertain from" in result.stdout
+    assert "always uncertain" in result.stdout
     with (folder / "out.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["file"] for row in rows] == ["./=1+1.png", "clip.mp4"]
     detections = json.loads(_detect(evaluated_run, "--json", "=1+1.png", "clip.mp4").stdout)
     for row, detection in zip(rows, detections, strict=True):
-        values = [float(row[name]) for name in ("probability", "low", "high")]
-        assert values == [detection["probability"], detection["interval"]["low"], detection["interval"]["high"]]
+        assert (float(row["score"]), row["basis"]) == (detection["score"], detection["abstention"]["reason"])
+        assert [row[name] for name in ("probability", "low", "high")] == ["", "", ""]
         assert row["sha256"] == detection["sha256"]
 
 
@@ -196,7 +197,8 @@ def test_heatmaps_are_png_files_of_the_most_suspicious_frames(evaluated_run: Eva
     for detection in scored:
         name, frames = f"{Path(detection['file']).stem}-{detection['sha256'][:12]}-frame", detection["frames"]
         times = [moment["peak_s"] for moment in detection["moments"]]
-        peaks = [index for index, frame in enumerate(frames) if frame["time_s"] in times]
+        assert detection["abstention"]  # so the clip has one picture, whatever its moments are
+        peaks = [index for index, frame in enumerate(frames) if frame["time_s"] in times and not detection["abstention"]]
         expected = peaks or [max(range(len(frames)), key=lambda index: frames[index]["score"])]
         assert sorted(found for found in pictures if found.startswith(name)) == [f"{name}{index:04d}.png" for index in expected]
     for picture in pictures.values():
@@ -208,13 +210,14 @@ def test_heatmaps_are_png_files_of_the_most_suspicious_frames(evaluated_run: Eva
 
 
 def test_of_many_files_those_with_the_highest_probability_have_a_section(
-    evaluated_run: EvaluatedRun, folder: Path, monkeypatch: pytest.MonkeyPatch
+    evaluated_run: EvaluatedRun, detail_run: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    judged = replace(evaluated_run, folder=detail_run)
     for module in ("detect_run", "detect_output"):
         monkeypatch.setattr(f"realframe.cli.{module}.MAX_SECTIONS", 2)
-    detections = json.loads(_detect(evaluated_run, "--json", folder).stdout)
-    highest = sorted(detections, key=lambda detection: -detection["probability"])[:2]
-    _detect(evaluated_run, "--html", folder / "report.html", folder)
+    detections = json.loads(_detect(judged, "--json", folder).stdout)
+    highest = sorted((each for each in detections if not each["abstention"]), key=lambda each: -each["probability"])[:2]
+    _detect(judged, "--html", folder / "report.html", folder)
     page = (folder / "report.html").read_text()
     assert page.count('class="answer"') == 2
     assert page.count("data:image/jpeg;base64,") >= 4

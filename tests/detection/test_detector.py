@@ -45,11 +45,10 @@ def test_a_file_scores_as_its_shard_did(evaluated_run: EvaluatedRun, detector: D
 
 
 def test_the_probability_is_the_score_calibrated_as_in_the_evaluation(evaluated_run: EvaluatedRun, detector: Detector) -> None:
-    temperature = evaluated_run.metrics["temperature"]
-    assert temperature != 1
     for item in evaluated_run.splits.head(4).itertuples():
-        detection = detector.detect(evaluated_run.media_path(item)).detection
-        assert detection.probability == pytest.approx(expit(logit(detection.score) / temperature), abs=1e-9)
+        rule, detection = evaluated_run.metrics["verdict"][item.kind], detector.detect(evaluated_run.media_path(item)).detection
+        expected = np.clip(expit(rule["slope"] * logit(detection.score) + rule["intercept"]), 0.01, 0.99)
+        assert detection.probability == pytest.approx(expected, abs=1e-9)
 
 
 def test_features_are_for_storing_and_not_for_json(evaluated_run: EvaluatedRun, detector: Detector) -> None:
@@ -59,10 +58,21 @@ def test_features_are_for_storing_and_not_for_json(evaluated_run: EvaluatedRun, 
     assert "features" not in detection.detection.model_dump()
 
 
-def test_rule_and_band_are_those_of_the_evaluation(evaluated_run: EvaluatedRun, detector: Detector) -> None:
-    metrics = evaluated_run.metrics
-    band = UncertaintyBand(metrics["band"]["low"], metrics["band"]["high"], metrics["band"]["error"])
-    assert detector.loaded.rule == VerdictRule(metrics["threshold"], metrics["temperature"], band)
+def test_the_rule_is_that_of_the_evaluation(evaluated_run: EvaluatedRun, detector: Detector) -> None:
+    assert detector.loaded.rule == VerdictRule.from_evaluation(evaluated_run.metrics, "the run")
+    assert detector.loaded.rule.threshold == evaluated_run.metrics["threshold"]
+
+
+def test_a_kind_of_too_few_sources_is_uncertain_with_the_reason(evaluated_run: EvaluatedRun, detector: Detector) -> None:
+    for kind in ("image", "video"):
+        item = next(evaluated_run.splits[evaluated_run.splits["kind"] == kind].itertuples())
+        detection = detector.detect(evaluated_run.media_path(item)).detection
+        assert detection.verdict == "uncertain"
+        assert detection.abstention is not None
+        assert detection.abstention.code == "too-few-sources"
+        assert f"no verdict on {kind}s" in detection.abstention.reason
+        assert detection.probability is not None
+        assert detection.band is not None
 
 
 @pytest.mark.parametrize(
@@ -71,22 +81,26 @@ def test_rule_and_band_are_those_of_the_evaluation(evaluated_run: EvaluatedRun, 
 def test_the_verdict_follows_from_the_band(
     evaluated_run: EvaluatedRun, detector: Detector, below: float, above: float, verdict: str
 ) -> None:
-    """The band lies above the probability, below it, around it or at it."""
-    file = evaluated_run.media_path(next(evaluated_run.splits.itertuples()))
+    """The band lies above the probability, below it, around it or at it; the kind is judged."""
+    item = next(evaluated_run.splits.itertuples())
+    file = evaluated_run.media_path(item)
     probability = detector.detect(file).detection.probability
     assert probability is not None
     band = UncertaintyBand(probability + below, probability + above, 0.1)
-    other = Detector(replace(detector.loaded, rule=replace(detector.loaded.rule, band=band)))
+    rule = detector.loaded.rule
+    of_kind = rule.for_kind(str(item.kind))
+    judged = replace(of_kind, rule=replace(of_kind.rule, band=band), abstention=None)
+    other = Detector(replace(detector.loaded, rule=replace(rule, kinds={str(item.kind): judged})))
     detection = other.detect(file).detection
-    assert (detection.verdict, detection.band) == (verdict, band)
+    assert (detection.verdict, detection.band, detection.abstention) == (verdict, band, None)
 
 
-def test_a_model_that_was_evaluated_before_bands_is_refused(evaluated_run: EvaluatedRun, tmp_path: Path) -> None:
+def test_a_model_that_was_evaluated_before_rules_per_kind_is_refused(evaluated_run: EvaluatedRun, tmp_path: Path) -> None:
     shutil.copytree(evaluated_run.folder, tmp_path / "old")
     metrics = evaluated_run.metrics
-    del metrics["band"]
+    del metrics["verdict"]
     (tmp_path / "old" / artifacts.METRICS).write_text(json.dumps(metrics))
-    with pytest.raises(RegistryError, match="uncertain"):
+    with pytest.raises(RegistryError, match="without a rule for the verdict on each kind"):
         Detector.load(str(tmp_path / "old"))
 
 
@@ -137,7 +151,7 @@ def test_limits_are_those_of_the_machine_and_not_of_the_version(
         loaded = Detector.load(str(evaluated_run.folder))
         detection = loaded.detect(file).detection
         assert detection.code == code
-        assert loaded.loaded.answer_digest == detector.loaded.answer_digest
+        assert loaded.loaded.answer_key == detector.loaded.answer_key
         assert detection.score == (None if code else expected.score)
         assert not code or "in params.yaml" in detection.message
 
@@ -207,14 +221,6 @@ def test_only_regular_files_are_read(tmp_path: Path, detector: Detector) -> None
     for path in (tmp_path / "pipe.mp4", tmp_path, tmp_path / "missing.mp4"):
         detection = detector.detect(path).detection
         assert (detection.code, detection.sha256) == ("media.unreadable", "")
-
-
-def test_a_version_without_a_reference_has_no_interval_and_no_domain(evaluated_run: EvaluatedRun, tmp_path: Path) -> None:
-    shutil.copytree(evaluated_run.folder, tmp_path / "old")
-    (tmp_path / "old" / artifacts.TRAINING_REFERENCE).unlink()
-    detection = Detector.load(str(tmp_path / "old")).detect(evaluated_run.media_path(next(evaluated_run.splits.itertuples()))).detection
-    assert detection.interval is None
-    assert "domain.far" not in [caution.code for caution in detection.cautions]
 
 
 def test_folders_give_each_media_file_once(evaluated_run: EvaluatedRun, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""One file, one probability: by the command, by the scoring of folders, by the REST API's worker, and by the pipeline's evaluation.
+"""One file, one score: by the command, by the scoring of folders, by the REST API's worker, and by the pipeline's evaluation.
 
 The files are generated; where there is field data, some of its files are added.
 """
@@ -18,12 +18,12 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from realframe import artifacts
+from realframe.evaluation import verdict_fit
 from realframe.media.ffmpeg import ffmpeg_executable
 from realframe.models.aggregate import aggregate_by_item
 from realframe.registry import model_registry
 from realframe.scoring.scoring_steps import gather_scores, plan_job, score_shards
 from realframe.settings import Settings
-from realframe.statistics import calibration
 from realframe.store import accounts, api_keys
 from realframe.store.repository import Store
 from realframe.web.app import create_app
@@ -66,17 +66,17 @@ def _field(request: pytest.FixtureRequest, folder: Path) -> bool:
     return True
 
 
-def _by_pipeline(run: EvaluatedRun, folder: Path) -> dict[str, float]:
-    """Copy some validation items there; return what the evaluation left of each."""
+def _by_pipeline(run: EvaluatedRun, folder: Path) -> dict[str, tuple[float, float]]:
+    """Copy some validation items there; return the score and the probability that the evaluation left of each."""
     frames = pd.read_parquet(run.folder / artifacts.PREDICTIONS)
     items = aggregate_by_item(frames[frames["split"] == "val"], run.metrics["aggregate"])
-    probabilities = calibration.apply_temperature(items["score"].to_numpy(), run.metrics["temperature"])
-    expected = dict(zip(items["media_id"], probabilities, strict=True))
+    probabilities = verdict_fit.calibrate_by_kind(items, items["score"].to_numpy(), run.metrics["verdict"])
+    expected = dict(zip(items["media_id"], zip(items["score"], probabilities, strict=True), strict=True))
     names = {}
     for item in run.splits[run.splits["split"] == "val"].head(ITEMS).itertuples():
         name = f"val-{item.label}-{Path(str(item.path)).name}"
         shutil.copyfile(run.media_path(item), folder / name)
-        names[name] = float(expected[item.media_id])
+        names[name] = expected[item.media_id]
     return names
 
 
@@ -84,30 +84,31 @@ def _by_command(folder: Path) -> dict[str, Any]:
     command = [sys.executable, "-m", "realframe", "detect", "--json", "--no-store", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr  # one is broken
-    return {Path(detection["file"]).name: detection["probability"] for detection in json.loads(done.stdout)}
+    return {Path(detection["file"]).name: (detection["score"], detection["probability"]) for detection in json.loads(done.stdout)}
 
 
 def _by_folder(folder: Path, settings: Settings) -> dict[str, Any]:
     shutil.rmtree(settings.cache_dir / "results")  # of the command, which the job would return
     plan = plan_job(str(folder), settings, shard_size=7)
     score_shards(plan.job, plan.shards, settings)
-    return {row["file"]: row["probability"] for row in pq.read_table(gather_scores(plan.job).table).to_pylist()}
+    return {row["file"]: row["score"] for row in pq.read_table(gather_scores(plan.job).table).to_pylist()}
 
 
 def _by_api(folder: Path, settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(accounts, "_N", 2)
     accounts.add_account(store, "ann", "analyst", "correct horse battery")
     key = {"Authorization": f"Bearer {api_keys.add_key(store, 'program', 'analyst', 'ann')}"}
-    probabilities = {}
+    answers = {}
     with supervisor.run_workers(settings, 1), TestClient(create_app(settings), base_url="http://127.0.0.1:8000", headers=key) as service:
         for file in sorted(folder.iterdir()):
             response = service.post("/api/v1/detections", params={"wait": 60}, files={"file": (file.name, file.read_bytes())})
             assert response.status_code == 200, response.text
-            probabilities[response.json()["file"]] = response.json()["result"]["probability"]
-    return probabilities
+            result = response.json()["result"]
+            answers[response.json()["file"]] = (result["score"], result["probability"])
+    return answers
 
 
-def test_all_entry_points_give_one_probability(
+def test_all_entry_points_give_one_score_and_probability(
     request: pytest.FixtureRequest,
     evaluated_run: EvaluatedRun,
     empty_registry: Path,
@@ -121,11 +122,12 @@ def test_all_entry_points_give_one_probability(
     folder.mkdir()
     _make(folder)
     field, by_pipeline = _field(request, folder), _by_pipeline(evaluated_run, folder)
+    command, api = _by_command(folder), _by_api(folder, settings, store, monkeypatch)
     table = pd.DataFrame(
         {
-            "command": _by_command(folder),
+            "command": {name: score for name, (score, _) in command.items()},
             "folder": _by_folder(folder, settings),
-            "api": _by_api(folder, settings, store, monkeypatch),
+            "api": {name: score for name, (score, _) in api.items()},
         },
         dtype=float,
     )
@@ -137,4 +139,8 @@ def test_all_entry_points_give_one_probability(
     for entry_point in ("folder", "api"):
         np.testing.assert_allclose(scored[entry_point], scored["command"], atol=1e-5, rtol=0)
     items = scored.loc[list(by_pipeline)]
-    np.testing.assert_allclose(items.to_numpy(), np.tile(list(by_pipeline.values()), (3, 1)).T, atol=1e-5, rtol=0)
+    scores = [score for score, _ in by_pipeline.values()]
+    np.testing.assert_allclose(items.to_numpy(), np.tile(scores, (3, 1)).T, atol=1e-5, rtol=0)
+    for name, (_, probability) in by_pipeline.items():
+        assert command[name][1] == pytest.approx(probability, abs=1e-5)
+        assert api[name][1] == pytest.approx(probability, abs=1e-5)

@@ -72,14 +72,14 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_an_exported_detector_answers_as_the_original(run: Path, exported: Path, photo: Path) -> None:
     original, copy = Detector.load(run), Detector.load(str(exported))
-    assert copy.loaded.answer_digest == original.loaded.answer_digest
+    assert copy.loaded.answer_key == original.loaded.answer_key
     answers = [detector.detect(photo).detection.model_dump(exclude={"seconds", "model"}) for detector in (original, copy)]
     assert answers[0] == answers[1] and answers[0]["verdict"] != "not scored"
-    assert {file.name for file in exported.iterdir()} == {"detector.json", "model.keras", "splits.parquet"}  # a run without a reference
+    assert {file.name for file in exported.iterdir()} == {"detector.json", "model.keras"}
 
 
-@pytest.mark.parametrize("name", ["model.keras", "splits.parquet"])
-def test_a_changed_or_missing_file_of_an_exported_folder_is_refused(name: str, exported: Path) -> None:
+def test_a_changed_or_missing_file_of_an_exported_folder_is_refused(exported: Path) -> None:
+    name = "model.keras"
     content = (exported / name).read_bytes()
     (exported / name).write_bytes(content[:-1] + b"x")
     with pytest.raises(RegistryError, match=rf"{name}: was changed after it was exported"):
@@ -92,7 +92,7 @@ def test_a_changed_or_missing_file_of_an_exported_folder_is_refused(name: str, e
 def test_a_changed_threshold_of_an_exported_folder_is_refused(exported: Path) -> None:
     description = exported / detector_folder.DESCRIPTION
     content = json.loads(description.read_text())
-    content["facts"]["temperature"] *= 2
+    content["facts"]["verdict"]["image"]["slope"] *= 2
     description.write_text(json.dumps(content))
     with pytest.raises(RegistryError, match=r"detector\.json: was changed after it was exported: parameters, decision rule or calibration"):
         Detector.load(exported)

@@ -8,12 +8,11 @@ from PIL import Image
 
 from realframe.config import resolve_params
 from realframe.detection import heatmaps
-from realframe.detection.confidence import TrainingReference, VerdictRule
+from realframe.detection.confidence import VerdictRule
 from realframe.detection.detector import Detector
 from realframe.detection.loaded_model import LoadedModel
 from realframe.models import detector_network as networks
 from realframe.settings import get_settings
-from realframe.statistics.conformal import UncertaintyBand
 from realframe.store.detection_documents import FRAMES_SPRITE, HEATMAPS_SPRITE, Detection, FrameScore, Moment
 from tests.detection.conftest import EvaluatedRun
 from tests.small_run import SHRUNK
@@ -33,8 +32,7 @@ def clips() -> Detector:
             model,
             params,
             "mean",
-            VerdictRule(0.5, 1.0, UncertaintyBand(0.4, 0.6, 0.1)),
-            TrainingReference(np.zeros(0), None),
+            VerdictRule(0.5, {}),
             "clips",
             "",
         )

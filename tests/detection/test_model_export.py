@@ -49,7 +49,7 @@ def test_each_format_scores_real_files_as_the_version_does(name: str, folder: Pa
     assert "the scores of 3 frames of 3 files differ by at most" in done.stdout
     description = json.loads((out / "detector.json").read_text())
     assert description["facts"]["threshold"] == json.loads((folder / artifacts.METRICS).read_text())["threshold"]
-    assert {"temperature", "band", "aggregate", "params"} <= description["facts"].keys()
+    assert {"verdict", "aggregate", "params"} <= description["facts"].keys()
     if name == "keras":
         expected = Detector.load(folder).detect(media / "0.png").detection
         assert Detector.load(out).detect(media / "0.png").detection.score == expected.score

@@ -121,20 +121,22 @@ def test_an_unusable_trust_list_is_a_setup_error(
         read_provenance(file)
 
 
-def test_a_damaged_manifest_is_invalid_not_missing(bare: dict[str, Path], signer: Signatory, tmp_path: Path) -> None:
+def test_a_damaged_manifest_is_neither_invalid_nor_missing(bare: dict[str, Path], signer: Signatory, tmp_path: Path) -> None:
     data = bytearray(signed(bare["png"], tmp_path / "signed.png", "image/png", signer, AI).read_bytes())
     place = data.index(b"jumdc2pa")
     data[place + 40 : place + 400] = bytes(360)
     (tmp_path / "damaged.png").write_bytes(data)
-    result = read_provenance(tmp_path / "damaged.png").credentials
-    assert result is not None
-    assert (result.state, result.origin) == ("invalid", "unknown")
-    assert result.problems
+    result = read_provenance(tmp_path / "damaged.png")
+    assert result.credentials is None
+    assert result.checks[0].state == "could-not-check"
+    assert "damaged" in result.checks[0].reason
+    assert "not all places" in result.sentence
 
 
-def test_a_file_with_only_the_marker_has_no_credentials(bare: dict[str, Path], tmp_path: Path) -> None:
+def test_a_file_with_only_the_marker_could_not_be_checked(bare: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "pretends.jpg").write_bytes(bare["jpg"].read_bytes() + b"jumdc2pa")
-    assert read_provenance(tmp_path / "pretends.jpg").credentials is None
+    result = read_provenance(tmp_path / "pretends.jpg")
+    assert (result.credentials, result.checks[0].state) == (None, "could-not-check")
 
 
 def test_nothing_is_fetched(bare: dict[str, Path], signer: Signatory, tmp_path: Path) -> None:
@@ -151,10 +153,10 @@ def test_nothing_is_fetched(bare: dict[str, Path], signer: Signatory, tmp_path: 
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}/store.c2pa"
         file = signed(bare["jpg"], tmp_path / "far.jpg", "image/jpeg", signer, AI, remote=address)
-        file.write_bytes(file.read_bytes() + b"jumdc2pa")
         result = read_provenance(file)
         server.shutdown()
-    assert result.credentials is None
+    assert (result.credentials, result.checks[0].state) == (None, "could-not-check")
+    assert "no server is asked" in result.checks[0].reason
     assert requested_paths == []
 
 
@@ -164,9 +166,9 @@ def test_reading_stops_at_the_limits_and_prints_nothing(
     file = signed(bare["jpg"], tmp_path / "signed.jpg", "image/jpeg", signer, AI)
     file.write_bytes(file.read_bytes() + bytes(100_000_000))
     monkeypatch.setattr(content_credentials, "_MEMORY_MB", 120)
-    result = read_provenance(file).credentials
-    assert result is not None
-    assert (result.state, result.problems) == ("invalid", ("They are damaged, or too large to be read.",))
+    result = read_provenance(file)
+    assert (result.credentials, result.checks[0].state) == (None, "could-not-check")
+    assert "too large to be read" in result.checks[0].reason
     assert capfd.readouterr() == ("", "")
 
 

@@ -82,6 +82,7 @@ def test_a_file_that_is_not_media_reaches_no_parser(tmp_path: Path, content: byt
     (tmp_path / "film.mp4").write_bytes(content)
     result = read_provenance(tmp_path / "film.mp4")
     assert (result.credentials, result.traces) == (None, ())
+    assert {check.state for check in result.checks} == {"could-not-check"}
     assert result.sentence.startswith("It is not an image or video")
 
 

@@ -29,7 +29,7 @@ def replace_decode(
     """Replace ``Detector.decode``; the replacement also receives the real method."""
     real = Detector.decode
 
-    def decode(self: Detector, path: Path, name: str = "", on_progress: ProgressCallback = no_progress) -> DecodedFile:
+    def decode(self: Detector, path: Path, name: str = "", on_progress: ProgressCallback = no_progress, *_: object) -> DecodedFile:
         return replacement(real, self, path, name, on_progress)
 
     monkeypatch.setattr(Detector, "decode", decode)
@@ -51,6 +51,23 @@ def test_files_are_scored_with_sprites_and_predictions(worker: TestWorker, uploa
     refused = uploads.record(page)
     assert refused.result and (refused.verdict, refused.result.code, refused.shadow) == ("not scored", "media.not-media", "")
     assert not worker.loop.run_next()
+
+
+def test_the_stability_of_live_files_is_measured_and_that_of_batches_is_not(
+    worker: TestWorker, uploads: Uploads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = {}
+    real = Detector.decode
+
+    def decode(self: Detector, path: Path, name: str, on_progress: ProgressCallback, measures_stability: bool) -> DecodedFile:
+        measured[name] = measures_stability
+        return real(self, path, name, on_progress, measures_stability)
+
+    monkeypatch.setattr(Detector, "decode", decode)
+    uploads.add_photo(file="live.jpg")
+    uploads.add_photo(file="batch.jpg", batch="0123456789abcdef", lane="batch", priority=1)
+    worker.run_until_idle()
+    assert measured == {"live.jpg": True, "batch.jpg": False}
 
 
 def test_a_done_batch_sends_one_event(worker: TestWorker, uploads: Uploads, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

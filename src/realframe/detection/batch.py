@@ -29,7 +29,7 @@ from realframe.detection.result import (
 )
 from realframe.detection.result_cache import ResultCache
 from realframe.disk_space import is_disk_full, make_disk_full_error
-from realframe.errors import DetectorCrashError, MediaError, RealframeError
+from realframe.errors import DetectorCrashError, MediaError, MetadataError, RealframeError, RegistryError
 from realframe.registry import detector_folder
 from realframe.store.detection_documents import FRAMES_SPRITE, HEATMAPS_SPRITE
 
@@ -85,6 +85,7 @@ class BatchDetector:
         cache: of the results; None for no cache.
         index_folder: where the digests of files are stored; needed with a cache.
         read_ahead: files that are decoded in threads while another one is scored; 0 to decode each file in the caller's thread.
+        measures_stability: the stability of images is measured, which is meant for single files.
 
     Attributes:
         is_registered: the detector is a version of the registry, so that its cache is kept.
@@ -98,47 +99,57 @@ class BatchDetector:
         cache: ResultCache | None = None,
         index_folder: Path | None = None,
         read_ahead: int = 0,
+        *,
+        measures_stability: bool = False,
     ) -> None:
         self._load_detector, self._attempts = load_detector, attempts or RecordedAttempts()
         self._cache, self._index_folder, self._read_ahead = cache, index_folder, read_ahead
+        self._measures_stability = measures_stability
         self.is_registered = True
         self.storage_error = ""
 
     @classmethod
-    def open(cls, model_ref: str, settings: "Settings", workspace: Path) -> Self:
+    def open(cls, model_ref: str, settings: "Settings", workspace: Path, *, measures_stability: bool = False) -> Self:
         """Return the batch detector of a version, with its cache on this machine.
 
         Args:
             model_ref: a version's number or alias, or a folder.
             settings: of this machine.
             workspace: as of :meth:`open_folder`.
+            measures_stability: as of the class.
 
         Raises:
             RegistryError: there is no such version, or what decides its answers is missing or was changed.
         """
         if detector_folder.is_folder(model_ref):
-            return cls.open_folder(Path(model_ref), workspace, settings.workers)
+            return cls.open_folder(Path(model_ref), workspace, settings.workers, measures_stability=measures_stability)
         from realframe.detection import approved_bundle  # not at the top: realframe-detect has no registry
         from realframe.registry import model_registry
 
         version = model_registry.resolve_version(model_ref)
         approved_bundle.check_local_bundle(version)
-        cache = ResultCache(settings.cache_dir, version.answer_digest, settings.cache_limit_bytes)
-        load, counter = partial(_load_detector, str(version.version)), CrashCounter(cache.attempts_folder)
-        return cls(load, counter, cache, settings.cache_dir, min(settings.workers, _MAX_READ_AHEAD))
+        try:
+            key = approved_bundle.find_answer_key(version)
+        except MetadataError:  # where the version is loaded, this is logged
+            key = version.answer_digest
+        cache = ResultCache(settings.cache_dir, key, settings.cache_limit_bytes, measures_stability=measures_stability)
+        load, counter = partial(_load_decided, str(version.version), key), CrashCounter(cache.attempts_folder)
+        read_ahead = min(settings.workers, _MAX_READ_AHEAD)
+        return cls(load, counter, cache, settings.cache_dir, read_ahead, measures_stability=measures_stability)
 
     @classmethod
-    def open_folder(cls, folder: Path, workspace: Path, workers: int) -> Self:
+    def open_folder(cls, folder: Path, workspace: Path, workers: int, *, measures_stability: bool = False) -> Self:
         """Return the batch detector of the model in a folder, with its cache in ``workspace``. Raises RegistryError if it holds none.
 
         Args:
             folder: of a finished run, or an exported one.
             workspace: for the cache; usually temporary, since another model may be in the folder next time.
             workers: threads that decode ahead, at most 8.
+            measures_stability: as of the class.
         """
-        cache = ResultCache(workspace, detector_folder.read_folder(folder).digest)
+        cache = ResultCache(workspace, detector_folder.read_folder(folder).digest, measures_stability=measures_stability)
         load, counter = partial(_load_detector, str(folder)), CrashCounter(cache.attempts_folder)
-        batch = cls(load, counter, cache, workspace, min(workers, _MAX_READ_AHEAD))
+        batch = cls(load, counter, cache, workspace, min(workers, _MAX_READ_AHEAD), measures_stability=measures_stability)
         batch.is_registered = False
         return batch
 
@@ -225,13 +236,16 @@ class BatchDetector:
     def _decode(self, detector: "Detector", file: BatchFile, with_sprites: bool, use_cache: bool) -> DecodedFile | BatchItem:
         """Decode a file; return the cached item of a remote file whose bytes turn out to be known."""
         if isinstance(file.source, Path):
-            return detector.decode(file.source, file.name, file.on_progress)
+            return self._decode_local(detector, file, file.source)
         try:
             with file.source.fetch(detector.loaded.params.limits.max_bytes) as path:
                 cached = self._find_cached(file, compute_sha256_or_empty(path), with_sprites) if use_cache else None
-                return cached or detector.decode(path, file.name, file.on_progress)
+                return cached or self._decode_local(detector, file, path)
         except MediaError as error:
             return _undecoded(file, "", error)
+
+    def _decode_local(self, detector: "Detector", file: BatchFile, path: Path) -> DecodedFile:
+        return detector.decode(path, file.name, file.on_progress, self._measures_stability)
 
     def _finish_first(self, tasks: deque[_Task], with_sprites: bool) -> BatchItem:
         """Return the item of the first task and remove it; an interruption leaves it in the queue."""
@@ -289,6 +303,14 @@ def _load_detector(model_ref: str) -> "Detector":
     from realframe.detection.detector import Detector  # imports TensorFlow
 
     return Detector.load(model_ref)
+
+
+def _load_decided(version: str, answer_key: str) -> "Detector":
+    """Load a version whose answers are cached under a key. Raises RegistryError where a decision has changed them meanwhile."""
+    detector = _load_detector(version)
+    if detector.loaded.answer_key != answer_key:
+        raise RegistryError(f"version {version}", "was decided on while it was being loaded", "Run the command again.")
+    return detector
 
 
 def _give_up(task: _Task) -> DecodedFile:

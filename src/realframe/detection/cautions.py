@@ -1,27 +1,15 @@
 """Find the cautions of a detection: why its verdict may be less reliable than the evaluation states.
 
-Quality cautions come from the facts of the file: it is slightly damaged, tiny, heavily compressed, has few frames, or was converted to
-what a player shows. The domain caution ``domain.far`` comes from its features: the file is unlike the training items. A new caution also
-needs its code in ``Caution`` (``store/detection_documents.py``) and its title in ``CAUTION_TITLES`` (``presentation/wording.py``).
-
-The domain caution uses the distance of the features to the k-th nearest training item (Sun et al., "Out-of-Distribution Detection with
-Deep Nearest Neighbors", ICML 2022). The limit comes from the validation items, on which the network was not trained either: a conformal
-p-value (Bates et al., "Testing for outliers with conformal p-values", Annals of Statistics 2023). Of files like the validation items one
-in a hundred gets the caution; with n < 99 validation items, one in n + 1. The features of training items are means over at most 4 frames,
-those of a file over all scored frames.
+The file is slightly damaged, tiny, heavily compressed, has few frames, or was converted to what a player shows; or a reviewer let the
+detector judge a kind that it would not judge by itself. A new caution also needs its code in ``Caution``
+(``store/detection_documents.py``) and its title in ``CAUTION_TITLES`` (``presentation/wording.py``).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Self
-
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
 from realframe.config import Params
 from realframe.media.probe import MediaFacts
-from realframe.store.detection_documents import Caution
+from realframe.store.detection_documents import Abstention, Caution
 
 _LOW_JPEG_QUALITY = 50
 _FEW_FRAMES = 2
@@ -40,9 +28,18 @@ _MIN_BITS = {
     "mpeg4": 2 * _H264_BITS,
     "mpeg2video": 2 * _H264_BITS,
 }
-_NEIGHBOR = 5
-_OUTLIER_RATE = 0.01
-_MIN_NORM = 1e-10  # features of nothing but zeros have no direction
+
+
+def make_override_caution(kind: str, override: str, overridden: Abstention) -> Caution:
+    """Return the caution of a file of a kind that is judged only because a reviewer decided so.
+
+    Args:
+        kind: of the file.
+        override: the reason of the reviewer.
+        overridden: why there would be no verdict.
+    """
+    message = f"A reviewer decided that {kind}s are judged all the same: {override.rstrip('.')}. Without that decision: {overridden.reason}"
+    return Caution(code="competence.overridden", message=message)
 
 
 def find_quality_cautions(facts: MediaFacts, frame_count: int, params: Params, damaged_share: float | None = None) -> Iterator[Caution]:
@@ -108,47 +105,3 @@ def _heavy_compression(facts: MediaFacts) -> str:
         return f"JPEG of quality {facts.jpeg_quality}" if 0 < facts.jpeg_quality < _LOW_JPEG_QUALITY else ""
     bits = 8 * facts.bytes / (facts.frames * facts.width * facts.height)
     return f"{bits:.3f} bits per pixel in {facts.codec}" if bits < _MIN_BITS.get(facts.codec, 0.0) else ""
-
-
-@dataclass(frozen=True)
-class TrainingDomain:
-    """Where the features of the training items lie.
-
-    Attributes:
-        train: features of the training items, each of length 1, (m, width), m at least 5.
-        distances: of each validation item to its 5th nearest training item, sorted, (n,).
-    """
-
-    train: NDArray[np.float64]
-    distances: NDArray[np.float64]
-
-    @classmethod
-    def from_reference(cls, reference: pd.DataFrame) -> Self | None:
-        """Build it from ``reports/training_reference.parquet``; None where there are no validation items or too few training items."""
-        train, val = (reference.loc[reference["split"] == split, "features"].to_list() for split in ("train", "val"))
-        if len(train) < _NEIGHBOR or not val:
-            return None
-        directions = _unit_vectors(np.stack(train))
-        return cls(directions, np.sort(_neighbor_distances(directions, np.stack(val))))
-
-    def find_caution(self, features: NDArray[np.float32]) -> Caution | None:
-        """Return ``domain.far`` where features (width,) are farther from the training than 99 % of the validation items."""
-        distance = _neighbor_distances(self.train, features[None])[0]
-        items = len(self.distances)
-        as_far = items - int(np.searchsorted(self.distances, distance, side="left"))
-        if (1 + as_far) / (items + 1) > max(_OUTLIER_RATE, 1 / (items + 1)):
-            return None
-        share = "99 % of the validation items" if as_far else f"all {items} validation items"
-        message = f"The file is unlike the training data of this detector: farther from it than {share}. The verdict is unreliable."
-        return Caution(code="domain.far", message=message)
-
-
-def _neighbor_distances(train: NDArray[np.float64], features: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the distance of each row to its 5th nearest training item."""
-    cosines = np.sort(_unit_vectors(features) @ train.T, axis=1)[:, -_NEIGHBOR]
-    return np.asarray(np.sqrt(np.maximum(2 - 2 * cosines, 0)), np.float64)  # of vectors of length 1
-
-
-def _unit_vectors(features: NDArray[np.float32]) -> NDArray[np.float64]:
-    vectors = features.astype(np.float64)
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), _MIN_NORM), np.float64)

@@ -3,28 +3,35 @@
 Of a video, the detection also names the moments that look most AI-generated.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from realframe.detection.cautions import find_quality_cautions
-from realframe.detection.confidence import compute_interval
+from realframe.detection.cautions import find_quality_cautions, make_override_caution
+from realframe.detection.confidence import KindVerdicts, compute_interval
 from realframe.detection.loaded_model import LoadedModel
 from realframe.detection.result import DecodedFile
-from realframe.errors import MediaError
+from realframe.detection.stability import find_instability
+from realframe.errors import MediaError, UndecodableError
 from realframe.evaluation.item_scores import ItemScore
 from realframe.media.file_frames import FileFrames
 from realframe.media.probe import MediaFacts
+from realframe.provenance.origin import FileCheck
+from realframe.provenance.origin_reader import doubt_checks
+from realframe.statistics.conformal import Verdict
 from realframe.store.detection_documents import Caution, Detection, FileFacts, FrameScore, Moment
 
 _SEED_DIGITS = 16  # hex digits of the file's digest
 MAX_MOMENTS = 3
-_SCORE_LIMIT = 0.5  # calibration leaves one half where it is
+_DAMAGED, _UNDECODABLE = "The file is damaged", "The file cannot be decoded"
+_SCORE_LIMIT = 0.5
 _ATTENTION_LIMIT = 2.0  # times the mean attention
 
 
-def build_scored_detection(model: LoadedModel, decoded: DecodedFile, frames: FileFrames, item: ItemScore) -> Detection:
+def build_scored_detection(
+    model: LoadedModel, decoded: DecodedFile, frames: FileFrames, item: ItemScore, view_scores: Mapping[str, float]
+) -> Detection:
     """Return the detection of a file that was scored.
 
     Args:
@@ -32,28 +39,34 @@ def build_scored_detection(model: LoadedModel, decoded: DecodedFile, frames: Fil
         decoded: the file.
         frames: of the file.
         item: the scores of the network.
+        view_scores: of the views of an image, by their names; a verdict that they contradict becomes ``uncertain``.
     """
-    probability = model.rule.probability(item.score)
-    verdict, frame_scores = model.rule.band.verdict(probability), _frame_scores(frames, item)
-    seed, temperatures = int(frames.sha256[:_SEED_DIGITS], 16), model.reference.temperatures
+    of_kind, frame_scores = model.rule.for_kind(frames.facts.kind), _frame_scores(frames, item)
+    probability = float(of_kind.rule.calibration.apply(np.array(item.score, np.float64)))
+    views = {name: float(of_kind.rule.calibration.apply(np.array(score, np.float64))) for name, score in view_scores.items()}
+    unstable = find_instability(probability, views, of_kind.rule.band)
+    verdict: Verdict = "uncertain" if unstable else of_kind.find_verdict(probability)
+    seed = int(frames.sha256[:_SEED_DIGITS], 16)
     return Detection(
         file=decoded.name,
         sha256=frames.sha256,
         facts=_file_facts(frames.facts),
         verdict=verdict,
         probability=probability,
-        interval=compute_interval(probability, item.score, item.frame_scores, model.aggregate, temperatures, seed),
+        interval=compute_interval(probability, item.score, item.frame_scores, model.aggregate, of_kind.resamples, seed),
         score=item.score,
-        band=model.rule.band,
+        band=of_kind.rule.band,
         threshold=model.rule.threshold,
         frames_analyzed=len(frame_scores),
         frames=frame_scores,
         moments=find_moments(frame_scores, verdict) if frames.facts.kind == "video" else (),
-        cautions=_cautions(model, frames, item),
-        provenance=decoded.provenance,
+        cautions=(*([unstable] if unstable else ()), *_find_cautions(model, frames, item, of_kind)),
+        provenance=doubt_checks(decoded.provenance, "" if frames.damaged_share is None else _DAMAGED),
         tiles=None,
         model=model.version,
         seconds=decoded.timer.stop(),
+        abstention=of_kind.abstention,
+        damage=FileCheck("damage", "not-found" if frames.damaged_share is None else "found"),
     )
 
 
@@ -67,13 +80,13 @@ def build_unscored_detection(model: LoadedModel, decoded: DecodedFile, error: Me
         probability=None,
         interval=None,
         score=None,
-        band=model.rule.band,
+        band=None,
         threshold=model.rule.threshold,
         frames_analyzed=0,
         frames=(),
         moments=(),
         cautions=(),
-        provenance=decoded.provenance,
+        provenance=doubt_checks(decoded.provenance, _UNDECODABLE if isinstance(error, UndecodableError) else ""),
         tiles=None,
         model=model.version,
         seconds=decoded.timer.stop(),
@@ -99,10 +112,9 @@ def _to_floats(values: NDArray[np.floating] | None, count: int) -> list[float | 
     return [None] * count if values is None else [min(max(float(value), 0.0), 1.0) for value in values]
 
 
-def _cautions(model: LoadedModel, frames: FileFrames, item: ItemScore) -> tuple[Caution, ...]:
-    cautions = list(find_quality_cautions(frames.facts, len(item.positions), model.params, frames.damaged_share))
-    domain_caution = model.reference.domain and model.reference.domain.find_caution(item.features)
-    return (*cautions, domain_caution) if domain_caution else tuple(cautions)
+def _find_cautions(model: LoadedModel, frames: FileFrames, item: ItemScore, of_kind: KindVerdicts) -> tuple[Caution, ...]:
+    overridden = () if of_kind.overridden is None else (make_override_caution(frames.facts.kind, of_kind.override, of_kind.overridden),)
+    return (*overridden, *find_quality_cautions(frames.facts, len(item.positions), model.params, frames.damaged_share))
 
 
 def find_moments(frames: Sequence[FrameScore], verdict: str) -> tuple[Moment, ...]:

@@ -3,9 +3,13 @@
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from realframe.detection import heatmaps, loaded_model
 from realframe.detection.detection_builder import build_scored_detection, build_unscored_detection
 from realframe.detection.result import DecodedFile, DetectionResult, StepTimer, compute_sha256_or_empty, display_path
+from realframe.detection.stability import load_views
 from realframe.errors import MediaError, NotMediaError
 from realframe.evaluation.item_scores import ItemScore, ItemScorer
 from realframe.media.file_frames import FileFrames, load_file_frames
@@ -50,8 +54,17 @@ class Detector:
         """
         return self.score(self.decode(Path(path), name, on_progress))
 
-    def decode(self, path: Path, name: str = "", on_progress: ProgressCallback = no_progress) -> DecodedFile:
-        """Read and decode a file, the first half of :meth:`detect`. Several threads may do it at once."""
+    def decode(
+        self, path: Path, name: str = "", on_progress: ProgressCallback = no_progress, measures_stability: bool = False
+    ) -> DecodedFile:
+        """Read and decode a file, the first half of :meth:`detect`. Several threads may do it at once.
+
+        Args:
+            path: of the file.
+            name: what the detection calls the file; by default its path.
+            on_progress: receives the progress.
+            measures_stability: make the views of an image that :meth:`score` compares with it.
+        """
         timer = StepTimer(on_progress)
         timer("probing")
         provenance = read_provenance(path)
@@ -61,9 +74,10 @@ class Detector:
             self._refuse_images_for_clips(frames, path)
         except MediaError as error:
             frames = error
+        views = self._load_views(path, frames) if measures_stability and isinstance(frames, FileFrames) else {}
         timer.stop()
         sha256 = compute_sha256_or_empty(path) if isinstance(frames, MediaError) else frames.sha256
-        return DecodedFile(name or display_path(path), sha256, frames, provenance, timer)
+        return DecodedFile(name or display_path(path), sha256, frames, provenance, timer, views)
 
     def score(self, decoded: DecodedFile) -> DetectionResult:
         """Score a decoded file, the second half of :meth:`detect`. One thread at a time."""
@@ -71,7 +85,8 @@ class Detector:
         if isinstance(frames, MediaError):
             return DetectionResult(build_unscored_detection(self.loaded, decoded, frames), None, None)
         item = self._score_frames(frames, decoded.timer)
-        detection = build_scored_detection(self.loaded, decoded, frames, item)
+        views = dict(zip(decoded.views, self._scorer.score_many(list(decoded.views.values())), strict=True)) if decoded.views else {}
+        detection = build_scored_detection(self.loaded, decoded, frames, item, {name: view.score for name, view in views.items()})
         return DetectionResult(detection, item.features, frames.pictures[item.positions])
 
     def explain(self, result: DetectionResult, folder: Path, on_progress: ProgressCallback = no_progress) -> Detection:
@@ -87,6 +102,13 @@ class Detector:
         tiles = heatmaps.write_heatmaps(self.loaded.model, pictures, selected, folder)
         timer("explaining", len(selected), len(selected))
         return detection.model_copy(update={"tiles": tiles, "seconds": detection.seconds | timer.stop()})
+
+    def _load_views(self, path: Path, frames: FileFrames) -> dict[str, NDArray[np.uint8]]:
+        """Return the views of an image; none of a video, or where there is no verdict that could change."""
+        facts = frames.facts
+        if facts.kind != "image" or self.loaded.rule.for_kind(facts.kind).abstention:
+            return {}
+        return load_views(path, facts.container, self.loaded.params)
 
     def _score_frames(self, frames: FileFrames, timer: StepTimer) -> ItemScore:
         timer("scoring", 0, self._scorer.count_scored_frames(len(frames.pictures)))

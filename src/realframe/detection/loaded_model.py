@@ -7,7 +7,7 @@ import keras
 from pydantic import ValidationError
 
 from realframe.config import Params, read_limits
-from realframe.detection.confidence import TrainingReference, VerdictRule
+from realframe.detection.confidence import VerdictRule
 from realframe.errors import RegistryError, SetupError
 from realframe.evaluation.network_scores import load_model
 from realframe.models.aggregate import Aggregate
@@ -24,19 +24,17 @@ class LoadedModel:
         model: takes float32 RGB frames (N, size, size, 3) in [0, 255], gives the probability of ``fake``, (N, 1), or (1, 1) of a clip.
         params: the parameters of its training: how files become frames, and frames an item; with the limits of this machine.
         aggregate: how the scores of frames become the score of an item.
-        rule: how the score of an item becomes a verdict; it holds the fitted temperature.
-        reference: the training and validation items, for intervals and cautions.
+        rule: how the score of an item becomes a verdict, per kind.
         version: the number of the version, or the folder.
-        answer_digest: digest of all of these (``registry.detector_folder``).
+        answer_key: identifies everything that decides an answer (``AnswerBundle.answer_key``).
     """
 
     model: keras.Model
     params: Params
     aggregate: Aggregate
     rule: VerdictRule
-    reference: TrainingReference
     version: str
-    answer_digest: str
+    answer_key: str
 
 
 def load_detector_model(model_ref: str) -> LoadedModel:
@@ -69,8 +67,7 @@ def _load_bundle(bundle: AnswerBundle, version: str) -> LoadedModel:
         model=load_model(bundle.model),
         params=params.model_copy(update={"limits": read_limits(get_settings().root / "params.yaml")}),
         aggregate=bundle.facts["aggregate"],
-        rule=VerdictRule.from_evaluation(bundle.facts, subject),
-        reference=TrainingReference.read(bundle.reference, bundle.splits),
+        rule=VerdictRule.from_evaluation(bundle.facts, subject, bundle.judged_kinds),
         version=version,
-        answer_digest=bundle.digest,
+        answer_key=bundle.answer_key,
     )

@@ -1,7 +1,7 @@
 """Export a version in the format of another runtime, with what must go with the network, and check that it gives the same scores.
 
 The formats other than ``keras`` hold the network only. ``detector.json`` beside it has the facts that turn its scores into verdicts:
-preprocessing, aggregation, threshold, temperature and band.
+preprocessing, aggregation, threshold and the rule of each kind.
 """
 
 import json

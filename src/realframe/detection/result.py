@@ -2,9 +2,9 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -58,6 +58,7 @@ class DecodedFile:
         frames: of the file, or the error for which there are none.
         provenance: what the file states of its origin; None where it was not read.
         timer: reports the progress of the file.
+        views: of an image whose stability is measured: the pictures of ``detection.stability``, by their names.
     """
 
     name: str
@@ -65,6 +66,7 @@ class DecodedFile:
     frames: FileFrames | MediaError
     provenance: Provenance | None
     timer: StepTimer
+    views: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

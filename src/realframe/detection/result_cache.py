@@ -31,12 +31,14 @@ class ResultCache:
 
     Args:
         root: folder of the cache; may be deleted at any time.
-        answer_digest: of the detector: digest of everything in its version that decides an answer.
+        answer_key: of the detector: identifies everything that decides an answer.
         limit_bytes: size limit of all caches in ``root``; None where results are not evicted.
+        measures_stability: the results are those of single files, whose stability is measured; they are kept apart from the others.
     """
 
-    def __init__(self, root: Path, answer_digest: str, limit_bytes: int | None = None) -> None:
-        self._cache = ItemCache(root, "results", [answer_digest, code_digest(*_CODE)], limit_bytes)
+    def __init__(self, root: Path, answer_key: str, limit_bytes: int | None = None, *, measures_stability: bool = False) -> None:
+        kind = ["single"] if measures_stability else []
+        self._cache = ItemCache(root, "results", [answer_key, code_digest(*_CODE), *kind], limit_bytes)
 
     @property
     def attempts_folder(self) -> Path:

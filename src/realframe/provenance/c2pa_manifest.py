@@ -126,18 +126,19 @@ def _iter_actions(manifest: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def main() -> None:
-    """Print the result of ``read_manifest`` as JSON; ``null`` if the file has no manifest store, or only a remote one.
+    """Print the result of ``read_manifest`` as JSON; its ``credentials`` are null if the file has no manifest store, or only a remote one.
 
     The arguments are the path and the media type of the file; standard input is the trust list.
     """
     try:
         credentials, description = read_manifest(Path(sys.argv[1]), sys.argv[2], sys.stdin.read())
     except c2pa.C2paError as error:
-        if not isinstance(error, c2pa.C2paError.ManifestNotFound) and not str(error).startswith("Remote"):
+        is_remote = str(error).startswith("Remote")
+        if not isinstance(error, c2pa.C2paError.ManifestNotFound) and not is_remote:
             raise
-        print("null")
+        print(json.dumps({"credentials": None, "description": "", "is_remote": is_remote}))
     else:
-        print(json.dumps({"credentials": asdict(credentials), "description": description}))
+        print(json.dumps({"credentials": asdict(credentials), "description": description, "is_remote": False}))
 
 
 if __name__ == "__main__":

@@ -5,20 +5,25 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from realframe.errors import SetupError
 from realframe.media.limits import limited_process
 from realframe.media.signature import MEDIA_TYPES
-from realframe.provenance.origin import Credentials
+from realframe.provenance.origin import CheckState, Credentials, FileCheck
 from realframe.settings import get_settings
 
 CONTAINERS = frozenset({"jpeg", "png", "webp", "heif", "avif", "tiff", "gif", "mp4", "mov", "avi"})
 """The containers that can have content credentials."""
 
 _STORE = b"jumdc2pa"  # start of a manifest store's description box in every container: ISO/IEC 19566-5, C2PA 2.x 11.1.4.2
+_REMOTE = b"dcterms:provenance"  # the XMP property that names a manifest store elsewhere: C2PA 2.x 11.5
 _MEMORY_MB = 1536  # address space of the reading process: it needs 50 MiB, and twice the bytes of a JPEG
 _SECONDS = 60.0
 _CHUNK = 1 << 20
+_UNREADABLE = "The file holds such a block, but it is damaged, or too large to be read."
+_ONLY_MARK = "The file holds the mark of such a block, but no block that can be read."
+_ELSEWHERE = "They are not in the file: it names a server that has them, and no server is asked."
 _HINT = "Set REALFRAME_TRUST_LIST to a PEM file, or unset it."
 
 
@@ -27,44 +32,55 @@ class CredentialsResult:
     """Content credentials and what they state.
 
     Attributes:
-        credentials: the credentials as shown in a result.
+        check: whether there are any, or why that could not be checked.
+        credentials: the credentials as shown in a result; None where none can be read.
         description: a predicate about the file, such as ``was made by AI``; empty if they do not state how it was made.
     """
 
-    credentials: Credentials
-    description: str
+    check: FileCheck
+    credentials: Credentials | None = None
+    description: str = ""
+
+    @classmethod
+    def without_credentials(cls, state: CheckState, reason: str = "") -> Self:
+        """Return the result of a file of which no credentials were read."""
+        return cls(FileCheck("content-credentials", state, reason))
 
 
-def read_credentials(path: Path, container: str) -> CredentialsResult | None:
-    """Return the content credentials of a file in ``container``; None if it has none.
-
-    Credentials that cannot be read within the limits are ``invalid``.
+def read_credentials(path: Path, container: str) -> CredentialsResult:
+    """Return the content credentials of a file in ``container``, or why there are none.
 
     Raises:
         OSError: the file cannot be read.
         SetupError: the trust list of the settings cannot be used.
     """
-    if container not in CONTAINERS or not _has_manifest_store(path):
-        return None
+    if container not in CONTAINERS:
+        return CredentialsResult.without_credentials("could-not-check", f"They are not read from {container.upper()} files.")
+    marks = _find_marks(path)
+    if not marks:
+        return CredentialsResult.without_credentials("not-found")
     output = _run_reader(path, MEDIA_TYPES[container])
     if output is None:
-        problem = "They are damaged, or too large to be read."
-        return CredentialsResult(Credentials("invalid", "unknown", "", "", "", (problem,)), "")
+        return CredentialsResult.without_credentials("could-not-check", _UNREADABLE)
     result = json.loads(output)
-    if result is None:
-        return None
+    if result["is_remote"]:
+        return CredentialsResult.without_credentials("could-not-check", _ELSEWHERE)
+    if result["credentials"] is None:
+        has_mark = _STORE in marks
+        return CredentialsResult.without_credentials("could-not-check" if has_mark else "not-found", _ONLY_MARK if has_mark else "")
     problems = tuple(result["credentials"].pop("problems"))
-    return CredentialsResult(Credentials(**result["credentials"], problems=problems), result["description"])
+    credentials = Credentials(**result["credentials"], problems=problems)
+    return CredentialsResult(FileCheck("content-credentials", "found"), credentials, result["description"])
 
 
-def _has_manifest_store(path: Path) -> bool:
-    tail = b""
+def _find_marks(path: Path) -> set[bytes]:
+    """Return which of the byte sequences are in a file that every file with content credentials, or with their address, contains."""
+    marks, tail = set[bytes](), b""
     with path.open("rb") as stream:  # not memory-mapped: a file that shrinks meanwhile would crash the process
         while chunk := stream.read(_CHUNK):
-            if _STORE in tail + chunk:
-                return True
-            tail = chunk[1 - len(_STORE) :]
-    return False
+            marks |= {mark for mark in (_STORE, _REMOTE) if mark in tail + chunk}
+            tail = chunk[1 - len(_REMOTE) :]
+    return marks
 
 
 def _run_reader(path: Path, mime: str) -> bytes | None:

@@ -58,6 +58,7 @@ _XMP: dict[str, FieldKind | None] = {
     "UserComment": "prose",
     "description": "prose",
 }
+_VIDEO_OPTIONS = OPEN_OPTIONS | {"export_xmp": "1"}  # of FFmpeg's demuxer of MP4 and MOV; the others ignore it
 _PACKET = "XML:com.adobe.xmp"  # the text chunk that contains XMP
 _XMP_BYTES = 1 << 19
 _MAX_VALUE = 4000
@@ -88,16 +89,26 @@ class MetadataStatement:
     key: str = ""
 
 
-def read_image_metadata(path: Path, container: str) -> Iterator[MetadataStatement]:
-    """Yield the statements in an image's metadata, as far as they can be read. Raises MediaError if its header cannot be read."""
+def read_image_metadata(path: Path, container: str, failures: list[str]) -> Iterator[MetadataStatement]:
+    """Yield the statements in an image's metadata, as far as they can be read.
+
+    Args:
+        path: of the image.
+        container: of the image.
+        failures: receives what could not be read, as names.
+
+    Raises:
+        MediaError: its header cannot be read.
+    """
     if path.stat().st_size > _MAX_BYTES:
+        failures.append("metadata in a file of this size")
         return
     if container == "png":
         with path.open("rb") as stream:
-            yield from skip_unreadable(_read_png_texts(stream))
+            yield from skip_unreadable(_read_png_texts(stream), "PNG texts", failures)
     with open_first(path, container, path) as image:
-        for read in (_read_comment, _read_xmp, _read_iptc, _read_exif):
-            yield from skip_unreadable(read(image))
+        for name, read in (("comment", _read_comment), ("XMP", _read_xmp), ("IPTC", _read_iptc), ("EXIF", _read_exif)):
+            yield from skip_unreadable(read(image), name, failures)
 
 
 def _read_png_texts(stream: BinaryIO) -> Iterator[MetadataStatement]:
@@ -115,10 +126,20 @@ def _read_comment(image: Image.Image) -> Iterator[MetadataStatement]:
 
 def _read_exif(image: Image.Image) -> Iterator[MetadataStatement]:
     exif = image.getexif()
+    if not len(exif) and _has_entries(image.info.get("exif") or b""):  # Pillow only warns of a directory that is cut short
+        raise ValueError("the EXIF block holds no entry that can be read")
     values = {**exif, **exif.get_ifd(ExifTags.IFD.Exif)}
     for tag in (tag for tag in _EXIF if tag in values):
         encoding = "utf-16-le" if tag in (ExifTags.Base.XPTitle, ExifTags.Base.XPComment) else "utf-8"
         yield MetadataStatement(f"EXIF {ExifTags.TAGS[tag]}", _EXIF[tag], _decode_text(values[tag], encoding))
+
+
+def _has_entries(block: bytes) -> bool:
+    """Return whether the first directory of an EXIF block states entries, or is cut off before it states their number."""
+    tiff = block.removeprefix(b"Exif\0\0")
+    order: Literal["little", "big"] = "little" if tiff.startswith(b"II") else "big"
+    start = int.from_bytes(tiff[4:8], order)
+    return bool(block) and tiff[start : start + 2] != b"\0\0"
 
 
 def _read_xmp(image: Image.Image) -> Iterator[MetadataStatement]:
@@ -150,10 +171,13 @@ def _decode_text(value: object, encoding: str = "utf-8") -> str:
 
 def read_video_metadata(path: Path, container: str) -> Iterator[MetadataStatement]:
     """Yield the statements in the tags of a video and its streams. Raises an error of PyAV if its structure cannot be read."""
-    with av.open(f"file:{path}", format=DEMUXERS[container], options=OPEN_OPTIONS, metadata_errors="replace") as opened:
+    with av.open(f"file:{path}", format=DEMUXERS[container], options=_VIDEO_OPTIONS, metadata_errors="replace") as opened:
         for tags in (opened.metadata, *(stream.metadata for stream in opened.streams)):
             for key, value in tags.items():
-                yield statement_for_key("{} tag", key, value)
+                if key == "xmp":
+                    yield from _find_xmp(value)
+                else:
+                    yield statement_for_key("{} tag", key, value)
 
 
 def statement_for_key(location: str, key: str, value: str) -> MetadataStatement:
@@ -161,12 +185,13 @@ def statement_for_key(location: str, key: str, value: str) -> MetadataStatement:
     return MetadataStatement(location.format(clean_text(key)[:40]), _KEY_KINDS.get(key.lower(), "prose"), value, key)
 
 
-def skip_unreadable(statements: Iterable[MetadataStatement]) -> Iterator[MetadataStatement]:
-    """Yield statements up to the first that cannot be read."""
+def skip_unreadable(statements: Iterable[MetadataStatement], name: str, failures: list[str]) -> Iterator[MetadataStatement]:
+    """Yield statements up to the first that cannot be read; then add ``name`` to ``failures``."""
     try:
         yield from statements
     except Exception as error:  # a parser may raise any error for a hostile file
-        _log.debug("some metadata cannot be read: %r", error)
+        _log.debug("%s cannot be read: %r", name, error)
+        failures.append(name)
 
 
 def interpret_statement(statement: MetadataStatement) -> Trace | None:

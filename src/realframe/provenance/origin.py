@@ -1,4 +1,4 @@
-"""Define the origin that a file states, and interpret IPTC digital source types.
+"""Define the origin that a file states, the checks of a file and their three states, and interpret IPTC digital source types.
 
 The stated origin can be forged or removed, so it is shown next to the score and never changes it. Content credentials, XMP and IPTC all
 use the digital source types of IPTC NewsCodes (cv.iptc.org/newscodes/digitalsourcetype) and those that C2PA 2.x adds.
@@ -12,6 +12,26 @@ OriginKind = Literal["ai-generated", "camera", "edited", "unknown"]
 """The kind of origin that a statement shows."""
 CredentialState = Literal["trusted", "valid", "invalid"]
 """The state of content credentials: signed by a signer on the trust list; validly signed by another signer; broken or changed."""
+CheckName = Literal["content-credentials", "metadata", "tools", "damage"]
+"""What is looked for in a file: content credentials, statements of its origin in its metadata, names of programs or cameras in them, and
+damage of its picture data."""
+CheckState = Literal["found", "not-found", "could-not-check"]
+"""The state of a check. ``not-found`` says that everything was read in which it could stand."""
+
+
+@dataclass(frozen=True)
+class FileCheck:
+    """The outcome of a check of a file, beside its score.
+
+    Attributes:
+        name: what was looked for.
+        state: whether it was found.
+        reason: why it could not be checked, or what of it could not be read, in a sentence; else empty.
+    """
+
+    name: CheckName
+    state: CheckState
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,14 +77,16 @@ class Provenance:
     """What a file states about its origin.
 
     Attributes:
-        credentials: content credentials; None if the file has none.
+        credentials: content credentials; None if none were found or none could be read.
         traces: from the metadata, in the order of the file; at most 20.
         sentence: a description for laypeople, one or two sentences; also if the file states nothing.
+        checks: of the content credentials, the metadata and the tools: whether there is nothing, or it could not be read.
     """
 
     credentials: Credentials | None
     traces: tuple[Trace, ...]
     sentence: str
+    checks: tuple[FileCheck, ...]
 
 
 MAX_LENGTH = 200

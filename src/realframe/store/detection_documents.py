@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from realframe.provenance.origin import Provenance
+from realframe.provenance.origin import FileCheck, Provenance
 from realframe.statistics.conformal import UncertaintyBand, Verdict
 from realframe.store.document_base import Document, DocumentPart, MediaKind
 
@@ -89,9 +89,23 @@ class Caution(DocumentPart):
         "quality.tiny",
         "quality.compressed",
         "quality.few-frames",
-        "domain.far",
+        "quality.unstable",
+        "competence.overridden",
     ]
     message: str
+
+
+class Abstention(DocumentPart):
+    """Why a detector gives no verdict on any file of a kind: every verdict of that kind is ``uncertain``.
+
+    Attributes:
+        code: ``too-few-sources`` (the error on unseen sources cannot be measured), ``low-roc-auc`` (it was measured, and is too high) or
+            ``rendered-training`` (the detector was trained on rendered media, a demo).
+        reason: the same as a sentence for a reader without training in statistics.
+    """
+
+    code: Literal["too-few-sources", "low-roc-auc", "rendered-training"]
+    reason: str = Field(min_length=1)
 
 
 class Tiles(DocumentPart):
@@ -135,7 +149,8 @@ class Detection(DocumentPart):
         interval: confidence interval of the probability; None if not scored, or if the version has no reference or too few validation
             items in it.
         score: output of the network and the aggregation, before calibration; None if not scored.
-        band: the probabilities for which the verdict is ``uncertain``, and the error rate of the other verdicts.
+        band: the probabilities for which the verdict is ``uncertain``, and the error rate of the other verdicts, of the kind of the file;
+            None if not scored.
         threshold: the threshold of the binary classification, on which the evaluation's figures rest: an item with a score at or above it
             is called fake.
         frames_analyzed: number of frames that the detector scored.
@@ -148,6 +163,8 @@ class Detection(DocumentPart):
         seconds: wall-clock time of ``probing``, ``decoding``, ``scoring`` and ``explaining``.
         code: code of the error (see ``realframe.errors``) for which the file was not scored; empty if it was scored.
         message: the same error as a sentence.
+        abstention: why the verdict is ``uncertain`` whatever the probability; None where the detector judges files of this kind.
+        damage: whether damage of the picture data was found; None if not scored, where the message says what is wrong with the file.
     """
 
     file: str
@@ -157,7 +174,7 @@ class Detection(DocumentPart):
     probability: float | None = Field(ge=0, le=1)
     interval: ProbabilityInterval | None
     score: float | None = Field(ge=0, le=1)
-    band: UncertaintyBand
+    band: UncertaintyBand | None
     threshold: float
     frames_analyzed: int = Field(ge=0)
     frames: tuple[FrameScore, ...]
@@ -169,6 +186,13 @@ class Detection(DocumentPart):
     seconds: dict[str, float]
     code: str = ""
     message: str = ""
+    abstention: Abstention | None = None
+    damage: FileCheck | None = None
+
+    @property
+    def checks(self) -> tuple[FileCheck, ...]:
+        """The checks of the file beside its score: of its origin, and of its damage."""
+        return (*(self.provenance.checks if self.provenance else ()), *((self.damage,) if self.damage else ()))
 
 
 class Progress(DocumentPart):

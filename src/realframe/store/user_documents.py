@@ -13,6 +13,8 @@ from realframe.store.document_base import Document, DocumentPart, Label, MediaKi
 Action = Literal["approve", "reject", "request_changes", "rollback", "timeout", "alias_set", "alias_removed", "settle"]
 Channel = Literal["cli", "airflow", "web", "mlflow"]
 Authentication = Literal["os", "airflow", "password", "none"]
+JUDGED_KINDS = "judged_kinds"
+"""Key of a ledger entry's evidence: kinds that the version judges by this approval alone, with the reviewer's reason."""
 
 
 class LedgerEntry(Document):

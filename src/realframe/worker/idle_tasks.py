@@ -88,7 +88,8 @@ class IdleTasks:
         file = BatchFile(record.file, self._settings.uploads_dir / record.key / MEDIA_NAME, log_name=record.key)
         try:
             with self._watchdog.limit_time("the challenger's file", detection_id=record.key), self._shutdown.interruptible():
-                (item,) = BatchDetector(lambda: challenger).score_files([file])
+                batch = BatchDetector(lambda: challenger, measures_stability=record.lane == "live")  # as the champion did
+                (item,) = batch.score_files([file])
             self._connection.call_with_retry(lambda store: store_predictions(store, [item.result]))
         except ShutdownRequestedError:
             self._connection.call_with_retry(lambda store: upload_queue.requeue_shadow(store, record))

@@ -15,8 +15,9 @@ from typing import Self
 
 import ffmpeg
 
+from realframe.detection import approved_bundle
 from realframe.detection.detector import Detector
-from realframe.errors import RegistryError
+from realframe.errors import MetadataError, RegistryError
 from realframe.media.ffmpeg import ffmpeg_executable
 from realframe.registry import model_registry
 from realframe.registry.model_registry import CHALLENGER, CHAMPION, ModelVersion
@@ -125,7 +126,7 @@ class ModelSlot:
         loaded version stays. Either way the next attempt comes after a while.
         """
         name = str(version.version)
-        if self.detector and (self.detector.version, self.detector.loaded.answer_digest) == (name, version.answer_digest):
+        if self.detector and _is_current(self.detector, version):
             self.problem = ""
             return
         if name == self._failed_version and time.monotonic() - self._failed_at < _RETRY_S:
@@ -154,6 +155,16 @@ class ModelSlot:
         if problem and problem != self.problem:
             _log.warning(problem)
         self.problem = problem
+
+
+def _is_current(detector: Detector, version: ModelVersion) -> bool:
+    """Return whether a detector is this version, with the kinds that the ledger lets it judge; a ledger that is away changes nothing."""
+    if detector.version != str(version.version):
+        return False
+    try:
+        return detector.loaded.answer_key == approved_bundle.find_answer_key(version)
+    except MetadataError:
+        return True
 
 
 def warm_up(detector: Detector) -> None:

@@ -111,7 +111,8 @@ class WorkerLoop:
         """Score a file with its sprites. Its result is never cached, because nothing may be left of an upload that is deleted."""
         folder = self._settings.uploads_dir / record.key
         file = BatchFile(record.file, folder / MEDIA_NAME, folder, on_progress, log_name=record.key)
-        batch = BatchDetector(lambda: detector, RecordedAttempts(record.attempts - 1))  # without the one that begins now
+        attempts = RecordedAttempts(record.attempts - 1)  # without the one that begins now
+        batch = BatchDetector(lambda: detector, attempts, measures_stability=record.lane == "live")
         (item,) = batch.score_files([file], with_sprites=True)
         if batch.storage_error:
             _log.warning("the sprites cannot be written: %s", batch.storage_error, extra={"detection_id": record.key})
