@@ -31,7 +31,7 @@ HARMONIZATION = {
     "harmonize.reencode": "true",
 }
 TRAINING = {"recipe": "efficientnetv2b0", "evaluate.leave_one_generator_out": "true", "evaluate.show_media": "false"}
-_TABLES = (artifacts.PREDICTIONS, artifacts.HELD_OUT, artifacts.ROBUSTNESS, artifacts.SPLITS, artifacts.QUALITY)
+_TABLES = (artifacts.PREDICTIONS, artifacts.HELD_OUT, artifacts.CROSS_SOURCE, artifacts.ROBUSTNESS, artifacts.SPLITS, artifacts.QUALITY)
 _PICTURES = ("unseen", "robustness", "verdicts")
 _QUALITY = ["media_id", "is_kept", "brightness"]
 

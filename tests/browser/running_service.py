@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from realframe import artifacts
 from realframe.settings import Settings, get_settings
 from realframe.store import accounts
 from realframe.store.index_sync import sync_models
@@ -41,10 +40,15 @@ class RunningService:
 
 
 @contextmanager
-def run_service(root: Path) -> Iterator[RunningService]:
+def run_service(root: Path, *, image: str = "", video: str = "") -> Iterator[RunningService]:
     """Fill a checkout's registry and accounts, and serve it until the block ends.
 
     The environment names the checkout only while its registry is filled: other tests of this process run before the service ends.
+
+    Args:
+        root: of the checkout.
+        image: code of the reason for which the champion gives no verdicts on images; empty where it does.
+        video: the same for videos.
     """
     with pytest.MonkeyPatch.context() as patch:
         for name in _SERVERS:
@@ -53,7 +57,7 @@ def run_service(root: Path) -> Iterator[RunningService]:
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{root / '.realframe' / 'mlflow.db'}")  # MLflow may have set another one
         get_settings.cache_clear()
         settings = get_settings()
-        _register_models(settings, root / "run")
+        _register_models(settings, root / "run", {"image": image, "video": video})
         environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
         environment["TF_CPP_MIN_LOG_LEVEL"] = "3"
     get_settings.cache_clear()
@@ -64,13 +68,14 @@ def run_service(root: Path) -> Iterator[RunningService]:
         yield RunningService(url, settings)
 
 
-def _register_models(settings: Settings, folder: Path) -> None:
+def _register_models(settings: Settings, folder: Path, abstentions: dict[str, str]) -> None:
     from realframe.registry import mlflow_runs, model_registry
 
     mlflow_runs.connect()
     splits = run_folder.write_dataset(folder, 90)
     run_folder.write_training(folder, splits, quality=0.9)
-    _write_brightness_model(folder)
+    run_folder.set_verdicts(folder, **abstentions)
+    run_folder.write_pixel_model(folder, 12.0, -6.0)
     champion = model_registry.register_folder(folder, commit="c" * 40, trainer="Tom")
     model_registry.set_alias(model_registry.CHAMPION, champion)
     run_folder.write_model(folder, bias=0.3)
@@ -79,21 +84,6 @@ def _register_models(settings: Settings, folder: Path) -> None:
         sync_models(store, model_registry.list_versions())
         for name, role in ROLES.items():
             accounts.add_account(store, name, role, PASSWORD)
-
-
-def _write_brightness_model(folder: Path) -> None:
-    """Write a ``models/model.keras`` that calls bright frames AI-generated."""
-    import keras
-
-    from realframe.models.detector_network import POOLED
-
-    frames = keras.Input((run_folder.SIZE, run_folder.SIZE, 3))
-    scaled = keras.layers.Rescaling(1 / 255)(frames)
-    pooled = keras.layers.GlobalAveragePooling2D(name=POOLED)(scaled)
-    kernel, bias = keras.initializers.Constant(4.0), keras.initializers.Constant(-6.0)
-    model = keras.Model(frames, keras.layers.Dense(1, "sigmoid", kernel_initializer=kernel, bias_initializer=bias)(pooled))
-    (folder / artifacts.MODEL).parent.mkdir(parents=True, exist_ok=True)
-    model.save(folder / artifacts.MODEL)
 
 
 @contextmanager

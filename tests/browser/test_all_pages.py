@@ -39,7 +39,7 @@ def test_axe_finds_no_serious_problem(open_page: OpenPage, files: UploadFiles, p
     problems = {}
     for path in all_paths(open_page, files, paths_cache):
         page.goto(path)
-        if serious := _find_serious_problems(page, "color-contrast" if scheme == "dark" else ""):
+        if serious := find_serious_problems(page, "color-contrast" if scheme == "dark" else ""):
             problems[path] = serious
     assert not problems
 
@@ -47,9 +47,9 @@ def test_axe_finds_no_serious_problem(open_page: OpenPage, files: UploadFiles, p
 def test_axe_finds_no_serious_problem_during_uploads_and_on_the_sign_in_page(open_page: OpenPage, files: UploadFiles) -> None:
     page = open_page("/")
     upload(page, files.bright, files.page)
-    assert not _find_serious_problems(page)
+    assert not find_serious_problems(page)
     sign_in_page = open_page("/sign-in", None)
-    assert not _find_serious_problems(sign_in_page)
+    assert not find_serious_problems(sign_in_page)
 
 
 @pytest.mark.parametrize("width", [360, 800])
@@ -96,7 +96,7 @@ def test_every_control_is_reached_by_the_keyboard(open_page: OpenPage, files: Up
     } <= reached
 
 
-def _find_serious_problems(page: Page, rule: str = "") -> list[str]:
+def find_serious_problems(page: Page, rule: str = "") -> list[str]:
     """Return what axe finds by all of its rules, or by one."""
     options = {"resultTypes": ["violations"], **({"runOnly": [rule]} if rule else {})}
     violations = Axe().run(page, options=options).response["violations"]

@@ -26,7 +26,7 @@ def test_a_file_is_uploaded_and_its_result_opens(open_page: OpenPage, files: Upl
     page.wait_for_url(RESULT_URL)
     expect(page.get_by_role("heading", level=1)).to_have_text(headline)
     expect(page.get_by_text("probability that it is AI-generated")).to_be_visible()
-    expect(page.get_by_role("heading", name="Origin metadata of the file")).to_be_visible()
+    expect(page.get_by_role("heading", name="Checks of the file itself")).to_be_visible()
     expect(page.get_by_role("heading", name="What the detector cannot judge")).to_be_visible()
 
 
@@ -77,7 +77,7 @@ def test_two_files_are_a_batch_whose_table_refreshes_itself(open_page: OpenPage,
     with page.expect_download() as download:
         page.get_by_role("link", name="Download CSV").click()
     lines = download.value.path().read_text().splitlines()
-    assert lines[0].startswith("file,verdict,probability,low,high,")
+    assert lines[0].startswith("file,verdict,basis,probability,low,high,")
     assert sorted(line.split(",")[:2] for line in lines[1:]) == [["bright.mp4", "ai-generated"], ["dark.mp4", "real"]]
 
 

@@ -9,12 +9,14 @@ from pathlib import Path
 import av
 import imagehash
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from typer import Typer
 from typer.testing import CliRunner
 
 from realframe.cli.service_commands import demo_data
+from realframe.data import manifest
 from realframe.demo.render import RenderedSet, render_demo_data
 from realframe.errors import DatasetError
 
@@ -65,6 +67,11 @@ def test_the_manifest_names_every_file_and_its_maker(folder: Path) -> None:
         assert (label, maker) == (row["label"], row["source"] if label == "real" else row["generator"])
     assert len({row["source"] for row in listed if row["label"] == "real"}) >= 3
     assert len({row["generator"] for row in listed if row["label"] == "fake"}) >= 3
+
+
+def test_every_file_is_known_as_rendered(folder: Path) -> None:
+    """A detector that is trained on one of them gives no verdict."""
+    assert manifest.find_rendered(pd.DataFrame(rows(folder))).all()
 
 
 def test_the_two_renderings_of_a_scene_share_a_group(folder: Path) -> None:

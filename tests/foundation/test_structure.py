@@ -127,7 +127,7 @@ def test_public_class_names_are_unique(root: Path) -> None:
 def test_module_sizes(root: Path) -> None:
     sizes = {path: path.read_text().count("\n") for path in _modules(root)}
     assert not [path for path, size in sizes.items() if size > 350]
-    assert len(sizes) <= 265
+    assert len(sizes) <= 275
     assert 100 <= median(sizes.values()) <= 150
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realframe.presentation.detection_view import Scale
-from realframe.presentation.formatting import format_percent
+from realframe.presentation.formatting import format_probability
 from realframe.presentation.sprites import Sprite
 from realframe.presentation.timeline import Timeline, time_ticks
 from realframe.store.detection_documents import FrameScore, ProbabilityInterval, Tiles
@@ -23,16 +23,16 @@ def test_the_scale_holds_the_probability_within_its_interval(one: float, two: fl
     assert scale
     assert scale.low is not None
     assert scale.high is not None
-    assert 0 <= scale.low <= scale.probability <= scale.high <= 100
+    assert 1 <= scale.low <= scale.probability <= scale.high <= 99
     assert 0 <= scale.real_end < scale.label_x < scale.fake_start <= 100
-    assert format_percent(probability) in scale.label
+    assert format_probability(probability) in scale.label
 
 
 def test_the_scale_never_reads_out_certainty() -> None:
     scale = Scale.from_detection(make_detection(probability=0.997, interval=ProbabilityInterval(low=0.004, high=0.9999)))
     assert scale
     words = scale.label.replace("\N{NO-BREAK SPACE}", " ")
-    assert "AI-generated is >99 % (95 % interval: <1 % to >99 %)" in words
+    assert "AI-generated is 99 % (95 % interval: 1 % to 99 %)" in words
     assert "100 %" not in words
 
 

@@ -1,11 +1,14 @@
 """A detection prepared for display: every part of a page writes the same thing the same way, and the HTML report agrees."""
 
 import re
+from dataclasses import replace
 
 from realframe.presentation.detection_view import DetectionView
+from realframe.provenance.origin import FileCheck
+from realframe.provenance.origin_reader import ORIGIN_CHECKS
 from realframe.reports.detection_report import render_detection_report
 from realframe.store.detection_documents import Detection, FrameScore, Moment
-from tests.detection_factory import make_detection, make_record
+from tests.detection_factory import NO_ORIGIN, NOT_JUDGED, make_detection, make_record
 
 
 def _late_peak() -> Detection:
@@ -56,3 +59,23 @@ def test_page_and_report_have_the_same_words_and_facts() -> None:
 
 def test_an_upload_without_a_result_has_no_view() -> None:
     assert DetectionView.from_record(make_record(None)) is None
+
+
+def test_without_a_verdict_nothing_is_drawn_that_contradicts_it() -> None:
+    view = DetectionView.from_detection(_late_peak().model_copy(update={"verdict": "uncertain", "abstention": NOT_JUDGED}))
+    assert (view.scale, view.timeline, view.moments, view.interval) == (None, None, (), "")
+    facts = dict(view.facts)
+    assert facts["Calibrated probability"].startswith("0.9900")
+    assert "supports no verdict" in facts["Calibrated probability"]
+
+
+def test_each_state_of_a_check_has_its_own_words() -> None:
+    states = ("found", "not-found", "could-not-check")
+    checks = tuple(FileCheck(name, state, "why") for name, state in zip(ORIGIN_CHECKS, states, strict=True))
+    detection = make_detection(provenance=replace(NO_ORIGIN, checks=checks))
+    view = DetectionView.from_detection(detection)
+    assert [check.outcome for check in view.checks] == ["found", "not found", "could not be checked", "not found"]
+    report = render_detection_report([(detection, None, None)])
+    lists = re.findall(r"<li class=\"([\w-]+)\"><span class=\"sign\" aria-hidden=\"true\">(.)</span><span>[^<]*<b>([^<]*)</b>", report)
+    signs = {"found": "\N{CHECK MARK}", "not-found": "\N{EN DASH}", "could-not-check": "?"}
+    assert lists[:3] == [(check.state, signs[check.state], check.outcome) for check in view.checks[:3]]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realframe.presentation.formatting import format_clock, format_figure, format_percent, format_size, format_timestamp
+from realframe.presentation.formatting import format_clock, format_figure, format_percent, format_probability, format_size, format_timestamp
 from realframe.presentation.wording import describe_frame_value
 
 shares = st.floats(0, 1)
@@ -34,6 +34,14 @@ def test_what_is_not_certain_is_never_written_as_certain(share: float) -> None:
 )
 def test_a_share_in_percent(share: float | None, text: str) -> None:
     assert format_percent(share).replace("\N{NO-BREAK SPACE}", " ") == text
+
+
+@given(shares)
+def test_a_probability_is_shown_from_1_to_99_percent(probability: float) -> None:
+    number, sign = format_probability(probability).split("\N{NO-BREAK SPACE}")
+    assert sign == "%"
+    assert 1 <= int(number) <= 99
+    assert abs(int(number) - 100 * probability) <= 1
 
 
 def test_a_figure_with_more_decimals_is_not_rounded_to_1_either() -> None:

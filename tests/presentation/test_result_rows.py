@@ -4,13 +4,27 @@ import csv
 import io
 
 from realframe.presentation.result_rows import COLUMNS, FRAME_COLUMNS, build_detection_row, escape_formulas, iter_csv_lines, iter_frame_rows
-from tests.detection_factory import make_detection, make_record
+from realframe.presentation.wording import SCOPE
+from realframe.store.detection_documents import ProbabilityInterval
+from tests.detection_factory import NOT_JUDGED, make_detection, make_record
 
 
 def test_a_row_has_every_column() -> None:
     row = build_detection_row(make_detection())
     assert tuple(row) == COLUMNS
     assert (row["verdict"], row["moments"], row["kind"]) == ("ai-generated", "6.000-7.000", "video")
+
+
+def test_a_row_says_what_stands_with_its_verdict() -> None:
+    row = build_detection_row(make_detection(probability=1.0, interval=ProbabilityInterval(low=0.0, high=1.0)))
+    assert (row["basis"], row["probability"], row["low"], row["high"]) == ("", 0.99, 0.01, 0.99)
+    assert row["checks"] == "content-credentials=not-found metadata=not-found tools=not-found damage=not-found"
+    assert row["scope"] == SCOPE
+    abstains = make_detection(probability=1.0, verdict="uncertain", abstention=NOT_JUDGED)
+    for row in (build_detection_row(abstains), *iter_frame_rows(abstains)):
+        assert (row["verdict"], row["basis"], row["probability"], row["scope"]) == ("uncertain", NOT_JUDGED.reason, None, SCOPE)
+    row = build_detection_row(abstains)
+    assert (row["low"], row["high"], row["score"]) == (None, None, 1.0)
 
 
 def test_each_frame_has_a_row_and_a_file_without_frames_has_one() -> None:

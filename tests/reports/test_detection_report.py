@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from realframe.presentation.wording import SCOPE
 from realframe.reports.detection_report import OverviewRow, render_detection_report
 from realframe.store.detection_documents import Detection, FrameScore, Tiles
-from tests.detection_factory import PHOTO_FACTS, make_signed_detection, make_unscored_detection
+from tests.detection_factory import NOT_JUDGED, PHOTO_FACTS, make_signed_detection, make_unscored_detection
 
 SIDE = 16
 
@@ -134,6 +135,19 @@ def test_cautions_facts_and_times_are_shown() -> None:
         assert part in words
 
 
+def test_without_a_verdict_the_reason_is_in_its_place_and_no_probability_beside_it() -> None:
+    abstains = make_signed_detection(file="no.mp4", verdict="uncertain", abstention=NOT_JUDGED)
+    for detections in ([abstains], [abstains, make_signed_detection()]):
+        text = render_detection_report([(detection, None, None) for detection in detections])
+        words = re.sub(r"\s+", " ", Page(text).words)
+        assert f"Uncertain {NOT_JUDGED.reason}" in words
+        assert words.index(SCOPE) < words.index(NOT_JUDGED.reason)
+        shown, _, details = text[text.index('class="answer" id="file-1"') :].partition("<details>")
+        assert "%" not in Page(shown).words.replace(NOT_JUDGED.reason, "")
+        assert "0.9000" in details
+    assert "too often wrong on new sources" in words
+
+
 def test_several_files_have_an_overview_and_one_has_none() -> None:
     several = Page(
         render_detection_report(
@@ -157,4 +171,4 @@ def test_an_overview_may_list_more_files_than_sections() -> None:
     page = Page(render_detection_report([_make_with_images()], lines))
     assert "41 files" in page.words
     assert len(page.named("a")) == 1
-    assert "The 1 that look most AI-generated" in page.words
+    assert "1 of them have a section of their own below: those with a verdict" in page.words

@@ -79,8 +79,9 @@ def _write_evidence(evaluation: SparseEvaluation, metrics: dict[str, Any], folde
 
 
 def _check_gate(evidence: EvidenceFiles) -> list[RuleResult]:
-    assert RULES.slices and RULES.robustness and RULES.champion and RULES.regression
+    assert RULES.sources and RULES.slices and RULES.robustness and RULES.champion and RULES.regression
     return [
+        *metric_rules.check_unseen_sources(RULES.sources, evidence.metrics),
         *(metric_rules.check_metric(rule, evidence.metrics) for rule in RULES.metrics),
         metric_rules.check_slices(RULES.slices, evidence.metrics),
         metric_rules.check_robustness(RULES.robustness, evidence.metrics),
@@ -124,6 +125,14 @@ def _visible_text(page: str) -> str:
     return re.sub(r"<style>.*?</style>|<[^>]+>", " ", page, flags=re.DOTALL)
 
 
+def _optional_plots(metrics: dict[str, Any]) -> list[str]:
+    """Return the names of the plots of what was measured."""
+    kinds = (metrics["cross_source"] or {}).get("kinds", {})
+    sources = [f"sources_{kind}" for kind, figures in kinds.items() if "too_few" not in figures]
+    measured = [name for name, key in (("unseen", "held_out"), ("robustness", "robustness")) if metrics[key]]
+    return [*sources, *(["risk_coverage"] if sources else []), *measured]
+
+
 def _count_mistakes(metrics: dict[str, Any]) -> int:
     confusion = metrics["test"]["item"]["confusion"]
     return confusion["real_called_fake"] + confusion["fake_called_real"]
@@ -136,7 +145,7 @@ def test_report_card_gate_and_page_take_an_evaluation_with_empty_parts(folder: P
     metrics = json.loads(json.dumps(evaluation.compute_metrics(), allow_nan=False))
     data = _make_report_data(evaluation, metrics)
     (folder / "plot.png").write_bytes(b"")
-    figures = dict.fromkeys((*PLOTS, "unseen", "robustness", "explanations"), folder / "plot.png")
+    figures = dict.fromkeys((*PLOTS, *_optional_plots(metrics), "explanations"), folder / "plot.png")
     report = _visible_text(evaluation_report.render_evaluation_report(data, figures, folder))
     card, headline = model_card.render_model_card(data), evaluation_report.format_headline(metrics)
 
@@ -156,8 +165,7 @@ def test_report_card_gate_and_page_take_an_evaluation_with_empty_parts(folder: P
 def test_every_plot_is_drawn_from_an_evaluation_with_empty_parts(folder: Path, evaluation: SparseEvaluation) -> None:
     data = _make_report_data(evaluation, evaluation.compute_metrics())
     paths = plots.draw_plots(folder, data, HISTORY)
-    expected = {*PLOTS, *(["unseen"] if data.metrics["held_out"] else []), *(["robustness"] if data.metrics["robustness"] else [])}
-    assert set(paths) == expected
+    assert set(paths) == {*PLOTS, *_optional_plots(data.metrics)}
 
 
 def test_a_set_without_a_mistake_has_no_worst_mistakes() -> None:

@@ -5,6 +5,7 @@ import json
 import logging
 import re
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,13 @@ from realframe.evaluation import caveats
 from realframe.markdown import escape_markdown
 from realframe.media.shards import write_shard
 from realframe.models.aggregate import aggregate_by_item
-from realframe.presentation.formatting import format_figure, format_interval
+from realframe.presentation.formatting import format_figure, format_interval, format_percent
 from realframe.presentation.templating import get_metric
 from realframe.presentation.wording import METRICS
 from realframe.reports import evaluation_report, model_card, plots
 from realframe.reports.evaluation_report import ReportData
 from tests.markdown_rendering import BARE_LINK, HOSTILE, render
-from tests.scored_items import make_metrics, make_predictions, make_splits
+from tests.scored_items import make_cross_source, make_metrics, make_predictions, make_splits
 
 SHORTCUTS = {
     "kinds": {
@@ -113,7 +114,8 @@ def _make_report_data(predictions: pd.DataFrame, splits: pd.DataFrame, root: Pat
 def _render(
     predictions: pd.DataFrame, splits: pd.DataFrame, root: Path, folder: Path, show_media: bool = True
 ) -> tuple[str, dict[str, Any]]:
-    data = _make_report_data(predictions, splits, root, show_media, held_out=_make_held_out(splits), robustness=_make_robustness(splits))
+    tables = {"held_out": _make_held_out(splits), "cross_source": make_cross_source(splits), "robustness": _make_robustness(splits)}
+    data = _make_report_data(predictions, splits, root, show_media, **tables)
     for media_id, frames in data.frames.groupby("media_id"):
         _write_shard(folder / "clean" / f"{media_id}.tar", len(frames))
     figures = plots.draw_plots(folder / "figures", data, HISTORY)
@@ -153,16 +155,17 @@ def test_the_report_loads_no_other_file(rendered: tuple[str, dict[str, Any]]) ->
     assert "//" not in re.sub(r"data:image/\w+;base64,[A-Za-z0-9+/=]+", "", html)
     assert not re.search(r"""(?:src|href)=["'](?!data:image/)""", html)
     assert "<script" not in html
-    assert html.count("data:image/png;base64,") == 11
+    assert html.count("data:image/png;base64,") == 14
 
 
 @pytest.mark.slow
 def test_every_plot_is_a_readable_png(good_predictions: pd.DataFrame, splits: pd.DataFrame, root: Path, tmp_path: Path) -> None:
     always = {"roc", "precision_recall", "confusion", "scores", "verdicts", "training", "reliability", "generators"}
     assert set(plots.draw_plots(tmp_path, _make_report_data(good_predictions, splits, root), HISTORY)) == always
-    measured = _make_report_data(good_predictions, splits, root, held_out=_make_held_out(splits), robustness=_make_robustness(splits))
+    tables = {"held_out": _make_held_out(splits), "cross_source": make_cross_source(splits), "robustness": _make_robustness(splits)}
+    measured = _make_report_data(good_predictions, splits, root, **tables)
     paths = plots.draw_plots(tmp_path, measured, HISTORY)
-    assert set(paths) == always | {"unseen", "robustness"}
+    assert set(paths) == always | {"unseen", "robustness", "sources_image", "sources_video", "risk_coverage"}
     for path in paths.values():
         pixels = np.asarray(Image.open(path).convert("L"))
         assert min(pixels.shape) > 200
@@ -248,18 +251,43 @@ def test_metrics_are_json(good_predictions: pd.DataFrame, splits: pd.DataFrame) 
     assert json.loads(json.dumps(_make_metrics(good_predictions, splits), allow_nan=False))["recipe"] == "efficientnetb0"
 
 
-def test_the_headline_is_the_figure_on_unseen_generators(
+def test_unseen_sources_come_first_then_unseen_generators_and_the_test_split_last(
     rendered: tuple[str, dict[str, Any]], good_predictions: pd.DataFrame, splits: pd.DataFrame
 ) -> None:
     html, metrics = rendered
-    big = re.search(r'<div class="big"><data [^>]+>([^<]+)</data>', html)
-    assert big
-    assert big[1] == format_figure(metrics["held_out"]["macro"]["value"])
-    assert big[1] != format_figure(metrics["test"]["item"]["roc_auc"]["value"])
-    assert evaluation_report.format_headline(metrics).index("unseen generators") < evaluation_report.format_headline(metrics).index(
-        "generators of the training"
-    )
+    big = re.findall(r'<div class="big"><data [^>]+>([^<]+)</data>', html)
+    kinds = metrics["cross_source"]["kinds"]
+    expected = [*(kinds[kind]["roc_auc"]["value"] for kind in ("image", "video")), metrics["held_out"]["macro"]["value"]]
+    assert big == [format_figure(value) for value in expected]
+    headline = evaluation_report.format_headline(metrics)
+    places = [headline.index(text) for text in ("from unseen sources", "unseen generators", "generators of the training")]
+    assert places == sorted(places)
+    assert headline.index("worst source") < places[1]
     assert "not measured" in evaluation_report.format_headline(_make_metrics(good_predictions, splits))
+
+
+def test_each_source_and_generator_and_the_worst_are_named(rendered: tuple[str, dict[str, Any]]) -> None:
+    html, metrics = rendered
+    for figures in metrics["cross_source"]["kinds"].values():
+        for row in (*figures["real_sources"], *figures["generators_by_name"]):
+            assert f'<th scope="row">{row["name"]}</th>' in html
+        for name in ("source", "generator"):
+            assert f"of {figures[f'worst_{name}']['name']}, the worst {name}," in html
+        for share in figures["right_alarms"].values():
+            assert format_percent(share) in html
+
+
+def test_a_kind_without_a_statement_says_why_in_report_and_card(
+    good_predictions: pd.DataFrame, splits: pd.DataFrame, root: Path, tmp_path: Path
+) -> None:
+    table = make_cross_source(splits)
+    data = _make_report_data(good_predictions, splits, root, show_media=False, cross_source=table[table["kind"] == "image"])
+    figures = plots.draw_plots(tmp_path, data, HISTORY)
+    html = evaluation_report.render_evaluation_report(data, {**figures, "explanations": figures["roc"]}, tmp_path)
+    sentence = data.metrics["cross_source"]["kinds"]["video"]["too_few"]
+    assert sentence in unescape(html)
+    assert "Videos: no statement" in html
+    assert "Videos from unseen sources: no statement." in model_card.render_model_card(data)
 
 
 @pytest.mark.slow

@@ -87,6 +87,18 @@ def test_sign_in_does_not_redirect_to_other_sites(client: TestClient, other_site
     assert response.headers["location"] == "/"
 
 
+def test_the_list_and_the_review_show_unseen_sources_before_the_test_items(client: TestClient) -> None:
+    sign_in(client, "ada")
+    version = model_registry.get_version(3)
+    listed = client.get("/versions").text
+    for kind, roc_auc in version.cross_source.items():
+        assert f"{kind}s {model_registry.format_metric_with_interval(roc_auc)}" in listed
+    assert set(version.cross_source) == {"image", "video"}
+    assert listed.index("Unseen sources</th>") < listed.index("Test items</th>")
+    page = client.get("/versions/3").text
+    assert page.index("ROC-AUC on videos from unseen sources") < page.index("ROC-AUC, per item")
+
+
 def test_a_reviewer_approves_with_an_override_reason_and_the_ledger_records_it(client: TestClient, store: Store) -> None:
     sign_in(client, "ada")
     result = gate.check_gate(3, store)

@@ -63,8 +63,9 @@ def detect(
     """Score files with the approved detector: real, AI-generated or uncertain.
 
     The probability of AI-generated is calibrated and has a 95 % interval. Below the detector's band the verdict is `real`, above it
-    `ai-generated`, within it `uncertain`; the title states the error of these verdicts. For a file that cannot be scored, the table states
-    the reason.
+    `ai-generated`, within it `uncertain`; the last lines state the error of these verdicts. On a kind of file on which the detector is not
+    shown to be right often enough, every verdict is `uncertain`, without a probability, and the reason is below. For a file that cannot be
+    scored, the table states the reason.
 
     Results are cached by the content of the file: run the same command again to continue after Ctrl-C.
 
@@ -95,8 +96,11 @@ def detect(
     settings = get_settings()
     predictions = PredictionWriter(settings) if store else None
     options = (as_json, csv, html, frames, no_cache)
-    status = detect_paths(paths, *options, lambda workspace: BatchDetector.open(model, settings, workspace), predictions, heatmaps)
-    raise typer.Exit(status)
+
+    def open_detector(workspace: Path, is_single: bool) -> BatchDetector:
+        return BatchDetector.open(model, settings, workspace, measures_stability=is_single)
+
+    raise typer.Exit(detect_paths(paths, *options, open_detector, predictions, heatmaps))
 
 
 def detect_paths(
@@ -106,7 +110,7 @@ def detect_paths(
     html: Path | None,
     frames: bool,
     no_cache: bool,
-    open_detector: "Callable[[Path], BatchDetector]",
+    open_detector: "Callable[[Path, bool], BatchDetector]",
     predictions: "PredictionWriter | None" = None,
     heatmaps: Path | None = None,
 ) -> int:
@@ -191,7 +195,7 @@ def _print_summary(summary: "JobSummary") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from realframe.presentation.wording import VERDICT_NAMES
+    from realframe.presentation.wording import SCOPE, VERDICT_NAMES
 
     table = Table("verdict", "files", title=f"{summary.files} files by version {summary.model}")
     for verdict, count in summary.verdicts.items():
@@ -200,4 +204,5 @@ def _print_summary(summary: "JobSummary") -> None:
         table.add_row(f"  {code}", str(count), style="yellow")
     console = Console()
     console.print(table)
+    console.print(SCOPE, soft_wrap=True, highlight=False, markup=False)
     console.print(summary.table, soft_wrap=True, highlight=False, markup=False)

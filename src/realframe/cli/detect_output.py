@@ -3,6 +3,7 @@
 import csv
 import heapq
 import io
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -23,9 +24,19 @@ from realframe.detection.result import BatchItem, DetectionResult
 from realframe.errors import MetadataError
 from realframe.files import atomic_path, write_text
 from realframe.presentation.detection_view import DetectionView
-from realframe.presentation.formatting import format_figure
+from realframe.presentation.formatting import format_probability
 from realframe.presentation.result_rows import COLUMNS, FRAME_COLUMNS, build_detection_row, escape_formulas, iter_frame_rows
-from realframe.presentation.wording import VERDICT_NAMES, describe_caution, describe_detector
+from realframe.presentation.wording import (
+    CHECK_NAMES,
+    SCOPE,
+    VERDICT_NAMES,
+    describe_basis,
+    describe_caution,
+    describe_check,
+    describe_interval,
+    describe_rule,
+    probability_to_show,
+)
 from realframe.provenance.origin import Provenance
 from realframe.reports.detection_report import OverviewRow, render_detection_report
 from realframe.settings import Settings
@@ -53,7 +64,10 @@ class ResultWriter(Protocol):
 
 
 class TableWriter:
-    """Writes the table on standard output: a line for each file, and below it the cautions, the error and the origin.
+    """Writes the table on standard output: a line for each file, below it what stands with its verdict, and at the end the rules.
+
+    Below the line of a file are why there is no verdict, the cautions, the error, the origin and the checks of the file itself. At the end
+    is by which rule each kind of file got its verdict.
 
     Args:
         console: of standard output.
@@ -62,32 +76,37 @@ class TableWriter:
 
     def __init__(self, console: Console, frames: bool) -> None:
         self._console, self._frames, self._has_header = console, frames, False
+        self._rules: dict[str, None] = {}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None) -> None:
-        pass
+        for rule in self._rules:
+            self._print_line(rule, "dim")
 
     def add(self, item: BatchItem) -> None:
         """Write the lines of an item; before the first one, the header."""
         detection = item.result.detection
         if not self._has_header:
             self._has_header = True
-            self._print_line(printable(describe_detector(detection)), "bold")
+            self._print_line(printable(f"detector {detection.model}"), "bold")
+            self._print_line(SCOPE)
             self._print_line(_TABLE_HEADER, "dim")
         self._console.print(_format_row(detection), soft_wrap=True)
         for note, style in _format_notes(detection):
             self._print_line(f"{_INDENT}{note}", style)
         for frame in detection.frames if self._frames else ():
             self._print_line(f"{_INDENT}{_format_frame(frame)}")
+        if rule := describe_rule(detection):
+            self._rules[rule] = None
 
     def _print_line(self, text: str, style: str = "") -> None:
         self._console.print(Text(text, style), soft_wrap=True)
 
 
 class JsonWriter:
-    """Writes one JSON list on standard output, a detection per line."""
+    """Writes one JSON list on standard output, a detection per line, with the words on the basis of its verdict and on its scope."""
 
     def __init__(self) -> None:
         self._separator = "["
@@ -101,7 +120,9 @@ class JsonWriter:
 
     def add(self, item: BatchItem) -> None:
         """Write a detection."""
-        typer.echo(f"{self._separator}\n{item.result.detection.model_dump_json()}", nl=False)
+        detection = item.result.detection
+        words = {"basis": describe_basis(detection), "scope": SCOPE}
+        typer.echo(f"{self._separator}\n{json.dumps(detection.model_dump(mode='json') | words, ensure_ascii=False)}", nl=False)
         self._separator = ","
 
 
@@ -164,8 +185,8 @@ class HtmlReportWriter:
     def add(self, item: BatchItem) -> None:
         """Add a row to the overview, and keep the item while it is among those that look most AI-generated."""
         detection = item.result.detection
-        probability = -1.0 if detection.probability is None else detection.probability
-        entry = (probability, -len(self._overview), item.without_pictures())
+        probability = probability_to_show(detection)
+        entry = (-1.0 if probability is None else probability, -len(self._overview), item.without_pictures())
         self._overview.append(OverviewRow.from_detection(detection))
         if len(self._ranking) < MAX_SECTIONS:
             heapq.heappush(self._ranking, entry)
@@ -192,7 +213,7 @@ class HtmlReportWriter:
 class HeatmapWriter:
     """Writes PNG files, each with a frame and, to its right, the same frame with the Grad-CAM heatmap over it.
 
-    A video has one for each suspicious moment; a file without moments has one, of the frame that looks most AI-generated.
+    A video has one for each suspicious moment; a file without moments or without a verdict has one, of the frame with the highest score.
 
     Args:
         folder: is created where it is missing.
@@ -268,22 +289,30 @@ def printable(text: str) -> str:
 
 
 def _format_row(detection: Detection) -> Text:
-    probability = "" if detection.probability is None else format_figure(detection.probability, 3)
-    if detection.interval:
-        probability += f" ({format_figure(detection.interval.low, 3)} to {format_figure(detection.interval.high, 3)})"
-    figures = f" {probability:<22} {detection.frames_analyzed:>6} {sum(detection.seconds.values()):>8.1f}  "
+    probability = probability_to_show(detection)
+    text = "" if probability is None else format_probability(probability)
+    interval = describe_interval(detection)
+    text += f" ({interval})" if interval not in ("", text) else ""
+    figures = f" {text:<22} {detection.frames_analyzed:>6} {sum(detection.seconds.values()):>8.1f}  "
     verdict = (f"{VERDICT_NAMES[detection.verdict]:<13}", _VERDICT_COLORS[detection.verdict])
     return Text.assemble(verdict, figures, printable(detection.file))
 
 
 def _format_notes(detection: Detection) -> Iterator[tuple[str, str]]:
     """Yield the notes below a row with their colors."""
+    if detection.abstention:
+        yield printable(detection.abstention.reason), _VERDICT_COLORS["uncertain"]
     if detection.code:
         yield printable(f"{detection.code}: {detection.message}"), "yellow"
     for caution in detection.cautions:
         yield printable(f"! {describe_caution(caution)}"), "yellow"
     if detection.provenance and _has_origin(detection.provenance):
         yield printable(f"origin: {detection.provenance.sentence}"), "cyan"
+    if detection.checks:
+        yield f"checks: {'; '.join(map(describe_check, detection.checks))}", "dim"
+    for reason in dict.fromkeys(check.reason for check in detection.checks if check.reason):
+        names = ", ".join(CHECK_NAMES[check.name] for check in detection.checks if check.reason == reason)
+        yield printable(f"  {names}: {reason}"), "dim"
 
 
 def _format_frame(frame: FrameScore) -> str:

@@ -93,7 +93,7 @@ class DetectSummary:
 def detect_files(
     files: Sequence[Path],
     options: DetectOptions,
-    open_detector: Callable[[Path], BatchDetector],
+    open_detector: Callable[[Path, bool], BatchDetector],
     predictions: PredictionWriter | None = None,
 ) -> int:
     """Score files and write their results; return the exit status.
@@ -101,14 +101,15 @@ def detect_files(
     Args:
         files: to score.
         options: of the command line.
-        open_detector: returns the detector; it may put temporary files into the folder that it is given.
+        open_detector: returns the detector; it may put temporary files into the folder that it is given, and is told whether there is
+            only one file, whose stability is measured.
         predictions: stores the results of a registered version; None to store none.
     """
     summary = DetectSummary(len(files))
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     with tempfile.TemporaryDirectory() as workspace, silence_stderr() as terminal, _progress_bar(options, terminal) as bar:
         task = bar.add_task("loading the detector", total=len(files))
-        detector = open_detector(Path(workspace))
+        detector = open_detector(Path(workspace), len(files) == 1)
         writers = list(_create_writers(options, detector, bar, len(files)))
         writers += [predictions] if predictions and detector.is_registered else []
         with ExitStack() as stack:

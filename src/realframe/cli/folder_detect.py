@@ -1,6 +1,5 @@
 """The command ``realframe-detect`` of the distribution of that name: score files with an exported detector, without a registry."""
 
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -52,7 +51,10 @@ def detect(
     if not folder.is_dir():
         reason = "is not a folder, and realframe-detect has no model registry to look up versions and aliases"
         raise SetupError(model, reason, "Name a folder that `realframe export` wrote, or install realframe itself.")
-    open_detector = partial(BatchDetector.open_folder, folder, workers=count_cores())
+
+    def open_detector(workspace: Path, is_single: bool) -> BatchDetector:
+        return BatchDetector.open_folder(folder, workspace, count_cores(), measures_stability=is_single)
+
     raise typer.Exit(detect_paths(paths, as_json, csv, html, frames, True, open_detector, heatmaps=heatmaps))
 
 

@@ -48,6 +48,7 @@ def list_versions() -> None:
 
     from realframe.governance import champion_history, ledger
     from realframe.presentation.terminal_table import make_table
+    from realframe.presentation.wording import RENDERED_MARK
     from realframe.registry import model_registry
 
     with _watched_store() as store:
@@ -56,9 +57,9 @@ def list_versions() -> None:
     unapproved = champion_history.find_unapproved_promotion(chain, versions)
     rows = []
     for version in versions:
-        marks = ("unreviewed",) if unapproved and "champion" in version.aliases else ()
-        figure = model_registry.format_metric_with_interval(version.figures["item"]["roc_auc"]).replace(" (", "\n(")
+        marks = ["unreviewed"] * bool(unapproved and "champion" in version.aliases) + [f"({RENDERED_MARK})"] * bool(version.rendered_kinds)
         name = " ".join((str(version.version), *version.aliases, *marks))
+        figure = model_registry.format_metric_with_interval(version.figures["item"]["roc_auc"]).replace(" (", "\n(")
         rows.append((name, version.recipe, figure, version.dataset, decisions.get(version.decision, "")))
     heads = ("version", "recipe", "ROC-AUC per item", "dataset", "last decision")
     Console().print(make_table(heads, rows, has_lines=False) if rows else "No version yet. Train one: realframe run")
@@ -150,6 +151,7 @@ def verify() -> None:
 
         realframe registry verify
     """
+    from realframe.detection.approved_bundle import check_serving_bundles
     from realframe.errors import LedgerError
     from realframe.governance import ledger_audit
     from realframe.settings import get_settings
@@ -165,20 +167,9 @@ def verify() -> None:
         raise LedgerError(audit.open_alarms[0].subject, audit.open_alarms[0].reason, ledger_audit.ALARM_HINT)
     settled = f", apart from {len(audit.settled_alarms)} settled alarms" if audit.settled_alarms else ""
     typer.echo(f"the ledger is intact{settled}: {len(audit.chain)} entries")
-    _verify_answers()
+    check_serving_bundles()
     with _watched_store():  # after the check, so that an alias moved by hand is recorded on a verified chain
         pass
-
-
-def _verify_answers() -> None:
-    """Check what decides the answers of the champion and the challenger. Raises RegistryError."""
-    from realframe.detection.approved_bundle import open_approved_bundle
-    from realframe.registry import model_registry
-
-    for version in model_registry.list_versions():
-        if {model_registry.CHAMPION, model_registry.CHALLENGER} & set(version.aliases):
-            with open_approved_bundle(version):
-                pass
 
 
 @registry_app.command()
@@ -211,18 +202,26 @@ def approve(
     reviewer: _ReviewerName = "",
     comment: _Comment = "",
     override: Annotated[str, typer.Option(help="the reason to approve although gate rules are not met; it is stored in the ledger")] = "",
+    judge: Annotated[
+        list[str] | None, typer.Option(metavar="KIND", help="image or video: judge it although the version abstains; needs --override")
+    ] = None,
 ) -> None:
     """Make a version the champion. A gate rule that is not met needs a reason to override it.
+
+    A version that abstains from a kind goes on abstaining. --judge lets it give verdicts on that kind; each of them has a caution that
+    names your reason.
 
     Examples:
 
         realframe registry approve challenger -m "better on every generator"
 
         realframe registry approve 3 --override "the slice of 8-bit GIFs is not served here"
+
+        realframe registry approve 3 --judge video --override "a trial with our own clips, which we check by hand"
     """
     from realframe.governance.decisions import approve as decide
 
-    _print_decision(decide(_version_number(version), _identify_reviewer(reviewer), comment, override))
+    _print_decision(decide(_version_number(version), _identify_reviewer(reviewer), comment, override, judge or ()))
 
 
 @registry_app.command()
@@ -340,3 +339,5 @@ def _print_decision(entry: "LedgerEntry") -> None:
     typer.echo(f"{entry.action}: version {entry.version} by {entry.reviewer} (ledger entry {entry.sequence})")
     if entry.overrides:
         typer.secho(f"overridden: {', '.join(entry.overrides)}. Reason: {entry.override_reason}", fg=typer.colors.YELLOW)
+    for kind, reason in (entry.evidence.get("judged_kinds") or {}).items():
+        typer.secho(f"{kind}s are judged by this decision, with a caution on each verdict. Reason: {reason}", fg=typer.colors.YELLOW)

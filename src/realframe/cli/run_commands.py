@@ -215,12 +215,14 @@ def store_gate_result(version: int) -> None:
 
 
 def _figure_lines(version: int, metrics: dict[str, Any]) -> list[str]:
-    """Return the main figures as lines: on the test split, then on unseen generators."""
+    """Return the main figures as lines: on unseen sources, on unseen generators, and last on the test split."""
     from realframe.registry.model_registry import format_metric_with_interval
+    from realframe.registry.unseen_sources import describe_unseen_sources
 
-    test = f"version {version}: ROC-AUC of test items {format_metric_with_interval(metrics['test']['item']['roc_auc'])}"
-    held_out = metrics["held_out"]
-    if held_out is None:
-        return [test, "not measured on unseen generators"]
-    generators = [f"  without {row['name']}: {format_metric_with_interval(row['roc_auc'])}" for row in held_out["generators"]]
-    return [test, *generators, f"on unseen generators, mean: {format_metric_with_interval(held_out['macro'])}"]
+    held_out, item = metrics["held_out"] or {}, metrics["test"]["item"]
+    generators = [f"  without {row['name']}: {format_metric_with_interval(row['roc_auc'])}" for row in held_out.get("generators", [])]
+    unseen = (
+        f"on unseen generators, mean: {format_metric_with_interval(held_out['macro'])}" if held_out else "not measured on unseen generators"
+    )
+    test = f"ROC-AUC of test items, from the sources of the training: {format_metric_with_interval(item['roc_auc'])}"
+    return [f"version {version}", *describe_unseen_sources(metrics), *generators, unseen, test]

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Self
 
 from realframe.presentation import wording
-from realframe.presentation.formatting import format_clock, format_count, format_figure, format_size, format_timestamp
+from realframe.presentation.formatting import bound_probability, format_clock, format_count, format_figure, format_size, format_timestamp
 from realframe.presentation.sprites import Sprite
 from realframe.presentation.timeline import Timeline
-from realframe.store.detection_documents import Detection, DetectionRecord, FileFacts, Moment
+from realframe.provenance.origin import CheckState, FileCheck
+from realframe.store.detection_documents import Caution, Detection, DetectionRecord, FileFacts, Moment
 
 _LABEL_MARGIN = 34.0  # percent of the scale's width that the labels at its ends need
 
@@ -36,16 +37,17 @@ class Scale:
 
     @classmethod
     def from_detection(cls, detection: Detection) -> Self | None:
-        """Return the scale of a detection; None where the file was not scored."""
-        if detection.probability is None:
+        """Return the scale of a detection; None where the file was not scored, or gets no verdict whatever its probability."""
+        probability, interval = wording.probability_to_show(detection), detection.interval
+        if probability is None or detection.band is None:
             return None
-        interval, band = detection.interval, wording.describe_band(detection)
+        band = wording.describe_band(detection.band)
         return cls(
             real_end=_position(detection.band.low),
             fake_start=_position(detection.band.high),
-            probability=_position(detection.probability),
-            low=_position(interval.low) if interval else None,
-            high=_position(interval.high) if interval else None,
+            probability=_position(probability),
+            low=_position(bound_probability(interval.low)) if interval else None,
+            high=_position(bound_probability(interval.high)) if interval else None,
             label=f"{wording.describe_verdict(detection)[0]} {band}",
             band=band,
         )
@@ -76,6 +78,28 @@ class MomentView:
 
 
 @dataclass(frozen=True)
+class CheckView:
+    """A check of the file, beside its score.
+
+    Attributes:
+        name: what was looked for.
+        state: ``found``, ``not-found`` or ``could-not-check``.
+        outcome: the state in words.
+        reason: why it could not be checked, or what of it could not be read; else empty.
+    """
+
+    name: str
+    state: CheckState
+    outcome: str
+    reason: str
+
+    @classmethod
+    def from_check(cls, check: FileCheck) -> Self:
+        """Prepare a check."""
+        return cls(wording.CHECK_NAMES[check.name], check.state, wording.CHECK_STATES[check.state], check.reason)
+
+
+@dataclass(frozen=True)
 class DetectionView:
     """What a page or a report shows of a detection.
 
@@ -86,10 +110,11 @@ class DetectionView:
         limitations: what the detector cannot judge, in sentences.
         interval: the 95 % interval of the probability; empty where there is none.
         scale: the drawing of the probability; None where the file was not scored.
-        timeline: the drawing of the frames over time; None where nothing changes over time.
+        timeline: the drawing of the frames over time; None where nothing changes over time, or the detector gives no verdict.
         sprite: the pictures of the frames; None where there are none.
         peak: index of the most suspicious frame.
-        moments: the most suspicious first.
+        moments: the most suspicious first; empty where the detector gives no verdict.
+        checks: of the file, beside its score.
         facts: names and values: of the file, then of how it was scored.
     """
 
@@ -103,6 +128,7 @@ class DetectionView:
     sprite: Sprite | None
     peak: int
     moments: tuple[MomentView, ...]
+    checks: tuple[CheckView, ...]
     facts: list[tuple[str, str]]
 
     @classmethod
@@ -113,7 +139,7 @@ class DetectionView:
             detection: the detection.
             record: of the upload that it belongs to; None where the file was not uploaded.
         """
-        sprite = Sprite.from_tiles(detection.tiles)
+        sprite, is_judged = Sprite.from_tiles(detection.tiles), not wording.is_withheld(detection)
         return cls(
             detection=detection,
             headline=wording.verdict_headline(detection),
@@ -121,10 +147,11 @@ class DetectionView:
             limitations=wording.describe_limitations(detection),
             interval=wording.describe_interval(detection),
             scale=Scale.from_detection(detection),
-            timeline=Timeline.from_detection(detection),
+            timeline=Timeline.from_detection(detection) if is_judged else None,
             sprite=sprite,
             peak=max(range(len(detection.frames)), key=lambda index: detection.frames[index].value or 0.0, default=0),
-            moments=tuple(_moment(detection, moment, sprite) for moment in detection.moments),
+            moments=tuple(_moment(detection, moment, sprite) for moment in detection.moments) if is_judged else (),
+            checks=tuple(CheckView.from_check(check) for check in detection.checks),
             facts=[*_file_facts(detection, record), *_scoring_facts(detection)],
         )
 
@@ -132,6 +159,16 @@ class DetectionView:
     def from_record(cls, record: DetectionRecord) -> Self | None:
         """Prepare the detection of an uploaded file; None where there is none yet."""
         return cls.from_detection(record.result, record) if record.result else None
+
+    @property
+    def is_withheld(self) -> bool:
+        """Whether the file was scored, but gets no verdict; ``meaning`` then begins with the reason."""
+        return wording.is_withheld(self.detection)
+
+    @property
+    def cautions(self) -> tuple[Caution, ...]:
+        """The cautions that ``meaning`` does not state yet."""
+        return tuple(caution for caution in self.detection.cautions if caution.message not in self.meaning)
 
     @property
     def peak_box(self) -> str:
@@ -180,16 +217,21 @@ def _media_facts(facts: FileFacts) -> list[tuple[str, str]]:
 
 def _scoring_facts(detection: Detection) -> list[tuple[str, str]]:
     rows = [("Detector", f"version {detection.model}")]
-    if detection.score is not None and detection.probability is not None:
-        interval = detection.interval
-        bounds = f", 95 % interval {format_figure(interval.low, 4)} to {format_figure(interval.high, 4)}" if interval else ""
+    if detection.score is not None and detection.probability is not None and detection.band is not None:
+        interval, band = detection.interval, detection.band
+        bounds = f", 95 % interval {_probability(interval.low)} to {_probability(interval.high)}" if interval else ""
+        doubt = "; it supports no verdict" if wording.is_withheld(detection) else ""
         rows += [
             ("Frames scored", format_count(detection.frames_analyzed)),
             ("Score before calibration", f"{detection.score:.4f} (threshold without an uncertain band: {detection.threshold:.4f})"),
-            ("Calibrated probability", f"{format_figure(detection.probability, 4)}{bounds}"),
-            ("Uncertain band", f"probabilities of {detection.band.low:.3f} to {detection.band.high:.3f}"),
+            ("Calibrated probability", f"{_probability(detection.probability)}{bounds}{doubt}"),
+            ("Uncertain band", "all probabilities" if detection.abstention else f"probabilities of {band.low:.3f} to {band.high:.3f}"),
         ]
     if detection.code:
         rows.append(("Error", detection.code))
     steps = [f"{name} {seconds:.2f} s" for name, seconds in detection.seconds.items() if seconds]
     return [*rows, ("Processing time", ", ".join(steps))] if steps else rows
+
+
+def _probability(probability: float) -> str:
+    return format_figure(bound_probability(probability), 4)

@@ -1,11 +1,14 @@
 """Format numbers, sizes and times: the same way on the pages, in the reports and on the terminal.
 
-A value below 1 is never shown as 1 or 100 %, nor a share above 0 as 0 %.
+A value below 1 is never shown as 1 or 100 %, nor a share above 0 as 0 %. A probability of a file is never shown below 1 % or above 99 %:
+no detector is surer than that.
 """
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
+
+from realframe.statistics.calibration import HIGHEST, LOWEST
 
 _NONE = "\N{EN DASH}"
 _SPACE = "\N{NO-BREAK SPACE}"
@@ -40,6 +43,16 @@ def format_percent(share: float | None) -> str:
     elif text == "0" and share > 0:
         text = "<1"
     return f"{text}{_SPACE}%"
+
+
+def bound_probability(probability: float) -> float:
+    """Return a probability as it is shown, from 0.01 to 0.99."""
+    return min(max(probability, LOWEST), HIGHEST)
+
+
+def format_probability(probability: float | None) -> str:
+    """Return a probability in percent, such as ``87 %``, from 1 % to 99 %."""
+    return _NONE if probability is None else format_percent(bound_probability(probability))
 
 
 def format_signed(value: float | None) -> str:
@@ -82,6 +95,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "figure": format_figure,
     "interval": format_interval,
     "percent": format_percent,
+    "probability": format_probability,
     "signed": format_signed,
     "count": format_count,
     "size": format_size,

@@ -30,6 +30,9 @@ def create_template_environment(package: str, *, html: bool = True) -> Environme
         "code_span": lambda value: Markup(format_code_span(value)),  # noqa: S704 - it marks a value that is Markdown already
         "format_value": formatting.format_value,
         "get_metric": get_metric,
+        "describe_basis": wording.describe_basis,
+        "probability_to_show": wording.probability_to_show,
+        "summarize_basis": wording.summarize_basis,
         "worst_generator_index": worst_generator_index,
     }
     environment.globals |= {
@@ -37,6 +40,8 @@ def create_template_environment(package: str, *, html: bool = True) -> Environme
         "CAUTION_TITLES": wording.CAUTION_TITLES,
         "CREDENTIAL_STATES": wording.CREDENTIAL_STATES,
         "STEP_NAMES": wording.STEP_NAMES,
+        "SCOPE": wording.SCOPE,
+        "RENDERED_MARK": wording.RENDERED_MARK,
     }
     return environment
 

@@ -4,8 +4,15 @@ Of a detection these are the verdict, its error, its limits and its cautions; of
 explanations. The reader may never have heard of a classifier. A verdict is an estimate, and no sentence states it as a fact.
 """
 
-from realframe.presentation.formatting import format_clock, format_figure, format_percent
+from realframe.presentation.formatting import bound_probability, format_clock, format_figure, format_percent, format_probability
+from realframe.provenance.origin import FileCheck
+from realframe.statistics.conformal import UncertaintyBand
 from realframe.store.detection_documents import Caution, Detection, Moment
+
+SCOPE = "Not judged: pictures edited only in part, faces swapped into a real video, and sound."
+"""What no answer is about; said with every answer."""
+RENDERED_MARK = "trained on rendered media"
+"""The mark of a version of which training media were rendered for a demonstration."""
 
 VERDICT_NAMES = {"real": "real", "ai-generated": "AI-generated", "uncertain": "uncertain", "not scored": "not scored"}
 """Of each value of ``Detection.verdict`` its name."""
@@ -27,9 +34,26 @@ CAUTION_TITLES = {
     "quality.tiny": "Small picture",
     "quality.compressed": "Heavily compressed",
     "quality.few-frames": "Few frames",
-    "domain.far": "Unlike the training data",
+    "quality.unstable": "Changes with size or compression",
+    "competence.overridden": "Judged by decision of a reviewer",
 }
 """Of each code of a ``Caution`` its title; ``Caution.message`` explains it."""
+_VERDICT_CAUTIONS = ("competence.overridden", "quality.unstable")  # that say how the verdict came about, and stand next to it
+ABSTENTION_TITLES = {
+    "too-few-sources": "No verdict: tested on too few sources",
+    "low-roc-auc": "No verdict: too often wrong on new sources",
+    "rendered-training": "No verdict: a demo, trained on rendered media",
+}
+"""Of each code of an ``Abstention`` what a table shows; ``Abstention.reason`` explains it."""
+CHECK_NAMES = {
+    "content-credentials": "Content credentials (C2PA)",
+    "metadata": "Traces of its origin in the metadata",
+    "tools": "Names of programs or cameras",
+    "damage": "Damage",
+}
+"""Of each name of a ``FileCheck`` what was looked for."""
+CHECK_STATES = {"found": "found", "not-found": "not found", "could-not-check": "could not be checked"}
+"""Of each state of a ``FileCheck`` its name."""
 CREDENTIAL_STATES = {
     "trusted": "valid signature, and the signer is on the trust list",
     "valid": "valid signature, but the signer is not on the trust list",
@@ -87,9 +111,14 @@ def verdict_headline(detection: Detection) -> str:
 
 
 def describe_verdict(detection: Detection) -> list[str]:
-    """Return what the verdict means, in sentences: the probability, the error of such a verdict, the most suspicious moment."""
+    """Return what the verdict means, in sentences.
+
+    These are the probability, the error of such a verdict and the most suspicious moment; or why the detector gives no verdict.
+    """
     if detection.probability is None:
         return [f"{detection.message} It was not scored; this says nothing about whether it is real."]
+    if is_withheld(detection):
+        return [describe_basis(detection), "So no probability is shown here. The score is among the details of the file, for experts."]
     sentences = [_describe_probability(detection, detection.probability), _describe_error(detection)]
     if detection.moments:
         sentences.append(_describe_peak(detection, detection.moments[0]))
@@ -107,29 +136,67 @@ def describe_limitations(detection: Detection) -> list[str]:
         f"The detector was trained on images and videos that are either real or AI-generated as a whole. A real {kind} in which a part was "
         "replaced, retouched or edited may look real to it.",
         "It may miss a generator that is not in its training data, and it may call an unusual real picture AI-generated. The stated error "
-        "holds for files like those of its training and test data.",
+        "is an average over sources: for files of a single source or generator it may be larger.",
     ]
 
 
+def is_withheld(detection: Detection) -> bool:
+    """Return whether a file was scored, but gets no verdict whatever its probability."""
+    return detection.abstention is not None or any(caution.code == "quality.unstable" for caution in detection.cautions)
+
+
+def probability_to_show(detection: Detection) -> float | None:
+    """Return the probability that may stand next to the verdict, from 0.01 to 0.99; None where not scored or without a verdict."""
+    return None if detection.probability is None or is_withheld(detection) else bound_probability(detection.probability)
+
+
+def describe_basis(detection: Detection) -> str:
+    """Return how the verdict came about where it is not by the probability alone: why there is none, or who decided that there is one."""
+    if detection.abstention:
+        return detection.abstention.reason
+    return " ".join(caution.message for caution in detection.cautions if caution.code in _VERDICT_CAUTIONS)
+
+
+def summarize_basis(detection: Detection) -> str:
+    """Return the same in a few words, for tables."""
+    if detection.abstention:
+        return ABSTENTION_TITLES[detection.abstention.code]
+    start = "No verdict: " if is_withheld(detection) else ""
+    return start + ", ".join(CAUTION_TITLES[caution.code] for caution in detection.cautions if caution.code in _VERDICT_CAUTIONS)
+
+
+def describe_check(check: FileCheck) -> str:
+    """Return the outcome of a check, such as ``Damage: not found``."""
+    return f"{CHECK_NAMES[check.name]}: {CHECK_STATES[check.state]}"
+
+
 def describe_interval(detection: Detection) -> str:
-    """Return the 95 % interval of the probability, such as ``80 % to 96 %``; empty where there is none."""
-    if detection.interval is None:
+    """Return the 95 % interval of the probability, such as ``80 % to 96 %``; empty where there is none, or no verdict."""
+    if detection.interval is None or is_withheld(detection):
         return ""
-    low, high = format_percent(detection.interval.low), format_percent(detection.interval.high)
+    low, high = format_probability(detection.interval.low), format_probability(detection.interval.high)
     return low if low == high else f"{low} to {high}"
 
 
-def describe_band(detection: Detection) -> str:
+def describe_band(band: UncertaintyBand) -> str:
     """Return which probabilities lead to which verdict, in a sentence."""
-    low, high = format_percent(detection.band.low), format_percent(detection.band.high)
+    if band.error >= _NO_STATEMENT:
+        return "Every verdict is uncertain."
+    low, high = format_probability(band.low), format_probability(band.high)
     return f"Below {low} the verdict is real, above {high} AI-generated, and uncertain in between."
 
 
-def describe_detector(detection: Detection) -> str:
-    """Return the version of the detector, its uncertain band and the error of its verdicts, in a line."""
-    low, high = format_figure(detection.band.low), format_figure(detection.band.high)
-    error = format_percent(detection.band.error)
-    return f"detector {detection.model}: uncertain from {low} to {high}; otherwise wrong for at most {error} of a class"
+def describe_rule(detection: Detection) -> str:
+    """Return by which rule files of this kind get their verdict, in a line; empty where the file was not scored."""
+    if detection.facts is None or detection.band is None:
+        return ""
+    kinds = f"{detection.facts.kind}s"
+    if detection.abstention:
+        return f"{kinds}: always uncertain"
+    if detection.band.error >= _NO_STATEMENT:
+        return f"{kinds}: always uncertain, because too few files were there to calibrate the detector"
+    low, high, error = format_probability(detection.band.low), format_probability(detection.band.high), format_percent(detection.band.error)
+    return f"{kinds}: uncertain from {low} to {high}; otherwise wrong for at most {error} of a class, on average"
 
 
 def describe_caution(caution: Caution) -> str:
@@ -151,17 +218,23 @@ def describe_frame_value(value: float, *, scored: bool) -> str:
 def _describe_probability(detection: Detection, probability: float) -> str:
     kind = detection.facts.kind if detection.facts else "file"
     interval = f" (95\N{NO-BREAK SPACE}% interval: {describe_interval(detection)})" if detection.interval else ""
-    return f"The estimated probability that this {kind} is AI-generated is {format_percent(probability)}{interval}."
+    return f"The estimated probability that this {kind} is AI-generated is {format_probability(probability)}{interval}."
 
 
 def _describe_error(detection: Detection) -> str:
-    error, verdict = detection.band.error, detection.verdict
+    band, verdict = detection.band, detection.verdict
+    if band is None or band.error >= _NO_STATEMENT:
+        return "There were too few files to calibrate the detector, so it gives no verdict."
     if verdict == "uncertain":
-        if error >= _NO_STATEMENT:
-            return "There were too few files to calibrate the detector, so it gives no verdict."
-        return "This is neither low nor high enough for a verdict: too many real and AI-generated test files have such a probability."
+        return "This is neither low nor high enough for a verdict: too many real and AI-generated files have such a probability."
     files, called = ("real", "AI-generated") if verdict == "ai-generated" else ("AI-generated", "real")
-    return f"Of {files} files like those that it was tested on, on average at most {format_percent(error)} are called {called} by mistake."
+    origin = "that it was not trained on" if _is_judged_by_evidence(detection) else "like those that it was calibrated on"
+    sources = f"sources {origin}" if files == "real" else f"sources and generators {origin}"
+    return f"Of {files} files from {sources}, on average at most {format_percent(band.error)} are called {called} by mistake."
+
+
+def _is_judged_by_evidence(detection: Detection) -> bool:
+    return all(caution.code != "competence.overridden" for caution in detection.cautions)
 
 
 def _describe_peak(detection: Detection, moment: Moment) -> str:

@@ -7,9 +7,10 @@ from typing import Self
 
 from PIL import Image
 
+from realframe.presentation import wording
 from realframe.presentation.detection_view import DetectionView
 from realframe.presentation.templating import create_template_environment
-from realframe.store.detection_documents import Detection, ProbabilityInterval
+from realframe.store.detection_documents import Detection
 
 DetectionWithImages = tuple[Detection, bytes | None, bytes | None]
 """A detection, and the bytes of its sprites ``FRAMES_SPRITE`` and ``HEATMAPS_SPRITE``; None where there are none."""
@@ -22,8 +23,9 @@ class OverviewRow:
     Attributes:
         file: as in its detection, like the next three.
         verdict: ``real``, ``ai-generated``, ``uncertain`` or ``not scored``.
-        probability: that it is AI-generated; None where it was not scored.
-        interval: of the probability.
+        probability: that it is AI-generated; None where it was not scored, or the detector gives no verdict.
+        interval: of the probability, in words; empty where there is none.
+        basis: why there is no verdict, or by whose decision, in a few words; else empty.
         codes: of its cautions; of the error where it was not scored.
         section: the number of its section in the report, from 1; 0 where it has none.
     """
@@ -31,7 +33,8 @@ class OverviewRow:
     file: str
     verdict: str
     probability: float | None
-    interval: ProbabilityInterval | None
+    interval: str
+    basis: str
     codes: tuple[str, ...]
     section: int = 0
 
@@ -39,7 +42,8 @@ class OverviewRow:
     def from_detection(cls, detection: Detection) -> Self:
         """Return the row of a detection."""
         codes = (detection.code,) if detection.code else tuple(caution.code for caution in detection.cautions)
-        return cls(detection.file, detection.verdict, detection.probability, detection.interval, codes)
+        probability, interval = wording.probability_to_show(detection), wording.describe_interval(detection)
+        return cls(detection.file, detection.verdict, probability, interval, wording.summarize_basis(detection), codes)
 
     def with_section(self, section: int) -> Self:
         """Return the row with the number of its section."""

@@ -15,6 +15,7 @@ from realframe.evaluation.caveats import Caveat
 from realframe.presentation.formatting import format_figure, format_interval
 from realframe.presentation.templating import create_template_environment
 from realframe.presentation.wording import DIMENSIONS, METRICS, PERTURBATIONS
+from realframe.registry.unseen_sources import describe_unseen_sources
 from realframe.reports import mistakes
 
 _SPLITS = ["train", "val", "test"]
@@ -94,10 +95,11 @@ def render_evaluation_report(data: ReportData, plots: Mapping[str, Path], clean_
 
 
 def format_headline(metrics: dict[str, Any]) -> str:
-    """Return one line with the ROC-AUC on unseen generators, on the generators of the training, and of the baseline."""
+    """Return one line: on unseen sources, then the ROC-AUC on unseen generators, on the generators of the training, and of the baseline."""
+    sources = " ".join(describe_unseen_sources(metrics))
     unseen = _format_figure(metrics["held_out"]["macro"]) if metrics["held_out"] else "not measured"
     own, baseline = (_format_figure(part["test"]["item"]["roc_auc"]) for part in (metrics, metrics["baseline"]))
-    return f"ROC-AUC of items: on unseen generators {unseen}; on the generators of the training {own}; baseline {baseline}"
+    return f"{sources} ROC-AUC of items: on unseen generators {unseen}; on the generators of the training {own}; baseline {baseline}"
 
 
 def _format_figure(entry: Mapping[str, Any]) -> str:

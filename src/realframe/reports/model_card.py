@@ -3,10 +3,12 @@
 Mitchell et al., "Model cards for model reporting", FAT* 2019.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from realframe.presentation.templating import create_template_environment
 from realframe.presentation.wording import DIMENSIONS, METRICS, PERTURBATIONS
+from realframe.registry.unseen_sources import describe_unseen_sources, list_kinds
 from realframe.reports.croissant import list_licenses
 from realframe.reports.evaluation_report import ReportData, count_items_by_generator, count_items_by_split
 
@@ -24,6 +26,8 @@ def render_model_card(data: ReportData) -> str:
             report=data,
             metrics=metrics,
             rows=_list_figures(metrics),
+            unseen_sources=describe_unseen_sources(metrics),
+            right_alarms=_describe_right_alarms(metrics),
             verdicts=_count_verdicts(metrics["verdicts"]),
             weakest=_find_weakest_slices(metrics["slices"]),
             drops=_find_largest_drops(metrics["robustness"]),
@@ -38,12 +42,32 @@ def render_model_card(data: ReportData) -> str:
 
 
 def _list_figures(metrics: dict[str, Any]) -> list[tuple[str, Row]]:
-    """Return name and figure of each row. Unseen generators come first: they show what to expect of new generators."""
+    """Return name and figure of each row. Unseen sources come first and unseen generators next: they show what to expect of new files."""
+    sources = [row for kind, figures in list_kinds(metrics).items() for row in _list_source_figures(kind, figures)]
     unseen = [("ROC-AUC on unseen generators", metrics["held_out"]["macro"])] if metrics["held_out"] else []
     own = metrics["test"]["item"]
     baseline = metrics["baseline"]["test"]["item"]["roc_auc"]
     named = [(f"{title}, generators of the training", own[name]) for name, (title, _) in METRICS.items()]
-    return [*unseen, *named, ("ROC-AUC of the baseline", baseline)]
+    return [*sources, *unseen, *named, ("ROC-AUC of the baseline", baseline)]
+
+
+def _list_source_figures(kind: str, figures: Mapping[str, Any]) -> list[tuple[str, Row]]:
+    """Return the rows of a kind; none if there is no statement about it."""
+    if "too_few" in figures:
+        return []
+    recalls = figures["recall_at"].items()
+    named = [(f"Recall at {float(rate):.0%} false positives, {kind}s from unseen sources", recall) for rate, recall in recalls]
+    return [(f"ROC-AUC on {kind}s from unseen sources", figures["roc_auc"]), *named]
+
+
+def _describe_right_alarms(metrics: dict[str, Any]) -> list[str]:
+    """Return, for each kind for which it is known, how many of the verdicts ``ai-generated`` would be right, as a sentence."""
+    known = {kind: figures["right_alarms"] for kind, figures in list_kinds(metrics).items() if figures.get("right_alarms")}
+    return [
+        f"Where 1%, 10% or 50% of the {kind}s are AI-generated, {', '.join(f'{right:.0%}' for right in shares.values())} of the verdicts "
+        "`ai-generated` would be right."
+        for kind, shares in known.items()
+    ]
 
 
 def _count_verdicts(verdicts: dict[str, Any]) -> dict[str, int]:

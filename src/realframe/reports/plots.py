@@ -3,7 +3,8 @@
 The colors (Okabe and Ito) are distinguishable for color-blind readers and in print.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from realframe.evaluation.figures import BASELINE_SCORE, MODEL_SCORE
 from realframe.files import atomic_path
 from realframe.presentation.formatting import format_percent
 from realframe.presentation.wording import PERTURBATIONS
+from realframe.registry.unseen_sources import list_kinds
 from realframe.reports.evaluation_report import ReportData
 from realframe.statistics.arrays import Bools, Floats
 from realframe.training.history_plot import plot_history
@@ -40,6 +42,7 @@ STYLE: Any = {
 }
 _DPI = 130
 _DOT_AREA = 26.0  # area of a dot per square root of an item
+_MAX_SOURCES = 15  # sources and generators in a plot
 _MAX_NAME_LENGTH = 20  # characters
 _STRONGER_BELOW = ("jpeg", "downscale", "crop")  # a lower level is a stronger perturbation
 _COLUMNS = 3  # of the robustness plot
@@ -81,6 +84,10 @@ def draw_plots(folder: Path, data: ReportData, history: pd.DataFrame) -> dict[st
         "reliability": lambda: draw_reliability(before, after),
         "generators": lambda: draw_generators(metrics["slices"]["generator"]),
     }
+    measured = {kind: figures for kind, figures in list_kinds(metrics).items() if "too_few" not in figures}
+    plots |= {f"sources_{kind}": partial(draw_sources, figures) for kind, figures in measured.items()}
+    if measured:
+        plots["risk_coverage"] = lambda: draw_risk_coverage({kind: figures["risk_coverage"] for kind, figures in measured.items()})
     if metrics["held_out"]:
         plots["unseen"] = lambda: draw_unseen_generators(metrics["held_out"]["generators"])
     if metrics["robustness"]:
@@ -210,6 +217,47 @@ def draw_generators(rows: list[dict[str, Any]]) -> Figure:
         axes.text(1.02, place, f"{format_percent(recall['value'])} of {row['fake']}", va="center", fontsize=10)
     _label_rows(axes, [row["name"] for row in rows])
     axes.set(xlabel="share of its items that is found", xlim=(0, 1))
+    return figure
+
+
+def draw_sources(figures: Mapping[str, Any]) -> Figure:
+    """Draw the share of mistakes on each real source and each generator that was left out, the worst first.
+
+    Args:
+        figures: ``cross_source.kinds.<kind>`` of ``metrics.json``.
+    """
+    parts = [
+        (figures["real_sources"], "false_positive_rate", GREEN, "real items called AI-generated, per source"),
+        (figures["generators_by_name"], "miss_rate", ORANGE, "items called real, per generator"),
+    ]
+    worst = [sorted(rows, key=lambda row: -row[name]["value"])[:_MAX_SOURCES] for rows, name, _, _ in parts]
+    figure, panels = create_figure(11, 1.3 + 0.36 * max(map(len, worst)), columns=2)
+    for axes, rows, (_, name, color, label) in zip(panels, worst, parts, strict=True):
+        for place, row in enumerate(reversed(rows)):
+            share = row[name]
+            if share["low"] is not None:
+                axes.plot([share["low"], share["high"]], [place, place], color=color, lw=5, alpha=0.35, solid_capstyle="round")
+            axes.plot(share["value"], place, "o", color=color if share["low"] is not None else "white", mec=color, ms=8)
+            axes.text(1.03, place, f"{format_percent(share['value'])} of {row['items']}", va="center", fontsize=9)
+        _label_rows(axes, [row["name"] for row in rows])
+        axes.set(xlabel=label, xlim=(-0.03, 1), ylim=(-0.6, len(rows) - 0.4))
+    return figure
+
+
+def draw_risk_coverage(curves: Mapping[str, list[dict[str, float]]]) -> Figure:
+    """Draw the share of wrong answers over the share of items that are answered, the surest first; one curve per kind.
+
+    Args:
+        curves: ``risk_coverage`` of each kind.
+    """
+    figure, (axes,) = create_figure(9, 3.2)
+    for color, (kind, rows) in zip((BLUE, ORANGE), curves.items(), strict=False):
+        axes.plot(
+            [row["coverage"] for row in rows], [row["wrong"] for row in rows], color=color, lw=2.2, marker="o", ms=4.5, label=f"{kind}s"
+        )
+    axes.axhline(0.5, color=GRAY, ls="--", lw=1.2, label="guessing")
+    axes.set(xlabel="share of the items that are answered, the surest first", ylabel="wrong answers", xlim=(0, 1.02), ylim=(0, 0.75))
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
     return figure
 
 

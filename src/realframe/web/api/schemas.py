@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, Field
 
 from realframe.feedback.feedback_labels import LabelCase, LabelState
+from realframe.presentation.wording import SCOPE, describe_basis
 from realframe.store.detection_documents import FRAMES_SPRITE, HEATMAPS_SPRITE, Detection, DetectionRecord, Lane, Progress, State
 
 PREFIX = "/api/v1"
@@ -55,6 +56,11 @@ class DetectionResource(BaseModel):
     finished: str = Field(description="when the result was written, UTC, ISO 8601; empty until then")
     result: Detection | None
     verdict: str = Field(description="the result's verdict: `real`, `ai-generated`, `uncertain`, `not scored`; empty until it is done")
+    basis: str = Field(
+        description="why the detector gives no verdict on files of this kind, so that it is `uncertain`, or why a reviewer decided that it "
+        "gives one all the same; empty where the verdict follows from the probability alone"
+    )
+    scope: str = Field(description="what no verdict is about", examples=[SCOPE])
     model: str = Field(description="the model version of the result; empty until it is done")
     has_files: bool = Field(description="whether the file and its pictures are still stored")
     links: DetectionLinks
@@ -62,8 +68,9 @@ class DetectionResource(BaseModel):
     @classmethod
     def from_record(cls, record: DetectionRecord) -> Self:
         """Return the public fields of a record."""
-        fields = {name: getattr(record, name) for name in cls.model_fields if name != "links"}
-        return cls(**fields, links=DetectionLinks.from_record(record))
+        fields = {name: getattr(record, name) for name in cls.model_fields if name in DetectionRecord.model_fields}
+        basis = describe_basis(record.result) if record.result else ""
+        return cls(**fields, basis=basis, scope=SCOPE, links=DetectionLinks.from_record(record))
 
 
 class DetectionPage(BaseModel):

@@ -35,6 +35,7 @@ def list_versions(request: Request, user: SignedInUser) -> Response:
     rows = [
         (
             version,
+            [(kind, model_registry.format_metric_with_interval(figure)) for kind, figure in version.cross_source.items()],
             model_registry.format_metric_with_interval(version.figures["item"]["roc_auc"]),
             run_versions.find_saved_page(version.version, artifacts.REPORT, settings).exists(),
         )

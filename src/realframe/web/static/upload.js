@@ -127,10 +127,10 @@ class UploadRow {
     }
     document.querySelector("#loading")?.remove();
     this.verdict = record.result.verdict;
-    this.showStep(record.result.message.replace(`${record.file}: `, "") || "Done", 1);
+    this.showStep(record.basis || record.result.message.replace(`${record.file}: `, "") || "Done", 1);
     this.bar.hidden = true;
     this.outcome.append(createBadge(this.verdict), createLink(this.id, this.file.name));
-    announcer.textContent = `${this.file.name}: ${VERDICT_NAMES[this.verdict]}`;
+    announcer.textContent = `${this.file.name}: ${[VERDICT_NAMES[this.verdict], record.basis].filter(Boolean).join(". ")}`;
   }
 }
 
