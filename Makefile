@@ -68,7 +68,7 @@ serve: setup ## Serve the web pages and the REST API
 run: setup ## Run the whole pipeline on your own data: make run ARGS="-S recipe=efficientnetv2b0"
 	@$(RUN) run $(ARGS)
 
-field: setup ## Repeat docs/results.md on the field data (REALFRAME_FIELD_DATA, REALFRAME_WEIGHTS_DIR)
+field: setup ## Repeat docs/results.md on the field data (REALFRAME_FIELD_DATA, REALFRAME_FIELD_SOURCES, REALFRAME_WEIGHTS_DIR)
 	@$(BIN)/python -m bench.field_results $(ARGS)
 
 example: setup ## Write docs/example-report.html again, from the field data (REALFRAME_FIELD_DATA, REALFRAME_WEIGHTS_DIR)

@@ -1,6 +1,7 @@
 """Run the pipeline on the field data in a sandbox, separate from the user's data and models.
 
-REALFRAME_FIELD_DATA and REALFRAME_WEIGHTS_DIR name the folders of the data and of the ImageNet weights; neither is in this repository.
+REALFRAME_FIELD_DATA and REALFRAME_FIELD_SOURCES name the folders of the data, REALFRAME_WEIGHTS_DIR that of the ImageNet weights; none of
+them is in this repository.
 """
 
 import os
@@ -19,10 +20,19 @@ SHARED = Path("..") / "shared"
 
 
 def field_data_folder() -> Path:
-    """Return the folder of the field data; exit with a message if there is none."""
-    data = Path(os.environ.get("REALFRAME_FIELD_DATA", SHARED / "data")).resolve()
+    """Return the folder of the field data: one image source, ten video generators. Exit with a message if there is none."""
+    return _find_folder("REALFRAME_FIELD_DATA", "data")
+
+
+def field_sources_folder() -> Path:
+    """Return the folder of the media of many small sources; exit with a message if there is none."""
+    return _find_folder("REALFRAME_FIELD_SOURCES", "data-sources")
+
+
+def _find_folder(variable: str, name: str) -> Path:
+    data = Path(os.environ.get(variable, SHARED / name)).resolve()
     if not (data / "MANIFEST.csv").exists():
-        raise SystemExit(f"{data} has no MANIFEST.csv; set REALFRAME_FIELD_DATA to the folder of the field data")
+        raise SystemExit(f"{data} has no MANIFEST.csv; set {variable} to a folder of media with a MANIFEST.csv")
     return data
 
 
@@ -31,12 +41,12 @@ class FieldSandbox:
 
     Args:
         settings: of the checkout.
-        data: the folder of the field data.
+        folders: the folders of the media, each with a MANIFEST.csv.
     """
 
-    def __init__(self, settings: Settings, data: Path) -> None:
+    def __init__(self, settings: Settings, *folders: Path) -> None:
         self.settings = open_sandbox("field", settings)
-        self.data = data
+        self.folders = folders
         weights = _link_weights(
             Path(os.environ.get("REALFRAME_WEIGHTS_DIR", SHARED / "weights")).resolve(), self.settings.state_dir / "weights"
         )
@@ -44,7 +54,8 @@ class FieldSandbox:
 
     def prepare(self, settings: Mapping[str, str]) -> None:
         """Ingest the data and make a dataset version, with parameters by dotted key."""
-        self.realframe("ingest", str(self.data), "--label-csv", str(self.data / "MANIFEST.csv"))
+        for folder in self.folders:
+            self.realframe("ingest", str(folder), "--label-csv", str(folder / "MANIFEST.csv"))
         self.realframe("run", "prepare_data", *_options(settings))
 
     def train(self, settings: Mapping[str, str]) -> str:

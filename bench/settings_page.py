@@ -14,6 +14,7 @@ COMMAND_LINE = {
 }
 TESTS = {
     "REALFRAME_FIELD_DATA": "folder with real media and a `MANIFEST.csv`, for `make field` and the tests that need it",
+    "REALFRAME_FIELD_SOURCES": "folder with media of many small sources and a `MANIFEST.csv`, for `make field`",
     "REALFRAME_CHROMIUM": "the Chromium program for the browser tests and `make pictures`; default: the system's",
 }
 INTERNAL = {

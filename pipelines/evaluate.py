@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from realframe import artifacts, config
 from realframe.config import Params
-from realframe.data import manifest
+from realframe.data import manifest, source_groups
 from realframe.data.batches import build_frame_table
-from realframe.evaluation import network_scores, regression_set, scored_rows, training_reference
+from realframe.evaluation import network_scores, regression_set, scored_rows, source_figures, training_reference
 from realframe.evaluation.figures import EvaluationTables, compute_figures
 from realframe.evaluation.item_scores import ItemScorer, choose_aggregate
 from realframe.evaluation.network_scores import ClipScorer
@@ -31,11 +31,6 @@ from realframe.tables import write_table
 from realframe.threads import configure_tensorflow
 
 _log = logging.getLogger(__name__)
-_SELECTIONS = {
-    "source": "the regularization of the linear probe was selected by folds that leave out whole sources; "
-    "early stopping and the aggregate went by the validation split, whose items come from sources of the training",
-    "cluster": "nothing could be selected by sources: the training split has fewer than 3 sources of a class",
-}
 
 
 def main() -> None:
@@ -70,9 +65,14 @@ def main() -> None:
         seed=params.seed,
         per_frame=not scorer.scores_clips,
     )
-    selected_by = linear_probe.select_group_column(frames["train"])
-    _log.info(_SELECTIONS[selected_by])
-    figures["baseline"] |= {"selected_by": selected_by, "C": baseline_c, "random_features": training["weights"]["name"] == "random"}
+    figures["baseline"] |= {"C": baseline_c, "random_features": training["weights"]["name"] == "random"}
+    figures["selection"] = {
+        "regularization": linear_probe.select_group_column(frames["train"]),
+        "validation": dict.fromkeys(sorted(splits["kind"].unique()), "cluster")
+        | dict.fromkeys(source_groups.list_kinds_validated_on_other_sources(splits), "source"),
+    }
+    for sentence in source_figures.describe_selection(figures["selection"]):
+        _log.info(sentence)
     identity = {
         "recipe": params.recipe,
         "backbone": params.train.backbone,

@@ -11,7 +11,7 @@ from pipelines.fold_training import FoldTraining
 from realframe import artifacts, config
 from realframe.caching.code_digest import code_digest
 from realframe.config import Params
-from realframe.data import manifest
+from realframe.data import manifest, source_groups
 from realframe.evaluation import scored_rows, source_folds
 from realframe.evaluation.source_folds import SourceFold
 from realframe.settings import Settings, get_settings
@@ -45,7 +45,7 @@ def _make_folds(splits: pd.DataFrame, params: Params) -> list[SourceFold]:
         print("hold_out_sources: evaluate.source_folds is 0, so unseen sources are not measured")
         return []
     folds = source_folds.plan_source_folds(splits, params.evaluate.source_folds, params.balance, params.seed)
-    shortages = [source_folds.describe_shortage(splits, str(kind)) for kind in sorted(splits["kind"].unique())]
+    shortages = [source_groups.describe_shortage(splits, str(kind)) for kind in sorted(splits["kind"].unique())]
     for message in (*shortages, *(fold.skip_reason or fold.missing_kinds_note for fold in folds)):
         if message:
             print(f"hold_out_sources: {message}")

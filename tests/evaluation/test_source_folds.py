@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realframe.config import BalanceParams
+from realframe.data import source_groups
 from realframe.evaluation import scored_rows, source_folds
 from realframe.evaluation.source_folds import SourceFold, plan_source_folds
 
@@ -69,7 +70,7 @@ def test_nothing_related_to_a_tested_item_is_used_for_training(items: pd.DataFra
         train, test = training_part(fold), left_out_part(fold)
         assert set(train["split"]) <= {"train", "val"}
         assert not (items.set_index("media_id").loc[train["media_id"], "split"] == "test").any()
-        assert not set(source_folds.name_sources(train)) & set(source_folds.name_sources(test))
+        assert not set(source_groups.name_sources(train)) & set(source_groups.name_sources(test))
         assert not set(train["cluster"]) & set(test["cluster"])
         generators = set(test.loc[test["label"] == "fake", "generator"]) - {""}
         assert not generators & set(train.loc[train["label"] == "fake", "generator"])
@@ -83,9 +84,9 @@ def test_each_source_is_left_out_once_with_all_its_items(items: pd.DataFrame, fo
     if plan:
         tested = pd.concat([left_out_part(fold) for fold in plan])
         assert sorted(tested["media_id"]) == sorted(items["media_id"])
-        assert sorted(source for fold in plan for source in fold.sources) == sorted(set(source_folds.name_sources(items)))
+        assert sorted(source for fold in plan for source in fold.sources) == sorted(set(source_groups.name_sources(items)))
     else:
-        assert all(source_folds.describe_shortage(items, str(kind)) for kind in items["kind"].unique())
+        assert all(source_groups.describe_shortage(items, str(kind)) for kind in items["kind"].unique())
 
 
 @given(datasets(), st.integers(0, 100))
@@ -122,13 +123,13 @@ def test_one_class_sources_are_combined_and_large_ones_spread() -> None:
 def test_too_few_sources_give_no_fold_and_a_sentence() -> None:
     items = make_items(("a", "image", "real", 9), ("b", "image", "real", 9), *((f"g{n}", "image", "fake", 9) for n in range(4)))
     assert plan_source_folds(items, 4, BALANCE, 0) == []
-    assert source_folds.describe_shortage(items, "image") == (
+    assert source_groups.describe_shortage(items, "image") == (
         "The dataset has 2 sources of real and 4 sources of AI-generated images: at least 3 of each class are needed for a statement "
         "about unseen sources."
     )
-    assert "no sources of real and no sources of AI-generated videos" in source_folds.describe_shortage(items, "video")
+    assert "no sources of real and no sources of AI-generated videos" in source_groups.describe_shortage(items, "video")
     unknown = pd.concat([items, make_items(("", "image", "real", 4))], ignore_index=True)
-    assert source_folds.describe_shortage(unknown, "image") == ""  # items without a source are one source
+    assert source_groups.describe_shortage(unknown, "image") == ""  # items without a source are one source
 
 
 def test_off_means_no_folds() -> None:

@@ -12,6 +12,7 @@ from realframe.evaluation.scored_rows import ScoredRows
 from realframe.evaluation.verdict_fit import KindRule, fit_verdicts
 from realframe.models.aggregate import aggregate_by_item
 from realframe.statistics.calibration import fit_platt_scaling
+from realframe.statistics.classification_metrics import compute_probability_metrics
 from realframe.statistics.conformal import fit_band
 from realframe.statistics.source_weights import WeightsByItem
 from tests.scored_items import make_metrics, make_predictions, make_splits
@@ -115,14 +116,20 @@ def test_the_rule_is_fitted_to_items_of_unseen_sources_without_the_test_split() 
 def test_the_measured_error_applies_each_rule_to_the_fold_that_it_was_fitted_without() -> None:
     table = _left_out(np.random.default_rng(2), 18)
     used = table[table["split"] != "test"].reset_index(drop=True)
-    verdicts = np.full(len(used), "uncertain", dtype=object)
+    verdicts, probabilities = np.full(len(used), "uncertain", dtype=object), np.zeros(len(used))
     for fold in range(4):
         own = (used["fold"] == fold).to_numpy()
         rest = used[~own]
         fake = (rest["label"] == "fake").to_numpy()
         weights = WeightsByItem.by_source(fake, rest["source"].to_numpy(), rest["generator"].to_numpy())
-        verdicts[own] = KindRule.fit(fake, rest["score"].to_numpy(), 0.2, weights).find_verdicts(used["score"].to_numpy()[own])
+        rule = KindRule.fit(fake, rest["score"].to_numpy(), 0.2, weights)
+        verdicts[own] = rule.find_verdicts(used["score"].to_numpy()[own])
+        probabilities[own] = rule.calibration.apply(used["score"].to_numpy()[own])
     measured = _fit(table)["measured"]
+    fake = (used["label"] == "fake").to_numpy()
+    weights = WeightsByItem.by_source(fake, used["source"].to_numpy(), used["generator"].to_numpy())
+    ece = compute_probability_metrics(fake, probabilities, weights.values[None])["ece"][0]
+    assert measured["ece"]["low"] <= measured["ece"]["value"] == pytest.approx(ece)
     for label, wrong in (("real", "ai-generated"), ("fake", "real")):
         rows = used[used["label"] == label].assign(verdict=verdicts[used["label"] == label])
         by_source = rows.groupby("source")["verdict"]

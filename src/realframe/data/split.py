@@ -2,7 +2,7 @@
 
 The assignment is greedy: clusters are assigned in descending size, each to the split that it brings nearest to its share of the items, of
 each class, of each class and kind, and of each generator and source. This is the idea of scikit-learn's StratifiedGroupKFold, with unequal
-shares.
+shares. Where there are enough sources, val consists of whole sources, so that what is tuned on it is tuned on unseen sources.
 """
 
 import numpy as np
@@ -12,10 +12,16 @@ from realframe.config import BalanceParams, SplitParams
 from realframe.data import previous_split
 from realframe.data.balance import compute_class_weights, compute_repeats, shuffle_key
 from realframe.data.clusters import explode_groups, find_clusters
+from realframe.data.source_groups import (
+    LABELS,
+    choose_validation_sources,
+    list_kinds_validated_on_other_sources,
+    list_kinds_with_enough_sources,
+    name_sources,
+)
 from realframe.errors import DatasetError, TooFewItemsError
 
 SPLITS = ("train", "val", "test")
-LABELS = ("real", "fake")
 _STRATA = (["label"], ["label", "kind"], ["label", "kind", "generator"], ["label", "kind", "source"])
 
 
@@ -54,9 +60,11 @@ def assign_splits(
     items["split"] = previous_split.find_fixed_splits(items, previous)
     allowed = _find_allowed_splits(items, cluster, len(names))
     order = np.array([shuffle_key(name, seed) for name in names]).argsort()
-    shares = np.array([1 - split.val - split.test, split.val, split.test])
-    split_by_cluster = _assign_clusters(_count_strata(items, cluster), allowed, order, shares)
-    _fill_small_splits(split_by_cluster, _count_labels(items, cluster), allowed, order, split.min_per_class)
+    try:
+        by_source = _validate_on_whole_sources(items, cluster, allowed, split.val)
+        split_by_cluster = _fill_splits(items, cluster, by_source, order, split)
+    except TooFewItemsError:  # with sources taken apart there may be enough
+        split_by_cluster = _fill_splits(items, cluster, allowed, order, split)
     items["split"] = np.array(SPLITS)[split_by_cluster[cluster]]
     items = balance_train(items, balance, seed)
     check_splits(items)
@@ -73,6 +81,29 @@ def balance_train(items: pd.DataFrame, balance: BalanceParams, seed: int) -> pd.
     if balance.method == "class_weights":
         weight[train] = compute_class_weights(labels)
     return items.assign(repeat=repeat, weight=weight)
+
+
+def renew_validation(remaining: pd.DataFrame, planned: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Choose the validation items of a part of the dataset anew if a class of a kind is no longer among them, else keep them.
+
+    Like the split itself, it takes whole sources where there are enough, else clusters.
+
+    Args:
+        remaining: the rows of ``splits.parquet`` of ``train`` and ``val`` that are left.
+        planned: the whole dataset, whose share of ``val`` is kept.
+        seed: decides which clusters are taken.
+    """
+    strata = set(zip(remaining["kind"], remaining["label"], strict=True))
+    validated = remaining[remaining["split"] == "val"]
+    share = (planned["split"] == "val").sum() / planned["split"].isin(["train", "val"]).sum()
+    if not share or strata <= set(zip(validated["kind"], validated["label"], strict=True)):
+        return remaining
+    items = remaining.sort_values("media_id", ignore_index=True)
+    names, cluster = np.unique(items["cluster"].to_numpy(dtype=str), return_inverse=True)
+    allowed = _validate_on_whole_sources(items.assign(split=""), cluster, np.ones((len(names), len(SPLITS)), bool), float(share))[:, :2]
+    order = np.array([shuffle_key(name, seed) for name in names]).argsort()
+    split_by_cluster = _assign_clusters(_count_strata(items, cluster), allowed, order, np.array([1 - share, share]))
+    return items.assign(split=np.array(SPLITS)[split_by_cluster[cluster]])
 
 
 def check_splits(splits: pd.DataFrame) -> None:
@@ -120,6 +151,37 @@ def _find_allowed_splits(items: pd.DataFrame, cluster: np.ndarray, count: int) -
     if (items["split"] != "").all():
         allowed |= fixed[:, :1] & ~fixed.any(axis=0)
     return allowed
+
+
+def _validate_on_whole_sources(items: pd.DataFrame, cluster: np.ndarray, allowed: np.ndarray, share: float) -> np.ndarray:
+    """Restrict which splits each cluster may go to: of kinds with enough sources, val gets whole sources and nothing of others.
+
+    Early stopping, the search for hyperparameters and the choice of the aggregate go by val, and what is best on the sources of the
+    training need not be best on others. Where items have a split already, the sources of val are those that it has; if some of these are
+    in train too, as in splits of earlier versions, nothing is restricted. Bool (clusters, 3).
+    """
+    governed = items["kind"].isin(list_kinds_with_enough_sources(items))
+    known = items["split"].isin(["train", "val"]) & governed
+    if (items.loc[known, "split"] == "val").any():
+        by_source = items["kind"].isin(list_kinds_validated_on_other_sources(items[known]))
+        governed &= by_source
+        sources = items["kind"] + "/" + name_sources(items)
+        validates = governed & sources.isin(sources[known & (items["split"] == "val")])
+    else:
+        validates = choose_validation_sources(items, share)
+    restricted = allowed.copy()
+    if validates.any():
+        restricted[cluster[validates]] &= [False, True, False]
+        restricted[cluster[governed & ~validates]] &= [True, False, True]
+    return np.where(restricted.any(axis=1, keepdims=True), restricted, allowed)
+
+
+def _fill_splits(items: pd.DataFrame, cluster: np.ndarray, allowed: np.ndarray, order: np.ndarray, split: SplitParams) -> np.ndarray:
+    """Return the split of each cluster, int64 (clusters,). Raises TooFewItemsError."""
+    shares = np.array([1 - split.val - split.test, split.val, split.test])
+    split_by_cluster = _assign_clusters(_count_strata(items, cluster), allowed, order, shares)
+    _fill_small_splits(split_by_cluster, _count_labels(items, cluster), allowed, order, split.min_per_class)
+    return split_by_cluster
 
 
 def _count_strata(items: pd.DataFrame, cluster: np.ndarray) -> np.ndarray:

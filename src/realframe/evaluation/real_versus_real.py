@@ -17,7 +17,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from realframe.evaluation.source_folds import name_sources
+from realframe.data.source_groups import name_sources
 
 HIGH_ROC_AUC = 0.70
 """Above this mean ROC-AUC the report warns."""

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from realframe.evaluation import real_versus_real, source_folds
+from realframe.data import source_groups
+from realframe.evaluation import real_versus_real
 from realframe.evaluation.scored_rows import Figures, ScoredRows
 from realframe.statistics import bootstrap, classification_metrics
 from realframe.statistics.arrays import Bools, Floats
@@ -97,18 +98,41 @@ def compute_risk_coverage(is_fake: Bools, is_wrong: Bools, confidence: Floats) -
     return [{"coverage": float(answered[row]), "wrong": float(wrong[row] / answered[row])} for row in rows]
 
 
+def describe_selection(selection: Mapping[str, Any]) -> list[str]:
+    """Return, as sentences, what of the training was chosen by its figures on sources that it does not contain, and what could not be.
+
+    Args:
+        selection: ``selection`` of ``metrics.json``.
+    """
+    chosen = "early stopping, the search for hyperparameters and an automatic aggregate"
+    of_kinds = {
+        column: " and ".join(f"{kind}s" for kind, chosen_by in selection["validation"].items() if chosen_by == column)
+        for column in ("source", "cluster")
+    }
+    sentences = []
+    if of_kinds["source"]:
+        sentences.append(f"For {of_kinds['source']}, {chosen} went by sources that the training does not contain.")
+    if of_kinds["cluster"]:
+        reason = "no whole sources could be set aside for validation"
+        sentences.append(f"For {of_kinds['cluster']}, {chosen} went by other items of the sources of the training: {reason}.")
+    if selection["regularization"] == "source":
+        return [*sentences, "The regularization of the linear probe was selected by folds that leave out whole sources."]
+    reason = "the training split has fewer than 3 sources of a class"
+    return [*sentences, f"The regularization of the linear probe could not be selected by sources: {reason}."]
+
+
 def _kind_figures(
     table: pd.DataFrame, splits: pd.DataFrame, features: pd.DataFrame | None, kind: str, resamples: int, seed: int
 ) -> Figures:
     rows = table[table["kind"] == kind].sort_values(["fold", "media_id"], ignore_index=True)
     of_kind = splits[splits["kind"] == kind]
     counts = {label: int((rows["label"] == label).sum()) for label in ("real", "fake")}
-    sources = source_folds.count_sources(rows, kind)
+    sources = source_groups.count_sources(rows, kind)
     generators = int(rows.loc[(rows["label"] == "fake") & (rows["generator"] != ""), "generator"].nunique())
     figures: Figures = {"items": counts, "sources": sources, "generators": generators}
     real_sources = real_versus_real.compare_real_sources(of_kind, features, seed)
-    if min(sources.values()) < source_folds.MIN_SOURCES:
-        reason = source_folds.describe_shortage(of_kind, kind) or _describe_missing_folds(kind)
+    if min(sources.values()) < source_groups.MIN_SOURCES:
+        reason = source_groups.describe_shortage(of_kind, kind) or _describe_missing_folds(kind)
         return figures | {"too_few": reason, "roc_auc": dict(_NO_FIGURE), "real_versus_real": real_sources, "margin": None}
     measured = _LeftOutItems(rows, resamples, seed)
     value = measured.pooled_roc_auc["value"]

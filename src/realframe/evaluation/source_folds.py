@@ -12,16 +12,20 @@ import numpy as np
 import pandas as pd
 
 from realframe.config import BalanceParams
-from realframe.data.split import LABELS, balance_train
+from realframe.data.source_groups import (
+    CLASS_NAMES,
+    LABELS,
+    count_items,
+    count_sources,
+    list_kinds_with_enough_sources,
+    name_sources,
+    share_out_sources,
+)
+from realframe.data.split import balance_train, renew_validation
 from realframe.evaluation import scored_rows
-from realframe.statistics.arrays import Bools, Floats, Ints
+from realframe.statistics.arrays import Bools, Ints
 
-MIN_SOURCES = 3
-"""With fewer sources of a class, nothing is said about unseen sources."""
-UNKNOWN_SOURCE = "unknown"
-"""The source of all items without one."""
 _MAX_NAMED = 8
-_CLASS_NAMES = {"real": "real", "fake": "AI-generated"}
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,8 @@ class SourceFold:
         number: of the fold, from 0.
         sources: the sources that are left out.
         splits: rows as in ``splits.parquet``, and ``planned_split``, their split there. ``test`` holds all items of the sources that are
-            left out. ``train`` and ``val`` lack these, all other items of the generators in ``test``, and the clusters of both.
+            left out. ``train`` and ``val`` lack these, all other items of the generators in ``test``, and the clusters of both. Where
+            this leaves ``val`` without a class, it is chosen anew.
     """
 
     number: int
@@ -51,7 +56,7 @@ class SourceFold:
         for split in ("train", "val"):
             if missing := set(LABELS) - set(self.splits.loc[self.splits["split"] == split, "label"]):
                 rest = "without them, their generators and clusters"
-                return f"{self.title} cannot be left out: {rest}, {split} has no {_CLASS_NAMES[min(missing)]} item"
+                return f"{self.title} cannot be left out: {rest}, {split} has no {CLASS_NAMES[min(missing)]} item"
         return ""
 
     @property
@@ -59,34 +64,12 @@ class SourceFold:
         """Which tested kinds have no training item of a class in this fold, as a sentence; empty if there are none."""
         train, test = (self.splits[self.splits["split"] == split] for split in ("train", "test"))
         missing = [
-            f"{_CLASS_NAMES[label]} {kind}s"
+            f"{CLASS_NAMES[label]} {kind}s"
             for kind in sorted(test["kind"].unique())
             for label in LABELS
             if not ((train["kind"] == kind) & (train["label"] == label)).any()
         ]
         return f"without {self.title}, no {' and no '.join(missing)} are left for training" if missing else ""
-
-
-def name_sources(items: pd.DataFrame) -> "pd.Series[str]":
-    """Return the source of each item; items without one form one source, ``unknown``."""
-    return items["source"].replace("", UNKNOWN_SOURCE)
-
-
-def count_sources(items: pd.DataFrame, kind: str) -> dict[str, int]:
-    """Return the number of sources of each class of a kind."""
-    of_kind = items[items["kind"] == kind]
-    return {label: int(name_sources(of_kind[of_kind["label"] == label]).nunique()) for label in LABELS}
-
-
-def describe_shortage(items: pd.DataFrame, kind: str) -> str:
-    """Return which sources a kind lacks for a statement about unseen sources, as a sentence; empty if it has enough."""
-    counts = count_sources(items, kind)
-    if min(counts.values()) >= MIN_SOURCES:
-        return ""
-    have = " and ".join(
-        f"{counts[label] or 'no'} {'source' if counts[label] == 1 else 'sources'} of {_CLASS_NAMES[label]}" for label in LABELS
-    )
-    return f"The dataset has {have} {kind}s: at least {MIN_SOURCES} of each class are needed for a statement about unseen sources."
 
 
 def plan_source_folds(splits: pd.DataFrame, max_folds: int, balance: BalanceParams, seed: int) -> list[SourceFold]:
@@ -102,13 +85,13 @@ def plan_source_folds(splits: pd.DataFrame, max_folds: int, balance: BalancePara
         seed: decides which items are repeated.
     """
     items = splits.sort_values("media_id", ignore_index=True)
-    kinds = [str(kind) for kind in sorted(items["kind"].unique()) if not describe_shortage(items, str(kind))]
+    kinds = list_kinds_with_enough_sources(items)
     if max_folds < 2 or not kinds:
         return []
     folds = min(max_folds, *(min(count_sources(items, kind).values()) for kind in kinds))
     sources, of_source = np.unique(name_sources(items).to_numpy(str), return_inverse=True)
-    counts, is_required = _count_items(items, of_source, kinds)
-    fold_by_source = _cover_strata(_assign_sources(counts, folds), counts[:, is_required] > 0, folds)
+    counts, is_required = count_items(items, of_source, kinds)
+    fold_by_source = _cover_strata(share_out_sources(counts, folds), counts[:, is_required] > 0, folds)
     return [
         _leave_out(items, number, tuple(sources[fold_by_source == number].tolist()), fold_by_source[of_source] == number, balance, seed)
         for number in range(folds)
@@ -137,34 +120,8 @@ def _leave_out(
     related |= items["cluster"].isin(items.loc[related, "cluster"]).to_numpy()
     planned = items.assign(planned_split=items["split"])
     remaining = planned[~related & planned["split"].isin(["train", "val"])]
-    table = pd.concat([remaining, planned[is_tested].assign(split="test")], ignore_index=True)
+    table = pd.concat([renew_validation(remaining, items, seed), planned[is_tested].assign(split="test")], ignore_index=True)
     return SourceFold(number, sources, balance_train(table, balance, seed))
-
-
-def _count_items(items: pd.DataFrame, of_source: Ints, kinds: list[str]) -> tuple[Floats, Bools]:
-    """Return the number of items of each kind and class in each source, (sources, strata), and which strata each fold should test."""
-    strata = [(str(kind), label) for kind in sorted(items["kind"].unique()) for label in LABELS]
-    counts = np.zeros((of_source.max() + 1, len(strata)))
-    for column, (kind, label) in enumerate(strata):
-        np.add.at(counts[:, column], of_source[((items["kind"] == kind) & (items["label"] == label)).to_numpy()], 1)
-    return counts, np.array([kind in kinds for kind, _ in strata])
-
-
-def _assign_sources(counts: Floats, folds: int) -> Ints:
-    """Return the fold of each source, (sources,): the largest first, each to the fold that it brings nearest to equal shares.
-
-    Both the items and the sources of each stratum are shared out. Deviations are relative to the share of a fold.
-    """
-    sizes = np.concatenate([counts, counts > 0], axis=1)
-    totals = sizes.sum(axis=0)
-    relative = sizes[:, totals > 0] * folds / totals[totals > 0]
-    current = np.zeros((folds, relative.shape[1]))
-    assigned = np.zeros(len(counts), np.int64)
-    for source in np.argsort(-relative.max(axis=1), kind="stable"):
-        cost = (relative[source] * (2 * (current - 1) + relative[source])).sum(axis=1).round(9)
-        assigned[source] = cost.argmin()
-        current[assigned[source]] += relative[source]
-    return assigned
 
 
 def _cover_strata(assigned: Ints, has_stratum: Bools, folds: int) -> Ints:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from realframe.config import BalanceParams
-from realframe.data.split import balance_train
+from realframe.data.split import balance_train, renew_validation
 from realframe.evaluation import scored_rows
 from realframe.evaluation.scored_rows import Figures, ScoredRows
 from realframe.statistics import bootstrap, classification_metrics
@@ -32,8 +32,8 @@ class Fold:
 
     Attributes:
         generator: the generator that is held out.
-        splits: rows as in ``splits.parquet``. ``train`` and ``val`` lack its items and the clusters of its items. ``test`` holds all its
-            items and the real test items of the same kinds.
+        splits: rows as in ``splits.parquet``. ``train`` and ``val`` lack its items and the clusters of its items; where this leaves
+            ``val`` without a class, it is chosen anew. ``test`` holds all its items and the real test items of the same kinds.
     """
 
     generator: str
@@ -85,7 +85,8 @@ def leave_out_generator(generator: str, splits: pd.DataFrame, balance: BalancePa
     remaining = splits[splits["split"].isin(["train", "val"]) & ~generator_rows & ~related]
     real = (splits["split"] == "test") & (splits["label"] == "real") & splits["kind"].isin(splits.loc[generator_rows, "kind"])
     test_rows = splits[generator_rows | real].assign(split="test")
-    return Fold(generator, balance_train(pd.concat([remaining, test_rows], ignore_index=True), balance, seed))
+    table = pd.concat([renew_validation(remaining, splits, seed), test_rows], ignore_index=True)
+    return Fold(generator, balance_train(table, balance, seed))
 
 
 def build_held_out_rows(fold: Fold, scores: dict[str, float]) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from realframe.evaluation.scored_rows import Figures, ScoredRows
 from realframe.statistics import bootstrap, calibration, conformal
 from realframe.statistics.arrays import Bools, Floats
 from realframe.statistics.calibration import PlattScaling
-from realframe.statistics.classification_metrics import PROBABILITY_METRICS
+from realframe.statistics.classification_metrics import PROBABILITY_METRICS, compute_probability_metrics
 from realframe.statistics.conformal import UncertaintyBand
 from realframe.statistics.source_weights import LABELS, WeightsByItem
 
@@ -210,15 +210,17 @@ def _find_competence(kind: str, statement: Figures, dataset: pd.DataFrame, limit
 
 
 def _measure_without_fold(items: _FittingItems, error: float, val: ScoredRows) -> Figures:
-    """Apply the rule fitted without each fold to the items of that fold.
+    """Apply the rule fitted without each fold to the items of that fold: ``wrong`` and ``coverage`` by class, and ``ece``.
 
-    Shares are those of an item of a source drawn at random, like the stated error: each source counts equally. Intervals come from
-    resampled sources.
+    Figures are those of an item of a source drawn at random, like the stated error: each class and source counts equally. Intervals come
+    from resampled sources.
     """
     folds, verdicts = items.rows["fold"].to_numpy(), np.full(len(items.rows), "uncertain", dtype=object)
+    probabilities = np.full(len(items.rows), np.nan)
     for fold in np.unique(folds):
         own = folds == fold
-        verdicts[own] = items.select(~own).fit(error).find_verdicts(items.scores[own])
+        rule = items.select(~own).fit(error)
+        verdicts[own], probabilities[own] = rule.find_verdicts(items.scores[own]), rule.calibration.apply(items.scores[own])
     draws = bootstrap.draw_resamples(items.rows["source"], items.is_fake, val.resample_count, val.seed)
     wrong, coverage = {}, {}
     for label in LABELS:
@@ -226,7 +228,14 @@ def _measure_without_fold(items: _FittingItems, error: float, val: ScoredRows) -
         weights = np.where(of_class, items.weights.values, 0.0)
         wrong[label] = _weighted_share(verdicts == _WRONG_VERDICT[label], weights, items, draws)
         coverage[label] = _weighted_share(verdicts != "uncertain", weights, items, draws)
-    return {"wrong": wrong, "coverage": coverage}
+
+    def compute_ece(weights: Floats) -> Floats:
+        return compute_probability_metrics(items.is_fake, probabilities, weights * items.weights.values)["ece"]
+
+    resampled = np.concatenate([compute_ece(block) for block in draws.iter_row_weights()])
+    value = float(compute_ece(np.ones((1, len(verdicts))))[0])
+    ece = bootstrap.percentile_interval(value, resampled, min(items.weights.units.values())).as_dict()
+    return {"wrong": wrong, "coverage": coverage, "ece": ece}
 
 
 def _weighted_share(successes: Bools, weights: Floats, items: _FittingItems, draws: bootstrap.Resamples) -> Figures:

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from realframe.config import flatten
+from realframe.evaluation import source_figures
 from realframe.evaluation.caveats import Caveat
 from realframe.presentation.formatting import format_figure, format_interval
 from realframe.presentation.templating import create_template_environment
@@ -90,6 +91,7 @@ def render_evaluation_report(data: ReportData, plots: Mapping[str, Path], clean_
             counts=count_items_by_split(data.splits),
             generators=count_items_by_generator(data.splits),
             settings=list(flatten(data.params)),
+            selection=source_figures.describe_selection(metrics["selection"]) if "selection" in metrics else [],
         )
     )
 
