@@ -76,8 +76,8 @@ def _wait_for_result(api: httpx.Client, detection_id: str) -> dict[str, Any]:
     while (record := api.get(f"detections/{detection_id}").raise_for_status().json())["state"] != "done":
         time.sleep(0.5)
     api.delete(f"detections/{detection_id}").raise_for_status()
-    answer: dict[str, Any] = record["answer"]
-    return answer
+    result: dict[str, Any] = record["result"]
+    return result
 
 
 def compare_results(files: list[Path], command_results: dict[str, dict[str, Any]], service_results: dict[str, dict[str, Any]]) -> int:
