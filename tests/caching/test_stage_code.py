@@ -104,7 +104,8 @@ def test_all_modules_that_a_stage_imports_at_its_start_are_in_its_closure(root: 
         ("realframe.statistics.bootstrap", {"report", "evaluate", "audit_shortcuts"}, {"train", "clean_frames"}),
         ("realframe.data.balance", {"harmonize_media", "balance_classes", "split_dataset"}, {"extract_frames", "train"}),
         ("realframe.models.frame_features", {"extract_features", "train", "evaluate"}, {"catalog", "extract_frames", "clean_frames"}),
-        ("realframe.evaluation.source_folds", {"hold_out_sources", "evaluate"}, {"train", "hold_out_generators"}),
+        ("realframe.evaluation.source_folds", {"hold_out_sources"}, {"train", "hold_out_generators", "evaluate"}),
+        ("realframe.data.source_groups", {"split_dataset", "hold_out_sources", "evaluate"}, {"train", "clean_frames"}),
         ("realframe.training.two_phase", {"train"}, {"extract_frames", "clean_frames", "harmonize_media", "catalog"}),
     ],
 )

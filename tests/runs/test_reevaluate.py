@@ -14,7 +14,7 @@ from realframe.settings import Settings
 def version_at(commit: str) -> ModelVersion:
     texts = dict.fromkeys(("run_id", "mlflow_run_id", "created", "sha256", "dataset", "weights", "decision", "trainer", "shortcuts"), "")
     texts |= {"commit": commit, "recipe": "scratch", "test_split": "", "evidence_digest": "", "answer_digest": "", "rendered_kinds": ""}
-    return ModelVersion(version=3, aliases=(), threshold=0.5, figures={}, baseline={}, below_baseline=False, **texts)
+    return ModelVersion(version=3, aliases=(), threshold=0.5, figures={}, baseline={}, cross_source={}, below_baseline=False, **texts)
 
 
 @pytest.fixture
