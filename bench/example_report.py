@@ -38,7 +38,7 @@ _QUALITY = ["media_id", "is_kept", "brightness"]
 
 def main() -> None:
     """Run the pipeline and copy its outputs."""
-    sandbox = FieldSandbox(get_settings(), field_data_folder())
+    sandbox = FieldSandbox("example", get_settings(), field_data_folder())
     sandbox.prepare(HARMONIZATION)
     branch = sandbox.train({**HARMONIZATION, **TRAINING})
     revision = RevisionSource(sandbox.settings.root, git(sandbox.settings.root, "rev-parse", branch))

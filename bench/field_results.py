@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one seed per case")
     parser.add_argument("--recipes", action="store_true", help="compare all recipes on the videos too, which takes another hour")
     options = parser.parse_args()
-    sandbox = FieldSandbox(get_settings(), field_data_folder(), field_sources_folder())
+    sandbox = FieldSandbox("field", get_settings(), field_data_folder(), field_sources_folder())
     sandbox.prepare(ORIGINAL_DATA)
     outcomes = [_train_case(sandbox, case, seed) for case in CASES for seed in (case.seeds[:1] if options.quick else case.seeds)]
     write_text(RESULTS, results_page(outcomes, sandbox.settings) + "\n" + extract_section(RESULTS))

@@ -40,12 +40,13 @@ class FieldSandbox:
     """A sandbox with the field data.
 
     Args:
+        name: of the sandbox. Each use has its own, since items keep the split of the dataset version before.
         settings: of the checkout.
         folders: the folders of the media, each with a MANIFEST.csv.
     """
 
-    def __init__(self, settings: Settings, *folders: Path) -> None:
-        self.settings = open_sandbox("field", settings)
+    def __init__(self, name: str, settings: Settings, *folders: Path) -> None:
+        self.settings = open_sandbox(name, settings)
         self.folders = folders
         weights = _link_weights(
             Path(os.environ.get("REALFRAME_WEIGHTS_DIR", SHARED / "weights")).resolve(), self.settings.state_dir / "weights"
