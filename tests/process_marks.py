@@ -1,4 +1,4 @@
-"""Find the processes below a process by a variable in their environment, also those that have left its session; fixtures for that."""
+"""Find processes: those below others, and, by a variable in their environment, those that have left the session; fixtures for that."""
 
 import signal
 import time
@@ -20,6 +20,16 @@ def list_processes(value: str) -> list[psutil.Process]:
             if process.environ().get(VARIABLE) == value and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
     return found
+
+
+def list_commands(*parents: psutil.Process) -> list[list[str]]:
+    """Return the command lines of processes and of all below them that have not ended."""
+    commands = []
+    for parent in parents:
+        for process in (parent, *parent.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):  # also of a process that has ended just now and is a zombie
+                commands.append(process.cmdline())
+    return commands
 
 
 def wait_for_end(value: str, seconds: float) -> list[str]:

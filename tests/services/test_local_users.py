@@ -22,6 +22,7 @@ from realframe.services.doctor import Finding, run_checks
 from realframe.settings import Settings
 from realframe.store.embedded_server import ADDRESS_FILE
 from tests.other_user import open_as_nobody
+from tests.process_marks import list_commands
 
 AIRFLOW_LOG_PORTS = (8793, 8794)  # Airflow has no setting for their address; docs/security.md names them
 OWN_VARIABLES = ("MONGODB_URI", "MLFLOW_TRACKING_URI", "REALFRAME_HOME", "REALFRAME_ROOT")
@@ -132,7 +133,7 @@ def test_a_first_start_leaves_nothing_that_others_can_open(checkout: Path, share
         assert _status(f"http://127.0.0.1:{mlflow}/api/2.0/mlflow/experiments/get-by-name?experiment_name=realframe") == 401
         password = re.search(rf"{mlflow}\S* .*admin / (\S+)", table)
         assert password
-        assert not [process.cmdline() for process in family if password[1] in " ".join(process.cmdline())]
+        assert not [line for line in list_commands(psutil.Process(serve.pid), psutil.Process(up.pid)) if password[1] in " ".join(line)]
     finally:
         for process in (serve, up):
             process.send_signal(signal.SIGINT)

@@ -16,6 +16,8 @@ import psutil
 import pytest
 from ruamel.yaml import YAML
 
+from tests.process_marks import list_commands
+
 PASSWORD = "p|a&s\\s%w@o:r/d \"quoted\" 'too' $HOME `x` äß漢 #;"
 SECRET_VARIABLE = re.compile(r"\$\{[A-Z_]*(?:PASSWORD|SECRET)[A-Z_]*(?::[^}]*)?\}")
 
@@ -71,8 +73,9 @@ def test_the_start_script_takes_any_password_and_shows_none(root: Path, tmp_path
         )
     try:
         _await_answer(f"http://127.0.0.1:{port}/health", process, log)
-        family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-        assert not [member.cmdline() for member in family if any(PASSWORD[:4] in argument for argument in member.cmdline())]
+        commands = list_commands(psutil.Process(process.pid))
+        assert commands
+        assert not [command for command in commands if any(PASSWORD[:4] in argument for argument in command)]
         url = f"http://127.0.0.1:{port}/api/2.0/mlflow/experiments/get-by-name?experiment_name=Default"
         assert _request(url, PASSWORD) == 200
         assert _request(url, "wrong") == 401

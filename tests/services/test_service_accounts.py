@@ -13,11 +13,13 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
+
+from tests.process_marks import list_commands
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(600)]
 PASSWORDS = {"ada": "ada's long password", "eve": "eve's long password", "rob": "rob's long password"}
@@ -110,15 +112,6 @@ class Machine:
     def sign_in_to_page(self, name: str, password: str) -> int:
         form = urllib.parse.urlencode({"name": name, "password": password}).encode()
         return send(f"http://127.0.0.1:{self.web}/sign-in", form)[0]
-
-
-def list_commands(parent: psutil.Process) -> list[list[str]]:
-    """Return the command lines of a process and of all below it that have not ended."""
-    commands = []
-    for process in (parent, *parent.children(recursive=True)):
-        with suppress(psutil.NoSuchProcess):  # also of a process that has ended just now and is a zombie
-            commands.append(process.cmdline())
-    return commands
 
 
 @pytest.fixture(scope="module")
