@@ -69,7 +69,9 @@ def main() -> None:
     sandbox = FieldSandbox("field", get_settings(), field_data_folder(), field_sources_folder())
     sandbox.prepare(ORIGINAL_DATA)
     outcomes = [_train_case(sandbox, case, seed) for case in CASES for seed in (case.seeds[:1] if options.quick else case.seeds)]
-    write_text(RESULTS, results_page(outcomes, sandbox.settings) + "\n" + extract_section(RESULTS))
+    recipes = extract_section(RESULTS)
+    earlier = EARLIER if recipes and not options.recipes else ""
+    write_text(RESULTS, results_page(outcomes, sandbox.settings) + "\n" + earlier + recipes)
     if options.recipes:
         options_without = [part for key, value in WITHOUT_FURTHER_TRAININGS.items() for part in ("-S", f"{key}={value}")]
         sandbox.realframe("compare-recipes", "--allow-random-weights", "--output", str(RESULTS.resolve()), *options_without)
@@ -158,6 +160,9 @@ def _unseen_source_tables(outcomes: list[Outcome]) -> list[str]:
     return [UNSEEN_SOURCES, *rows, "", *worst, ""]
 
 
+EARLIER = """The next table is of an earlier commit, and of the data of that time; `make field ARGS=--recipes` measures it again.
+
+"""
 VERDICTS = """## Verdicts on unseen sources
 
 `stated` is the error that an answer states for its kind: of AI-generated files from generators that the detector was not trained on, at
