@@ -4,7 +4,8 @@ import pandas as pd
 
 from realframe import artifacts, config
 from realframe.data import manifest, previous_split
-from realframe.data.split import LABELS, SPLITS, assign_splits
+from realframe.data.split import SPLITS, assign_splits
+from realframe.statistics.source_weights import LABELS
 
 
 def main() -> None:

@@ -10,10 +10,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from realframe.statistics.arrays import Bools, Floats, Ints
+from realframe.statistics.source_weights import LABELS, MIN_SOURCES
 
-LABELS = ("real", "fake")
-MIN_SOURCES = 3
-"""With fewer sources of a class, nothing is said about unseen sources."""
 UNKNOWN_SOURCE = "unknown"
 """The source of all items without one."""
 CLASS_NAMES = {"real": "real", "fake": "AI-generated"}

@@ -13,13 +13,13 @@ from realframe.data import previous_split
 from realframe.data.balance import compute_class_weights, compute_repeats, shuffle_key
 from realframe.data.clusters import explode_groups, find_clusters
 from realframe.data.source_groups import (
-    LABELS,
     choose_validation_sources,
     list_kinds_validated_on_other_sources,
     list_kinds_with_enough_sources,
     name_sources,
 )
 from realframe.errors import DatasetError, TooFewItemsError
+from realframe.statistics.source_weights import LABELS
 
 SPLITS = ("train", "val", "test")
 _STRATA = (["label"], ["label", "kind"], ["label", "kind", "generator"], ["label", "kind", "source"])

@@ -15,12 +15,12 @@ import pandas as pd
 from tqdm import tqdm
 
 from realframe.config import Params
-from realframe.data.split import LABELS
 from realframe.errors import MediaError
 from realframe.evaluation import scored_rows
 from realframe.evaluation.scored_rows import Figures
 from realframe.files import compute_sha256, write_text
 from realframe.media.file_frames import load_file_frames
+from realframe.statistics.source_weights import LABELS
 
 if TYPE_CHECKING:
     from realframe.evaluation.item_scores import ItemScorer  # imports TensorFlow

@@ -19,6 +19,7 @@ from realframe.statistics import bootstrap, classification_metrics
 from realframe.statistics.arrays import Bools, Floats
 from realframe.statistics.bootstrap import Interval, Resamples
 from realframe.statistics.classification_metrics import DEFAULT_THRESHOLD, compute_ranking_metrics, compute_recalls_at
+from realframe.statistics.source_weights import MIN_SOURCES
 
 FALSE_POSITIVE_RATES = (0.05, 0.01)
 """The false-positive rates at which recall is stated."""
@@ -131,7 +132,7 @@ def _kind_figures(
     generators = int(rows.loc[(rows["label"] == "fake") & (rows["generator"] != ""), "generator"].nunique())
     figures: Figures = {"items": counts, "sources": sources, "generators": generators}
     real_sources = real_versus_real.compare_real_sources(of_kind, features, seed)
-    if min(sources.values()) < source_groups.MIN_SOURCES:
+    if min(sources.values()) < MIN_SOURCES:
         reason = source_groups.describe_shortage(of_kind, kind) or _describe_missing_folds(kind)
         return figures | {"too_few": reason, "roc_auc": dict(_NO_FIGURE), "real_versus_real": real_sources, "margin": None}
     measured = _LeftOutItems(rows, resamples, seed)
@@ -148,26 +149,12 @@ def _describe_missing_folds(kind: str) -> str:
 
 
 @dataclass(frozen=True)
-class _LeftOutItems:
-    """The items of one kind that were left out, sorted by fold.
-
-    Attributes:
-        table: rows of ``cross_source.parquet``.
-        resample_count: number of bootstrap resamples.
-        seed: seed of the resamples.
-    """
-
-    table: pd.DataFrame
-    resample_count: int
-    seed: int
+class _LeftOutItems(ScoredRows):
+    """The items of one kind that were left out, rows of ``cross_source.parquet`` sorted by fold."""
 
     @cached_property
-    def is_fake(self) -> Bools:
-        return (self.table["label"] == "fake").to_numpy()
-
-    @cached_property
-    def scores(self) -> Floats:
-        return self.table["score"].to_numpy(np.float64)
+    def item_scores(self) -> Floats:
+        return self.scores("score")
 
     @cached_property
     def draws(self) -> Resamples:
@@ -181,8 +168,8 @@ class _LeftOutItems:
         thresholds = np.full(len(folds), DEFAULT_THRESHOLD)
         for fold in np.unique(folds):
             others = is_known & (folds != fold)
-            thresholds[folds == fold] = classification_metrics.choose_threshold(self.is_fake[others], self.scores[others])
-        return _log_odds(self.scores) - _log_odds(thresholds)
+            thresholds[folds == fold] = classification_metrics.choose_threshold(self.is_fake[others], self.item_scores[others])
+        return _log_odds(self.item_scores) - _log_odds(thresholds)
 
     @property
     def is_called_fake(self) -> Bools:
@@ -190,7 +177,7 @@ class _LeftOutItems:
 
     @cached_property
     def pooled_roc_auc(self) -> Figures:
-        return self._measure(lambda weights: compute_ranking_metrics(self.is_fake, self.scores, weights)["roc_auc"])
+        return self._measure(lambda weights: compute_ranking_metrics(self.is_fake, self.item_scores, weights)["roc_auc"])
 
     def figures(self) -> Figures:
         """Return the figures of the kind that need its scores."""
@@ -213,7 +200,7 @@ class _LeftOutItems:
 
         def mean_roc_auc(weights: Floats) -> Floats:
             each = [
-                compute_ranking_metrics(self.is_fake[folds == fold], self.scores[folds == fold], weights[:, folds == fold])["roc_auc"]
+                compute_ranking_metrics(self.is_fake[folds == fold], self.item_scores[folds == fold], weights[:, folds == fold])["roc_auc"]
                 for fold in np.unique(folds)
             ]
             known = ~np.isnan(each)
@@ -222,14 +209,13 @@ class _LeftOutItems:
         return self._measure(mean_roc_auc)
 
     def _recall_at(self, rate: float) -> Figures:
-        return self._measure(lambda weights: compute_recalls_at(self.is_fake, self.scores, weights, rate))
+        return self._measure(lambda weights: compute_recalls_at(self.is_fake, self.item_scores, weights, rate))
 
     def _measure(self, metric: Callable[[Floats], Floats]) -> Figures:
         """Return a metric, of the weights (resamples, n), with its interval over resampled sources and generators."""
-        value = float(metric(np.ones((1, len(self.scores))))[0])
+        value = float(metric(np.ones((1, len(self.item_scores))))[0])
         resampled = np.concatenate([metric(block) for block in self.draws.iter_row_weights()])
-        clusters = bootstrap.count_minority_clusters(self.table["cluster"], self.is_fake)
-        return bootstrap.percentile_interval(value, resampled[~np.isnan(resampled)], clusters).as_dict()
+        return bootstrap.percentile_interval(value, resampled[~np.isnan(resampled)], self.minority_clusters).as_dict()
 
     def _real_sources(self) -> list[Figures]:
         rows = []
@@ -248,11 +234,10 @@ class _LeftOutItems:
         return sorted(rows, key=lambda row: (-row["items"], row["name"], row["source"]))
 
     def _share(self, successes: Bools, mask: Bools) -> Figures:
-        part = ScoredRows(self.table[mask].reset_index(drop=True), self.resample_count, self.seed)
-        return part.compute_share(successes[mask], np.ones(int(mask.sum()), np.bool_))
+        return self.select(mask).compute_share(successes[mask], np.ones(int(mask.sum()), np.bool_))
 
     def _roc_auc_against_real(self, mask: Bools) -> Figures:
-        part = ScoredRows(self.table[mask | ~self.is_fake].reset_index(drop=True), self.resample_count, self.seed)
+        part = self.select(mask | ~self.is_fake)
         scores = part.scores("score")
         value = float(compute_ranking_metrics(part.is_fake, scores, np.ones((1, len(scores))))["roc_auc"][0])
         if part.minority_clusters < bootstrap.MIN_CLUSTERS:

@@ -14,7 +14,6 @@ import pandas as pd
 from realframe.config import BalanceParams
 from realframe.data.source_groups import (
     CLASS_NAMES,
-    LABELS,
     count_items,
     count_sources,
     list_kinds_with_enough_sources,
@@ -24,6 +23,7 @@ from realframe.data.source_groups import (
 from realframe.data.split import balance_train, renew_validation
 from realframe.evaluation import scored_rows
 from realframe.statistics.arrays import Bools, Ints
+from realframe.statistics.source_weights import LABELS
 
 _MAX_NAMED = 8
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from realframe.data import manifest
+from realframe.data import manifest, source_groups
 from realframe.evaluation.scored_rows import Figures, ScoredRows
 from realframe.statistics import bootstrap, calibration, conformal
 from realframe.statistics.arrays import Bools, Floats
@@ -128,7 +128,7 @@ def fit_verdicts(
             **asdict(rule.calibration),
             "fitted_on": CROSS_SOURCE if items.is_cross_source else VALIDATION,
             "items": {label: int((items.rows["label"] == label).sum()) for label in LABELS},
-            "sources": _count_sources(items.rows),
+            "sources": source_groups.count_sources(items.rows, kind),
             "band": {**asdict(rule.band), "requested_error": error},
             "competence": _find_competence(kind, statement, dataset, auc_limit),
             "measured": _measure_without_fold(items, error, val) if items.is_cross_source else None,
@@ -179,10 +179,6 @@ def _select_items(val: ScoredRows, column: str, kind: str, cross_source: pd.Data
             return _FittingItems(rows.reset_index(drop=True), is_cross_source=True, column="score")
     rows = val.table[val.table["kind"] == kind]
     return _FittingItems(rows.reset_index(drop=True), is_cross_source=False, column=column)
-
-
-def _count_sources(rows: pd.DataFrame) -> dict[str, int]:
-    return {label: int(rows.loc[rows["label"] == label, "source"].nunique()) for label in LABELS}
 
 
 def _find_competence(kind: str, statement: Figures, dataset: pd.DataFrame, limit: float) -> Figures:

@@ -16,11 +16,12 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from realframe.statistics.source_weights import MIN_SOURCES
+
 C_VALUES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """The candidates for C, the inverse of the ridge penalty, from strong to weak regularization."""
 _DEFAULT_C = 1e-2
 _FOLDS = 5
-_MIN_SOURCES = 3  # of each class, for folds that leave out whole sources
 _MAX_FRAMES = 16  # of one item, evenly spaced; neighboring frames of a video add computation, but little information
 _ITERATIONS = 300
 
@@ -40,7 +41,7 @@ def select_group_column(frames: pd.DataFrame) -> str:
     Args:
         frames: the training frames; items without a source form one.
     """
-    return "source" if frames.groupby("label")["source"].nunique().reindex([0, 1], fill_value=0).min() >= _MIN_SOURCES else "cluster"
+    return "source" if frames.groupby("label")["source"].nunique().reindex([0, 1], fill_value=0).min() >= MIN_SOURCES else "cluster"
 
 
 def fit_probe(features: NDArray[np.float32], frames: pd.DataFrame, seed: int) -> Pipeline:
@@ -62,7 +63,7 @@ def fit_probe(features: NDArray[np.float32], frames: pd.DataFrame, seed: int) ->
     weights = _frame_weights(frames, selected["media_id"])
     column = select_group_column(frames)
     fake, groups = selected["label"].to_numpy(), selected[column].to_numpy(str)
-    folds = _make_folds(fake, groups, _MIN_SOURCES if column == "source" else _FOLDS, seed)
+    folds = _make_folds(fake, groups, MIN_SOURCES if column == "source" else _FOLDS, seed)
     c = _select_c(features, fake, weights, folds) if folds else _DEFAULT_C
     return _fit_pipeline(c, features, fake, weights)
 

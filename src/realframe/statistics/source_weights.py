@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from realframe.statistics.arrays import Bools, Floats
 
 LABELS = ("real", "fake")
+MIN_SOURCES = 3
+"""With fewer sources of a class, nothing is said about unseen sources, and nothing is selected by them."""
 
 
 @dataclass(frozen=True)
