@@ -4,7 +4,7 @@ It is no stage. After a kill, parts that are scored are not trained again.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -96,11 +96,8 @@ class FoldTraining:
 def write_folds(scored: list[tuple[pd.DataFrame, Path]], path: Path, schema: pa.Schema) -> None:
     """Write the rows of all folds as one table, and delete their states."""
     write_table(pd.concat([rows for rows, _ in scored]) if scored else [], path, schema)
-    _delete_states(folder for _, folder in scored)
-
-
-def _delete_states(folders: Iterable[Path]) -> None:
-    for folder in folders:
+    if scored:
         from realframe.training import training_phase
 
-        training_phase.delete_state(folder)
+        for _, folder in scored:
+            training_phase.delete_state(folder)

@@ -1,6 +1,7 @@
 """Train the recipe once without each generator, and score the items of that generator: the performance on unseen generators."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -32,11 +33,7 @@ def _score_folds(folds: list[Fold], params: Params, settings: Settings) -> Itera
     code = code_digest("pipelines.hold_out_generators")
     training = FoldTraining.prepare(params, settings, code, scored_rows.HELD_OUT, scored_splits=("val", "test"))
     for fold in tqdm(folds, "generators held out", unit="generator"):
-
-        def build_rows(scores: dict[str, float], fold: Fold = fold) -> pd.DataFrame:
-            return unseen_generators.build_held_out_rows(fold, scores)
-
-        yield training.score(fold.splits, fold.generator, build_rows)
+        yield training.score(fold.splits, fold.generator, partial(unseen_generators.build_held_out_rows, fold))
 
 
 def _make_folds(splits: pd.DataFrame, params: Params) -> list[Fold]:

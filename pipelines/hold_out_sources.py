@@ -1,6 +1,7 @@
 """Train the recipe once per fold of sources, and score the items of the sources that the fold leaves out: what unseen sources give."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -32,11 +33,7 @@ def _score_folds(folds: list[SourceFold], params: Params, settings: Settings) ->
     code = code_digest("pipelines.hold_out_sources")
     training = FoldTraining.prepare(params, settings, code, scored_rows.CROSS_SOURCE, scored_splits=("test",))
     for fold in tqdm(folds, "sources left out", unit="fold"):
-
-        def build_rows(scores: dict[str, float], fold: SourceFold = fold) -> pd.DataFrame:
-            return source_folds.build_cross_source_rows(fold, scores)
-
-        yield training.score(fold.splits, fold.title, build_rows)
+        yield training.score(fold.splits, fold.title, partial(source_folds.build_cross_source_rows, fold))
 
 
 def _make_folds(splits: pd.DataFrame, params: Params) -> list[SourceFold]:
